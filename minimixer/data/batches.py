@@ -1,0 +1,71 @@
+import numpy as np
+
+from minimixer.backend import Array, array_module, to_device
+from minimixer.data.augment import Augmentation
+from minimixer.data.dataset import Dataset
+
+ORDER, AUGMENTATION, LAYERS = range(3)      # what a random stream is for
+
+
+def generator(seed: int, stream: int, position: int) -> np.random.Generator:
+    """The random numbers of one step (or epoch) of a run.
+
+    They follow from the position alone, so there is no generator to save: a run that is resumed at any step, or
+    computed by any number of workers, draws the same.
+    """
+    return np.random.default_rng((seed, stream, position))
+
+
+class Batches:
+    """The training pictures as an endless row of mini-batches, each epoch in a new order.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    batch_size : int
+        Pictures a batch.  What is left over at the end of an epoch's order is left out in that epoch.
+    seed : int
+    augmentation : Augmentation
+    device : str
+        Where the batches go.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer pictures than a batch holds.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0, augmentation: Augmentation | None = None,
+                 device: str = "cpu"):
+        pictures = len(dataset.train_images)
+        if not 1 <= batch_size <= pictures:
+            raise ValueError(f"batch_size is {batch_size}, expected 1..{pictures}, the training pictures of {dataset.name}")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augmentation = augmentation or Augmentation()
+        self.device = device
+        self._order: tuple[int, Array] = (-1, None)         # epoch, its permutation
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.dataset.train_images) // self.batch_size
+
+    def __getitem__(self, step: int) -> tuple[Array, Array]:
+        """The batch of a step, counted from 0 over all epochs: images (B, H, W, channels) of uint8, labels (B,)."""
+        epoch, position = divmod(step, len(self))
+        if self._order[0] != epoch:
+            self._order = epoch, generator(self.seed, ORDER, epoch).permutation(len(self.dataset.train_images))
+        chosen = self._order[1][position * self.batch_size:(position + 1) * self.batch_size]
+        images = to_device(self.dataset.train_images[chosen], self.device)
+        labels = to_device(self.dataset.train_labels[chosen], self.device)
+        return self.augmentation(images, generator(self.seed, AUGMENTATION, step)), labels
+
+
+def normalize(images: Array, mean: Array, std: Array) -> Array:
+    """Pixels of 0..255 as float32 numbers around 0: ``(pixel / 255 - mean) / std``.
+
+    images: (..., channels) of uint8; mean, std: (channels,) on the 0..1 scale, on the same device.
+    """
+    xp = array_module(images)
+    return (images.astype(xp.float32) - 255 * mean) * (1 / (255 * std))

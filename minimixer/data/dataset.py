@@ -1,0 +1,52 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minimixer.backend import Array
+
+
+class DataError(Exception):
+    """A data set is missing or damaged; the message says which file, what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled pictures, split into a training and a test part.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line: ``digits``, ``cifar10``, ``cifar100``.
+    train_images, test_images : array of uint8, shape (N, H, W, channels)
+        Pixels in 0..255.
+    train_labels, test_labels : array of int64, shape (N,)
+        Class numbers in 0..num_classes-1.
+    class_names : tuple of str
+        One name a class.
+    source : Path or None
+        Where the pictures were read; None for pictures that come with a package.
+    """
+
+    name: str
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
+    class_names: tuple[str, ...]
+    source: Path | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def channel_statistics(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of the training pixels, float32, shape (channels,), on the 0..1 scale."""
+        channels = self.train_images.shape[-1]
+        counts = np.stack([np.bincount(self.train_images[..., c].ravel(), minlength=256) for c in range(channels)])
+        levels = np.arange(256) / 255.0
+        total = counts.sum(axis=1)                                              # (channels,)
+        mean = counts @ levels / total                                          # (channels,)
+        variance = counts @ levels**2 / total - mean**2                         # (channels,)
+        return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)

@@ -1,0 +1,150 @@
+"""Fetch one large file over a line that may drop: resumed, checked, and in place only when whole.
+
+pooch starts every download anew in a fresh temporary file, so it cannot resume one.
+"""
+
+import hashlib
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedRandom
+from pathlib import Path
+
+import requests
+import urllib3
+
+from minimixer.data.dataset import DataError
+
+TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
+RETRIES = 3
+PAUSE = 1.0             # seconds before the first retry; each further one waits a second longer
+BLOCK = 1 << 16         # bytes
+
+
+class _Part:
+    """The file fetched so far, with its length and running sha256."""
+
+    def __init__(self, file: BufferedRandom) -> None:
+        self.file = file
+        file.seek(0)
+        self.hash = hashlib.file_digest(file, "sha256")
+        self.length = file.tell()
+
+    def append(self, block: bytes) -> None:
+        self.file.write(block)
+        self.hash.update(block)
+        self.length += len(block)
+
+    def clear(self) -> None:
+        self.file.truncate(0)
+        self.hash = hashlib.sha256()
+        self.length = 0
+
+
+def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = False) -> Path:
+    """Fetch `url` into the file `target`, or do nothing if it is already there and whole.
+
+    The bytes collect in `target` + ``.part``, which an interrupted download leaves behind and the next
+    one continues.  `target` itself appears only at the end, with the right length and hash.
+
+    Parameters
+    ----------
+    url, target : str, Path
+        Where the file is, and where it goes; missing folders are made.
+    sha256, size : str, int
+        Its hash in hexadecimal, and its length in bytes; more is never stored.
+    quiet : bool
+        Without the progress bar, which needs a terminal in any case.
+
+    Returns
+    -------
+    Path
+        `target`.
+
+    Raises
+    ------
+    DataError
+        The server is out of reach or refuses, length or hash differ, or the file cannot be written.
+    """
+    part_path = target.with_name(target.name + ".part")
+    try:
+        if target.is_file() and target.stat().st_size == size:
+            with target.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                    return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part_path.open("a+b") as file:     # every write appends
+            part = _Part(file)
+            with _progress(target.name, part.length, size, quiet) as show:
+                _fetch(url, part, size, show)
+            file.flush()
+            os.fsync(file.fileno())
+        if (got := part.hash.hexdigest()) != sha256:
+            part_path.unlink()
+            raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged "
+                            "on the way; what was fetched is deleted, so run the same command again")
+        os.replace(part_path, target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error}") from error
+    return target
+
+
+def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
+    """Append until the part is `size` bytes long, through at most RETRIES dropped connections."""
+    failures = 0
+    while part.length != size:      # a part that is too long is emptied by the first request
+        cause: Exception | None = None
+        try:
+            _request(url, part, size, show)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            cause = error
+        if part.length != size:
+            failures += 1
+            if failures > RETRIES:
+                why = type(cause).__name__ if cause else "it ended early"
+                kept = f"{part.length:,} of {size:,} bytes are kept in {part.file.name}"
+                raise DataError(f"{url} could not be fetched ({why}); {kept}, run again to go on") from cause
+            time.sleep(PAUSE * failures)
+
+
+def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
+    """Append what one request brings; a part that the server cannot continue is emptied instead."""
+    rest = {"Range": f"bytes={part.length}-"} if part.length else {}
+    headers = {"Accept-Encoding": "identity", **rest}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        status = response.status_code
+        if status not in (200, 206, 416):
+            raise DataError(f"{url} was refused: {status} {response.reason}; open it in a browser to see why")
+        sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        total = response.headers.get("Content-Length", "") if status == 200 else sent[2] if sent else ""
+        if total.isdecimal() and total != str(size):
+            raise DataError(f"{url} is {total} bytes long, expected {size}: it has changed, or a login page "
+                            "of the network answered; open it in a browser to see")
+        if status == 200:           # the whole file, whatever was asked for
+            part.clear()
+        elif status == 416 or sent is None or sent[1] != str(part.length):
+            return part.clear()     # not the rest of the part: the next request starts anew
+        # The raw bytes: requests would unpack a .tar.gz that a server labels "Content-Encoding: gzip".
+        for block in response.raw.stream(BLOCK, decode_content=False):
+            if part.length + len(block) > size:
+                raise DataError(f"{url} is longer than the expected {size:,} bytes: it has changed")
+            part.append(block)
+            show(part.length)
+
+
+@contextmanager
+def _progress(name: str, start: int, size: int, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A function that takes the number of bytes there are now, and draws them."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda length: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=size, completed=start)
+        yield lambda length: bar.update(task, completed=length)

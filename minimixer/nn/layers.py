@@ -1,0 +1,107 @@
+import numpy as np
+
+from minimixer import functional as F
+from minimixer.backend import to_device
+from minimixer.nn.module import Module
+from minimixer.nn.random import Initializer, current_rng, lecun_normal
+from minimixer.tensor import Tensor
+
+
+class Linear(Module):
+    """``y = x @ weight + bias``.  x: (..., in_features), y: (..., out_features).
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    init : Initializer, optional
+        Draws ``weight``, (in_features, out_features); truncated lecun-normal numbers by default.  ``bias``,
+        (out_features,), starts at zero.
+    """
+
+    def __init__(self, in_features: int, out_features: int, init: Initializer | None = None):
+        init = init or lecun_normal(np.random.default_rng())
+        self.weight = Tensor(init((in_features, out_features)), requires_grad=True)
+        self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., in_features) -> (..., out_features)."""
+        return F.linear(x, self.weight, self.bias)
+
+    def __repr__(self) -> str:
+        return "Linear {} -> {}".format(*self.weight.shape)
+
+
+class LayerNorm(Module):
+    """Normalize the last axis, of ``dim`` elements, then scale by ``weight`` and shift by ``bias``, both (dim,)."""
+
+    def __init__(self, dim: int, eps: float = 1e-6):
+        self.weight = Tensor(np.ones(dim, np.float32), requires_grad=True)
+        self.bias = Tensor(np.zeros(dim, np.float32), requires_grad=True)
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., dim) -> the same shape."""
+        return F.layer_norm(x, self.weight, self.bias, self.eps)
+
+    def __repr__(self) -> str:
+        return f"LayerNorm {self.weight.size}"
+
+
+class Gelu(Module):
+    """GELU in its ``"tanh"`` form (the official Mixer) or its exact ``"erf"`` form (timm)."""
+
+    def __init__(self, form: F.GeluForm = "tanh"):
+        self.form: F.GeluForm = form
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: any shape -> the same shape."""
+        return F.gelu(x, self.form)
+
+    def __repr__(self) -> str:
+        return f"Gelu {self.form}"
+
+
+def _check_rate(layer: str, rate: float) -> float:
+    if not 0 <= rate < 1:
+        raise ValueError(f"{layer}: rate is {rate}, expected the share to drop, a number in [0, 1)")
+    return rate
+
+
+class Dropout(Module):
+    """In training, set a random share ``rate`` of the elements to zero and scale the others by 1 / (1 - rate).
+
+    (Srivastava et al. 2014.)  The mask is drawn from the generator of the enclosing ``nn.draw_from``.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = _check_rate("Dropout", rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: any shape -> the same shape."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = current_rng().random(x.shape, np.float32) >= self.rate
+        return x * Tensor(to_device(keep.astype(x.dtype) / (1 - self.rate), x.device))
+
+    def __repr__(self) -> str:
+        return f"Dropout {self.rate}"
+
+
+class StochasticDepth(Module):
+    """In training, set a whole branch to zero for a random share ``rate`` of the pictures (Huang et al. 2016).
+
+    As in the official pre-training code, the branches that are kept are not scaled up.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = _check_rate("StochasticDepth", rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, ...) -> the same shape."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = current_rng().random((x.shape[0],) + (1,) * (x.ndim - 1), np.float32) >= self.rate      # (B, 1, ...)
+        return x * Tensor(to_device(keep.astype(x.dtype), x.device))
+
+    def __repr__(self) -> str:
+        return f"StochasticDepth {self.rate:.3g}"

@@ -1,0 +1,100 @@
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from minimixer.backend import Array, get_device, to_device, to_numpy
+from minimixer.tensor import Tensor
+
+M = TypeVar("M", bound="Module")
+
+
+class Module:
+    """Something with parameters: assign Tensors, Modules and lists of Modules to attributes, and write ``forward``.
+
+    Nothing is registered.  The parameters are found by walking the attributes in the order of their assignment, and
+    named by the path to them: ``blocks.0.token_norm.weight``.
+    """
+
+    training = True
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the outputs from the inputs; every subclass writes this."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward method")
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """Every attribute, and every item of those that are lists, with its name."""
+        for name, value in vars(self).items():
+            if isinstance(value, (list, tuple)):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+            else:
+                yield name, value
+
+    def modules(self) -> Iterator["Module"]:
+        """Walk through this Module and every one below it."""
+        yield self
+        for _, member in self._members():
+            if isinstance(member, Module):
+                yield from member.modules()
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Every parameter with its dotted name, in a fixed order."""
+        for name, member in self._members():
+            if isinstance(member, Module):
+                yield from member.named_parameters(f"{prefix}{name}.")
+            elif isinstance(member, Tensor) and member.requires_grad:
+                yield prefix + name, member
+
+    def parameters(self) -> list[Tensor]:
+        """Every parameter."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def num_parameters(self) -> int:
+        """How many numbers the parameters hold."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's ``.grad``."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switch Dropout and StochasticDepth on, here and below."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Switch Dropout and StochasticDepth off, here and below."""
+        return self.train(False)
+
+    def to(self: M, device: str) -> M:
+        """Move every parameter to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is none."""
+        get_device(device)
+        for parameter in self.parameters():
+            parameter.data = to_device(parameter.data, device)
+            parameter.grad = None
+        return self
+
+    def state_dict(self) -> dict[str, Array]:
+        """Dotted name -> numpy.ndarray, a copy of every parameter."""
+        return {name: to_numpy(parameter.data).copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Copy arrays into the parameters of the same names; dtype and device stay the parameters' own.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unexpected or a shape differs.  All of them are listed, and nothing is changed.
+        """
+        parameters = dict(self.named_parameters())
+        problems = [f"missing {name} {p.shape}" for name, p in parameters.items() if name not in state]
+        problems += [f"unexpected {name} {array.shape}" for name, array in state.items() if name not in parameters]
+        problems += [f"{name} has shape {state[name].shape}, expected {p.shape}" for name, p in parameters.items()
+                     if name in state and state[name].shape != p.shape]
+        if problems:
+            raise ValueError(f"these weights do not fit this {type(self).__name__}:\n  " + "\n  ".join(problems))
+        for name, parameter in parameters.items():
+            parameter.data[...] = to_device(state[name], parameter.device)

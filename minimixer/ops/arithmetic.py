@@ -1,0 +1,137 @@
+"""Elementwise ops.  Operands broadcast as in NumPy; a Python number stays one and gets no gradient."""
+
+from typing import Any
+
+from minimixer.backend import Array, Module
+from minimixer.ops.op import Like, Op, like, unbroadcast
+
+
+class Broadcasting(Op):
+    """An op of two operands that broadcast."""
+
+    expects = "shapes that broadcast: compared from the right, two axes are equal or one of them is 1"
+
+
+class Add(Broadcasting):
+    """y = a + b."""
+
+    @staticmethod
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Like, Like]]:
+        return a + b, (like(a), like(b))
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, a: Like, b: Like) -> tuple[Any, Any]:
+        return unbroadcast(gy, a), unbroadcast(gy, b)
+
+
+class Subtract(Broadcasting):
+    """y = a - b."""
+
+    @staticmethod
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Like, Like]]:
+        return a - b, (like(a), like(b))
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, a: Like, b: Like) -> tuple[Any, Any]:
+        return unbroadcast(gy, a), unbroadcast(-gy, b)
+
+
+class Multiply(Broadcasting):
+    """y = a * b, element by element."""
+
+    @staticmethod
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
+        return a * b, (a, b)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, a: Array, b: Array) -> tuple[Any, Any]:
+        return unbroadcast(gy * b, like(a)), unbroadcast(gy * a, like(b))
+
+
+class Divide(Broadcasting):
+    """y = a / b, element by element."""
+
+    @staticmethod
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
+        return a / b, (a, b)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, a: Array, b: Array) -> tuple[Any, Any]:
+        return unbroadcast(gy / b, like(a)), unbroadcast(-gy * a / (b * b), like(b))
+
+
+class Negative(Op):
+    """y = -x."""
+
+    @staticmethod
+    def forward(xp: Module, x: Array) -> tuple[Array, tuple[()]]:
+        return -x, ()
+
+    @staticmethod
+    def backward(xp: Module, gy: Array) -> Array:
+        return -gy
+
+
+class Power(Op):
+    """y = x ** n, n a Python number."""
+
+    @staticmethod
+    def forward(xp: Module, x: Array, n: float) -> tuple[Array, tuple[Array, float]]:
+        return x**n, (x, n)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, x: Array, n: float) -> Array:
+        if n == 0:
+            return xp.zeros_like(x)         # x ** -1 would be infinite at 0
+        return gy * (n * x ** (n - 1))
+
+
+class Exp(Op):
+    """y = e ** x."""
+
+    @staticmethod
+    def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
+        y = xp.exp(x)
+        return y, (y,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, y: Array) -> Array:
+        return gy * y
+
+
+class Log(Op):
+    """y = ln(x)."""
+
+    @staticmethod
+    def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
+        return xp.log(x), (x,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, x: Array) -> Array:
+        return gy / x
+
+
+class Sqrt(Op):
+    """y = square root of x."""
+
+    @staticmethod
+    def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
+        y = xp.sqrt(x)
+        return y, (y,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, y: Array) -> Array:
+        return 0.5 * gy / y
+
+
+class Tanh(Op):
+    """y = tanh(x)."""
+
+    @staticmethod
+    def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
+        y = xp.tanh(x)
+        return y, (y,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, y: Array) -> Array:
+        return gy * (1 - y * y)

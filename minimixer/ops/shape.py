@@ -1,0 +1,68 @@
+"""Ops that move numbers without changing them.  NumPy returns views: no copy is made where none is needed."""
+
+from typing import Any
+
+from minimixer.backend import Array, Module
+from minimixer.ops.op import Op
+
+
+class Reshape(Op):
+    """The same numbers, in the same order, in another shape."""
+
+    expects = "a shape with as many elements, one of its numbers may be -1"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, shape: tuple[int, ...]) -> tuple[Array, tuple[tuple[int, ...]]]:
+        return x.reshape(shape), (x.shape,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, shape: tuple[int, ...]) -> Array:
+        return gy.reshape(shape)
+
+
+class SwapAxes(Op):
+    """Two axes change places: a view, no number moves in memory."""
+
+    expects = "two axes that exist"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, axis1: int, axis2: int) -> tuple[Array, tuple[int, int]]:
+        return x.swapaxes(axis1, axis2), (axis1, axis2)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, axis1: int, axis2: int) -> Array:
+        return gy.swapaxes(axis1, axis2)
+
+
+class Transpose(Op):
+    """Axis i of y is axis ``axes[i]`` of x."""
+
+    expects = "every axis once"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, axes: tuple[int, ...]) -> tuple[Array, tuple[tuple[int, ...]]]:
+        return x.transpose(axes), (axes,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, axes: tuple[int, ...]) -> Array:
+        inverse = sorted(range(len(axes)), key=lambda i: axes[i] % len(axes))
+        return gy.transpose(inverse)
+
+
+class Slice(Op):
+    """y = x[key], key made of ints, slices, None and Ellipsis only, so that no element is read twice."""
+
+    expects = "ints inside the shape, slices, None and ...; for other choices index .data, or multiply by a mask"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, key: Any) -> tuple[Array, tuple[Any, ...]]:
+        for part in key if isinstance(key, tuple) else (key,):
+            if isinstance(part, bool) or not (part is None or part is Ellipsis or isinstance(part, (int, slice))):
+                raise IndexError(f"{type(part).__name__} is not a basic index")
+        return x[key], (x.shape, key)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, shape: tuple[int, ...], key: Any) -> Array:
+        gx = xp.zeros(shape, gy.dtype)
+        gx[key] = gy
+        return gx

@@ -1,0 +1,186 @@
+"""Optimisers, gradient clipping and learning-rate schedules.
+
+The update rules are pure array functions, reference pairs like the ops: the registry may replace them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from minimixer.backend import Array, Module, array_module
+from minimixer.kernels.registry import choose
+from minimixer.tensor import Tensor
+
+ScheduleKind = Literal["cosine", "linear", "constant"]
+
+
+def sgd_update(xp: Module, p: Array, g: Array, velocity: Array, *, lr: float, momentum: float, nesterov: bool,
+               weight_decay: float) -> None:
+    """One SGD step; p and velocity are changed in place.  (Sutskever et al. 2013 for momentum, as in PyTorch.)"""
+    if weight_decay:
+        g = g + weight_decay * p
+    if momentum:
+        velocity *= momentum
+        velocity += g
+        g = g + momentum * velocity if nesterov else velocity
+    p -= lr * g
+
+
+def adamw_update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: float, beta1: float, beta2: float,
+                 eps: float, weight_decay: float, step: int) -> None:
+    """One AdamW step (Loshchilov & Hutter 2019, algorithm 2); p, m and v are changed in place.  step counts from 1."""
+    m += (1 - beta1) * (g - m)                              # mean of the gradient,
+    v += (1 - beta2) * (g * g - v)                          # mean of its square; both start at 0,
+    m_bias, v_bias = 1 - beta1**step, 1 - beta2**step       # which these undo
+    p *= 1 - lr * weight_decay                              # the decay is no part of the gradient
+    p -= (lr / m_bias) * m / (xp.sqrt(v / v_bias) + eps)
+
+
+class Optimizer:
+    """What SGD and AdamW share: parameters, a learning rate to set before each step, and arrays they remember.
+
+    ``state`` maps a name ("m") to one array a parameter, in the parameters' order; ``step_count`` is the number of
+    steps made.  Both, with the learning rate, are all that a checkpoint must keep.
+    """
+
+    def __init__(self, params: Sequence[Tensor], lr: float, weight_decay: float, decay_vectors: bool,
+                 remembered: Sequence[str]):
+        if lr < 0 or weight_decay < 0:
+            raise ValueError(f"lr is {lr} and weight_decay {weight_decay}: expected numbers >= 0")
+        self.params = list(params)
+        if not self.params:
+            raise ValueError("there is nothing to optimise: the list of parameters is empty")
+        self.lr = lr
+        # Biases and the scales and shifts of norms are vectors; the others are matrices.
+        self.decays = [weight_decay if decay_vectors or p.ndim > 1 else 0.0 for p in self.params]
+        self.step_count = 0
+        self.state: dict[str, list[Array]] = {
+            name: [array_module(p.data).zeros_like(p.data) for p in self.params] for name in remembered}
+
+    def step(self, gradients: Sequence[Array] | None = None) -> None:
+        """Change every parameter once.
+
+        Parameters
+        ----------
+        gradients : sequence of array, optional
+            One a parameter, as ``grad`` returns them; without it the parameters' ``.grad`` is used.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many gradients as parameters, or a ``.grad`` is missing.
+        """
+        given = [p.grad for p in self.params] if gradients is None else gradients
+        if len(given) != len(self.params):
+            raise ValueError(f"{len(given)} gradients for {len(self.params)} parameters: expected one each")
+        self.step_count += 1
+        for i, g in enumerate(given):
+            if g is None:
+                raise ValueError(f"parameter {i} of shape {self.params[i].shape} has no .grad: call loss.backward() first")
+            self._update(i, g)
+
+    def _update(self, i: int, g: Array) -> None:
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum, plain or Nesterov's; weight decay is added to the gradient.
+
+    Parameters
+    ----------
+    params : sequence of Tensor
+    lr, momentum, weight_decay : float
+    nesterov : bool
+    decay_vectors : bool
+        Whether biases and the parameters of norms decay too.
+    """
+
+    def __init__(self, params: Sequence[Tensor], lr: float, momentum: float = 0.9, nesterov: bool = False,
+                 weight_decay: float = 0.0, decay_vectors: bool = True):
+        super().__init__(params, lr, weight_decay, decay_vectors, ["velocity"])
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def _update(self, i: int, g: Array) -> None:
+        p = self.params[i].data
+        xp = array_module(p, g)
+        choose(sgd_update, xp)(xp, p, g, self.state["velocity"][i], lr=self.lr, momentum=self.momentum,
+                               nesterov=self.nesterov, weight_decay=self.decays[i])
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101).
+
+    Parameters
+    ----------
+    params : sequence of Tensor
+    lr, weight_decay, eps : float
+        A step multiplies a decaying parameter by ``1 - lr * weight_decay``.
+    betas : pair of float
+        How slowly the means of the gradient and of its square move.
+    decay_vectors : bool
+        Whether biases and the parameters of norms decay too.
+    """
+
+    def __init__(self, params: Sequence[Tensor], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.01, decay_vectors: bool = True):
+        super().__init__(params, lr, weight_decay, decay_vectors, ["m", "v"])
+        self.betas = betas
+        self.eps = eps
+
+    def _update(self, i: int, g: Array) -> None:
+        p = self.params[i].data
+        xp = array_module(p, g)
+        choose(adamw_update, xp)(xp, p, g, self.state["m"][i], self.state["v"][i], lr=self.lr, beta1=self.betas[0],
+                                 beta2=self.betas[1], eps=self.eps, weight_decay=self.decays[i], step=self.step_count)
+
+
+def clip_by_global_norm(gradients: Sequence[Array], max_norm: float) -> tuple[list[Array], Array]:
+    """Scale gradients, all by one factor, so that their common Euclidean norm is at most ``max_norm``.
+
+    (Pascanu et al. 2013.)  Returns the scaled gradients, new arrays, and the norm they had, a 0-d array: on a GPU
+    the host does not wait for it.
+    """
+    if max_norm <= 0:
+        raise ValueError(f"max_norm is {max_norm}: expected a positive number")
+    xp = array_module(*gradients)
+    norm = xp.sqrt(sum((g * g).sum() for g in gradients))
+    factor = xp.minimum(1, max_norm / (norm + 1e-6))
+    return [g * factor for g in gradients], norm
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate at every step: a linear warm-up from 0 to ``peak``, then down to ``final`` at the last step.
+
+    ``cosine`` falls along half a cosine wave (Loshchilov & Hutter 2017), ``linear`` along a line, as in the paper;
+    ``constant`` stays.
+
+    Raises
+    ------
+    ValueError
+        If the warm-up is longer than the run, or the kind is unknown.
+    """
+
+    kind: ScheduleKind
+    peak: float
+    total_steps: int
+    warmup_steps: int = 0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("cosine", "linear", "constant"):
+            raise ValueError(f"no schedule is called {self.kind!r}: expected 'cosine', 'linear' or 'constant'")
+        if not 0 <= self.warmup_steps <= self.total_steps:
+            raise ValueError(f"a warm-up of {self.warmup_steps} steps does not fit into {self.total_steps} steps")
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        if step < self.warmup_steps:
+            return self.peak * (step + 1) / self.warmup_steps
+        if self.kind == "constant":
+            return self.peak
+        progress = min(1.0, (step - self.warmup_steps) / max(1, self.total_steps - 1 - self.warmup_steps))
+        share = 1 - progress if self.kind == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
+        return self.final + (self.peak - self.final) * share

@@ -1,0 +1,54 @@
+"""Pictures of runs and models, readable in print and by colour-blind eyes (Okabe & Ito's palette)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+
+
+def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> None:
+    """Draw training and test loss and test accuracy against epochs into a PNG file.
+
+    Parameters
+    ----------
+    metrics : sequence of dict
+        The lines of ``metrics.jsonl``.
+    path : Path
+    title : str
+    """
+    from matplotlib.figure import Figure        # no pyplot: no global state, and it works in any thread
+
+    training = [(m["epoch"], m["train_loss"]) for m in metrics if "train_loss" in m]
+    tests = [(m["epoch"], m["test_loss"], m["test_accuracy"]) for m in metrics if "test_loss" in m]
+    figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
+    losses, accuracies = figure.subplots(1, 2)
+    if training:
+        epochs, loss = zip(*training, strict=True)
+        losses.plot(epochs, loss, color=BLUE, linewidth=0.6, alpha=0.35)
+        losses.plot(epochs, _smooth(loss), color=BLUE, linewidth=1.8, label="training (smoothed)")
+    if tests:
+        epochs, loss, accuracy = zip(*tests, strict=True)
+        losses.plot(epochs, loss, color=ORANGE, marker="o", markersize=3, label="test")
+        accuracies.plot(epochs, [100 * a for a in accuracy], color=GREEN, marker="o", markersize=3)
+        best = max(accuracy)
+        accuracies.annotate(f"best {100 * best:.2f} %", (epochs[accuracy.index(best)], 100 * best),
+                            textcoords="offset points", xytext=(0, -14), ha="right", color=GREEN)
+    losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", title="loss")
+    losses.legend(frameon=False)
+    accuracies.set(xlabel="epoch", ylabel="right answers (%)", title="test accuracy")
+    for axes in (losses, accuracies):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    if title:
+        figure.suptitle(title)
+    figure.savefig(path)
+
+
+def _smooth(values: Sequence[float], share: float = 0.9) -> list[float]:
+    """Exponential mean, corrected for its start."""
+    smoothed, mean = [], 0.0
+    for i, value in enumerate(values, 1):
+        mean = share * mean + (1 - share) * value
+        smoothed.append(mean / (1 - share**i))
+    return smoothed

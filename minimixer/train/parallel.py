@@ -1,0 +1,154 @@
+"""A batch is cut into shards, and threads work on them; NumPy lets go of the interpreter while it computes.
+
+Where the cuts are depends on the model and the batch alone, and the gradients of the shards are added in the order of
+the shards: the result does not depend on the number of workers, to the last bit.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+
+from minimixer import autograd
+from minimixer import functional as F
+from minimixer.backend import Array, array_module
+from minimixer.data.batches import LAYERS, generator, normalize
+from minimixer.nn import MixerConfig, MlpMixer, draw_from
+from minimixer.tensor import Tensor
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+# The largest array of a shard, float32: on a CPU about what a core's own cache holds, on a GPU a part of its memory.
+SHARD_BYTES = {"cpu": 2 << 20, "gpu": 1 << 30}
+
+
+class Workers:
+    """Threads for shards, each with single-threaded BLAS.  Use it as a context manager.
+
+    Parameters
+    ----------
+    count : int, optional
+        By default one a physical core that this process may use.
+    """
+
+    def __init__(self, count: int | None = None):
+        if count is None:
+            import joblib
+            count = joblib.cpu_count(only_physical_cores=True)
+        self.count = count
+        self._stack = ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> "Workers":
+        from threadpoolctl import threadpool_limits
+        self._stack.enter_context(threadpool_limits(1, user_api="blas"))
+        if self.count > 1:
+            self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._stack.close()
+
+    def map(self, fn: Callable[[A], R], items: Iterable[A]) -> Iterable[R]:
+        """Results of fn on every item, in order, as they come; an exception in a thread is raised here."""
+        return map(fn, items) if self._pool is None else self._pool.map(fn, items)
+
+
+def shards(batch_size: int, config: MixerConfig, device: str = "cpu") -> list[slice]:
+    """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor."""
+    widest = max(config.num_patches * config.channels_mlp_dim, config.hidden_dim * config.tokens_mlp_dim)
+    largest = max(1, SHARD_BYTES[device] // (4 * widest))       # pictures
+    count = -(-batch_size // largest)
+    ends = [batch_size * i // count for i in range(count + 1)]
+    return [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+
+
+class ShardedModel:
+    """A model that computes on whole batches of pictures, shard by shard.
+
+    Parameters
+    ----------
+    model : MlpMixer
+    workers : Workers
+    mean, std : array, shape (channels,)
+        Of the pixels on the 0..1 scale.
+    label_smoothing : float
+    seed : int
+        Of the layers that draw.
+    """
+
+    def __init__(self, model: MlpMixer, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
+                 seed: int = 0):
+        self.model = model
+        self.workers = workers
+        self.mean = mean
+        self.std = std
+        self.label_smoothing = label_smoothing
+        self.seed = seed
+        self.params = model.parameters()
+
+    def _shards(self, images: Array) -> list[slice]:
+        return shards(len(images), self.model.config, self.params[0].device)
+
+    def gradients(self, images: Array, labels: Array, step: int) -> tuple[Array, Array, list[Array]]:
+        """Loss, number of right answers and gradients of one training step.
+
+        Parameters
+        ----------
+        images : array of uint8, shape (B, H, W, channels)
+        labels : array of int, shape (B,)
+        step : int
+            Decides, with the seed and the shard, what Dropout and StochasticDepth draw.
+
+        Returns
+        -------
+        loss : array, shape ()
+            Mean over the batch, in nats.
+        correct : array, shape ()
+        gradients : list of array
+            Of the mean loss, one a parameter.
+        """
+        self.model.train()
+        batch = len(images)
+
+        def work(shard: slice) -> tuple[Array, Array, Sequence[Array]]:
+            with draw_from(generator(self.seed, LAYERS, step * batch + shard.start)):
+                logits = self.model(Tensor(normalize(images[shard], self.mean, self.std)))
+            loss = F.cross_entropy(logits, labels[shard], self.label_smoothing, reduction="sum") / batch
+            correct = (logits.data.argmax(1) == labels[shard]).sum()
+            return loss.data, correct, autograd.grad(loss, self.params)
+
+        loss, correct = 0.0, 0
+        total: list[Array] = []
+        for shard_loss, shard_correct, gradients in self.workers.map(work, self._shards(images)):
+            loss = loss + shard_loss
+            correct = correct + shard_correct
+            if not total:
+                total = [g.copy() for g in gradients]
+            else:
+                for t, g in zip(total, gradients, strict=True):
+                    t += g
+        return loss, correct, total
+
+    def predict(self, images: Array) -> Array:
+        """Logits, (B, num_classes), of pictures (B, H, W, channels) of uint8."""
+        self.model.eval()
+
+        def work(shard: slice) -> Array:
+            with autograd.no_grad():
+                return self.model(Tensor(normalize(images[shard], self.mean, self.std))).data
+
+        return array_module(images).concatenate(list(self.workers.map(work, self._shards(images))))
+
+    def evaluate(self, images: Array, labels: Array) -> tuple[float, float]:
+        """Mean cross-entropy in nats, without smoothing, and share of right answers in 0..1."""
+        logits = self.predict(images)
+        with autograd.no_grad():
+            loss = F.cross_entropy(Tensor(logits), labels).item()
+        return loss, float(np.mean((logits.argmax(1) == labels).tolist()))

@@ -1,0 +1,256 @@
+import contextlib
+import hashlib
+import importlib
+import io
+import re
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from minimixer.data.dataset import DataError
+from minimixer.data.download import download
+
+BODY = np.random.default_rng(0).bytes(300_000)
+HASH = hashlib.sha256(BODY).hexdigest()
+HALF = len(BODY) // 2
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `body` under every path, as badly as the attributes ask for."""
+
+    daemon_threads = False      # so that server_close waits for every answer
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/file.tar.gz"
+        self.body = BODY
+        self.status = None          # an error to answer with
+        self.knows_ranges = True
+        self.shift = 0              # how far a range starts from where it should
+        self.says_length = True
+        self.says_gzip = False
+        self.cuts = []              # bytes to send before breaking off, one entry a request
+        self.stalls = 0             # requests whose connection then stays open
+        self.released = threading.Event()
+        self.ranges = []            # the Range header of every request
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, wanted = self.server, self.headers["Range"]
+        server.ranges.append(wanted)
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and server.knows_ranges else 0
+        if server.status or start >= len(server.body):
+            return self.send_error(server.status or 416)
+        start += server.shift if start else 0
+        content = server.body[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
+        if server.says_length:
+            self.send_header("Content-Length", str(len(content)))
+        if server.says_gzip:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):      # the client had enough
+            self.wfile.write(content[:server.cuts.pop(0)] if server.cuts else content)
+        if server.stalls:
+            server.stalls -= 1
+            server.released.wait(10)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as server:        # closes it
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.released.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(importlib.import_module("minimixer.data.download"), "PAUSE", 0.0)
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "new" / "folder" / "file.tar.gz"
+
+
+@pytest.fixture
+def part(target):
+    target.parent.mkdir(parents=True)
+    return target.with_name("file.tar.gz.part")
+
+
+def fetch(server, target, **kwargs):
+    return download(server.url, target, **({"sha256": HASH, "size": len(BODY)} | kwargs))
+
+
+def assert_whole(target):
+    assert target.read_bytes() == BODY
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_fetches(server, target):
+    assert fetch(server, target) == target
+    assert_whole(target)
+    assert server.ranges == [None]
+
+
+def test_already_there(server, target):
+    fetch(server, target)
+    assert fetch(server, target) == target
+    assert len(server.ranges) == 1
+
+
+@pytest.mark.parametrize("old", [BODY[:-1], bytes(len(BODY)), b""])
+def test_a_wrong_target_is_replaced(server, target, old):
+    target.parent.mkdir(parents=True)
+    target.write_bytes(old)
+    fetch(server, target)
+    assert_whole(target)
+
+
+def test_dropped_connections_go_on_where_they_stopped(server, target):
+    server.cuts = [HALF, 70_000, 0]
+    fetch(server, target)
+    assert_whole(target)
+    first, *rest = server.ranges
+    starts = [int(value.removeprefix("bytes=").removesuffix("-")) for value in rest]
+    assert first is None
+    assert 0 < starts[0] <= HALF
+    assert starts[0] < starts[1] == starts[2]
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_dropped_connection_without_ranges_starts_anew(server, target, says_length):
+    server.knows_ranges, server.says_length, server.cuts = False, says_length, [HALF]
+    fetch(server, target)
+    assert_whole(target)
+    assert len(server.ranges) == 2
+
+
+def test_gives_up_after_three_retries_and_keeps_the_part(server, target):
+    server.cuts = [100_000, 0, 0, 0]
+    with pytest.raises(DataError, match=r"could not be fetched .* of 300,000 bytes are kept in .*\.part"):
+        fetch(server, target)
+    assert len(server.ranges) == 4
+    assert not target.exists()
+    fetch(server, target)           # the next call goes on
+    assert_whole(target)
+    assert server.ranges[-1] == server.ranges[-2] is not None
+
+
+def test_stalled_connection_is_a_dropped_one(server, target, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("minimixer.data.download"), "TIMEOUT", (5, 0.2))
+    server.stalls, server.cuts = 1, [HALF]
+    fetch(server, target)
+    assert_whole(target)
+    assert server.ranges[1] is not None
+
+
+def test_server_out_of_reach(server, target):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DataError, match=r"could not be fetched \(ConnectionError\); 0 of 300,000 bytes are kept"):
+        fetch(server, target)
+
+
+def test_continues_a_part(server, target, part):
+    part.write_bytes(BODY[:HALF])
+    fetch(server, target)
+    assert_whole(target)
+    assert server.ranges == [f"bytes={HALF}-"]
+
+
+@pytest.mark.parametrize(("old", "options", "ranges"), [
+    (BODY, {}, []),                                                             # whole: no request
+    (b"x" * HALF, {"knows_ranges": False}, [f"bytes={HALF}-"]),                 # answered 200
+    (BODY + b"too long", {}, [f"bytes={len(BODY) + 8}-", None]),                # answered 416
+    (BODY[:HALF], {"shift": -1}, [f"bytes={HALF}-", None]),                     # answered another range
+    (BODY[:HALF], {"shift": 1}, [f"bytes={HALF}-", None]),
+])
+def test_a_part_that_cannot_be_continued(server, target, part, old, options, ranges):
+    vars(server).update(options)
+    part.write_bytes(old)
+    fetch(server, target)
+    assert_whole(target)
+    assert server.ranges == ranges
+
+
+def test_wrong_hash(server, target):
+    with pytest.raises(DataError, match=f"sha256 {HASH}, expected {'0' * 64}"):
+        fetch(server, target, sha256="0" * 64)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_damaged_part_is_deleted_so_that_the_next_call_succeeds(server, target, part):
+    part.write_bytes(b"x" * HALF)
+    with pytest.raises(DataError, match=f"expected {HASH}"):
+        fetch(server, target)
+    fetch(server, target)
+    assert_whole(target)
+
+
+@pytest.mark.parametrize("body", [BODY + b"more", BODY[:-1]])
+def test_another_length_is_refused_before_a_byte_is_lost(server, target, part, body):
+    server.body = body
+    for knows_ranges in (True, False):
+        server.knows_ranges = knows_ranges
+        part.write_bytes(BODY[:HALF])
+        with pytest.raises(DataError, match=f"is {len(body)} bytes long, expected 300000"):
+            fetch(server, target)
+        assert part.read_bytes() == BODY[:HALF]
+
+
+def test_too_long_body_of_unknown_length(server, target, part):
+    server.body, server.says_length = BODY * 2, False
+    with pytest.raises(DataError, match="longer than the expected 300,000 bytes"):
+        fetch(server, target)
+    assert part.stat().st_size <= len(BODY)
+
+
+def test_too_short_body_of_unknown_length(server, target):
+    server.body, server.says_length = BODY[:HALF], False
+    with pytest.raises(DataError, match="could not be fetched"):
+        fetch(server, target)
+    assert not target.exists()
+
+
+def test_refused_by_the_server(server, target):
+    server.status = 404
+    with pytest.raises(DataError, match="was refused: 404 Not Found"):
+        fetch(server, target)
+    assert len(server.ranges) == 1      # asking again would not help
+
+
+def test_a_body_labelled_gzip_is_kept_as_sent(server, target):
+    server.says_gzip = True
+    fetch(server, target)
+    assert_whole(target)
+
+
+def test_folder_that_cannot_be_made(server, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be written"):
+        fetch(server, tmp_path / "file" / "file.tar.gz")
+
+
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, False), (True, True), (False, False)])
+def test_progress_bar_only_on_a_terminal(server, target, monkeypatch, terminal, quiet):
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", screen)
+    fetch(server, target, quiet=quiet)
+    assert ("file.tar.gz" in screen.getvalue()) == (terminal and not quiet)
