@@ -176,7 +176,8 @@ def grad(loss: Leaf, params: Sequence[Leaf]) -> list[Array]:
             raise ValueError(f"params[{position}] of shape {param.shape} is not a leaf with requires_grad=True: "
                              "gradients are kept for leaves only")
     gradients = _walk(*_start(loss, None))
-    return [gradients[p] if p in gradients else array_module(p.data).zeros_like(p.data) for p in params]
+    return [array_module(p.data).asarray(gradients[p]) if p in gradients else array_module(p.data).zeros_like(p.data)
+            for p in params]
 
 
 class _GradMode(threading.local):

@@ -271,7 +271,7 @@ def as_array(data: Any) -> Array:
     if is_array(data):
         return data
     array = np.asarray(data)
-    return array.astype(np.float32) if array.dtype == np.float64 else array
+    return array.astype(np.float32) if array.dtype == np.float64 and not isinstance(data, np.generic) else array
 
 
 def operand(x: Operand) -> "Tensor | float":

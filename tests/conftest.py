@@ -1,0 +1,26 @@
+import os
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from minimixer import backend
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("local", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+GPU_PROBLEM = backend.gpu_problem()
+DEVICES = ["cpu", pytest.param("gpu", marks=[pytest.mark.gpu,
+                                            pytest.mark.skipif(GPU_PROBLEM is not None, reason=str(GPU_PROBLEM))])]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """Every test that takes this runs on every device."""
+    return request.param
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

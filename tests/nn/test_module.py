@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from minimixer import nn
+from minimixer.tensor import Tensor
+
+
+class Model(nn.Module):
+    def __init__(self):
+        self.scale = Tensor([2.0], requires_grad=True)
+        self.layers = [nn.Linear(2, 3), nn.Gelu(), nn.Linear(3, 1)]
+        self.mean = Tensor([0.0])               # no parameter
+        self.norm = nn.LayerNorm(1)
+
+
+def test_parameters_are_found_in_the_order_of_the_attributes():
+    assert [name for name, _ in Model().named_parameters()] == [
+        "scale", "layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias", "norm.weight", "norm.bias"]
+    assert Model().num_parameters() == 1 + 9 + 4 + 2
+
+
+def test_state_goes_out_and_in_again():
+    source, target = Model(), Model()
+    state = source.state_dict()
+    target.load_state_dict(state)
+    state["scale"][:] = 7
+    assert source.scale.item() == 2
+    assert np.array_equal(target.layers[0].weight.data, source.layers[0].weight.data)
+    target.load_state_dict({name: a.astype(np.float16) for name, a in source.state_dict().items()})
+    assert target.scale.dtype == np.float32
+
+
+def test_every_key_that_does_not_fit_is_listed_and_nothing_changes():
+    model = Model()
+    before = model.state_dict()
+    state = model.state_dict()
+    del state["scale"], state["norm.bias"]
+    state["extra"] = np.zeros(3)
+    state["layers.0.weight"] = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="do not fit") as caught:
+        model.load_state_dict(state)
+    for line in ("missing scale (1,)", "missing norm.bias (1,)", "unexpected extra (3,)",
+                 "layers.0.weight has shape (3, 2), expected (2, 3)"):
+        assert line in str(caught.value)
+    assert all(np.array_equal(a, before[name]) for name, a in model.state_dict().items())
+
+
+def test_train_and_eval_reach_every_module_below():
+    model = Model()
+    assert all(module.training for module in model.modules())
+    assert model.eval() is model
+    assert not any(module.training for module in model.modules())
+    assert all(module.training for module in model.train().modules())
+
+
+def test_zero_grad_forgets():
+    model = Model()
+    model.scale.sum().backward()
+    assert model.scale.grad is not None
+    model.zero_grad()
+    assert model.scale.grad is None
+
+
+def test_a_module_without_forward_says_so():
+    with pytest.raises(NotImplementedError, match="Model has no forward method"):
+        Model()(1)
+
+
+def test_dropout_and_stochastic_depth_draw_what_they_promise(rng):
+    x = Tensor(np.ones((4000, 4, 3), np.float32))
+    with nn.draw_from(rng):
+        dropped = nn.Dropout(0.25)(x).data
+        branches = nn.StochasticDepth(0.25)(x).data
+    assert set(np.unique(dropped)) == {0, np.float32(1 / 0.75)}
+    assert np.mean(dropped == 0) == pytest.approx(0.25, abs=0.02)
+    assert set(np.unique(branches)) == {0, 1}
+    assert np.array_equal(branches.min((1, 2)), branches.max((1, 2)))       # whole pictures
+    assert np.mean(branches == 0) == pytest.approx(0.25, abs=0.03)
+
+
+def test_draw_from_is_reproducible_and_ends(rng):
+    x, layer = Tensor(np.ones(100, np.float32)), nn.Dropout(0.5)
+    results = []
+    for _ in range(2):
+        with nn.draw_from(np.random.default_rng(5)):
+            results.append(layer(x).data)
+    assert np.array_equal(*results)

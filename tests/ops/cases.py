@@ -1,0 +1,66 @@
+"""Every op with inputs to try it on: what the tests of the ops, and of the fast pairs that replace them, share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minimixer.ops.arithmetic import Add, Divide, Exp, Log, Multiply, Negative, Power, Sqrt, Subtract, Tanh
+from minimixer.ops.gelu import Gelu, GeluErf
+from minimixer.ops.layernorm import LayerNorm
+from minimixer.ops.linear import Linear, MatMul
+from minimixer.ops.patches import Patches
+from minimixer.ops.reduce import Max, Mean, Sum
+from minimixer.ops.shape import Reshape, Slice, SwapAxes, Transpose
+from minimixer.ops.softmax import CrossEntropy, Softmax
+
+
+@dataclass(frozen=True)
+class Case:
+    op: Any
+    shapes: tuple[tuple[int, ...], ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    positive: bool = False                              # inputs where the op is defined
+    constants: tuple[Any, ...] = ()                     # arguments without a gradient, behind the others
+
+    def __str__(self) -> str:
+        shapes = " ".join("x".join(map(str, shape)) or "()" for shape in self.shapes)
+        options = "".join(f" {name}={value}" for name, value in self.options.items())
+        return f"{self.op.__name__} {shapes}{options}".replace(" ", "_")
+
+    def inputs(self, rng: np.random.Generator, layout: str, dtype: Any = np.float64) -> list[np.ndarray]:
+        """Random inputs: "contiguous", or "transposed": the same shape over swapped memory."""
+        arrays = [rng.uniform(0.5, 2, s) if self.positive else rng.standard_normal(s) for s in self.shapes]
+        arrays = [a.astype(dtype) for a in arrays]
+        if layout == "transposed":
+            arrays = [np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2) if a.ndim > 1 else a for a in arrays]
+        return arrays
+
+
+LABELS = np.array([2, 0, 4])
+SOFT_LABELS = np.array([[0.1, 0.2, 0.3, 0.4, 0], [0, 0, 1, 0, 0], [0.5, 0, 0, 0, 0.5]])
+
+CASES = [
+    *(Case(op, shapes, positive=True) for op in (Add, Subtract, Multiply, Divide)
+      for shapes in (((2, 3), (2, 3)), ((2, 3, 4), (3, 1)), ((1, 4), (2, 3, 1)), ((), (2, 2)))),
+    *(Case(op, ((2, 3, 4),), positive=True) for op in (Negative, Exp, Log, Sqrt, Tanh, Gelu, GeluErf)),
+    *(Case(op, ((3, 50),)) for op in (Tanh, Gelu, GeluErf)),
+    *(Case(Power, ((3, 4),), {"n": n}, positive=True) for n in (0, 1, 2, 3.5, -1)),
+    Case(Reshape, ((2, 3, 4),), {"shape": (4, -1)}),
+    Case(SwapAxes, ((2, 3, 4),), {"axis1": 1, "axis2": 2}),
+    Case(Transpose, ((2, 3, 4),), {"axes": (2, 0, 1)}),
+    Case(Transpose, ((2, 3, 4),), {"axes": (-1, 0, -2)}),
+    *(Case(Slice, ((3, 4, 5),), {"key": key})
+      for key in (1, slice(0, 2), (slice(None), -1), (..., None, slice(None, None, 2)), (slice(2, 0, -1), 1))),
+    *(Case(op, ((2, 3, 4),), {"axis": axis, "keepdims": keep})
+      for op in (Sum, Mean, Max) for axis in (None, 1, -1, (0, 2)) for keep in (False, True)),
+    *(Case(MatMul, shapes) for shapes in (
+        ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((5, 1, 2, 3), (4, 3, 2)), ((3,), (3,)),
+        ((3,), (2, 3, 4)), ((2, 4, 3), (3,)))),
+    *(Case(Linear, ((*leading, 4), (4, 5), (5,))) for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
+    *(Case(LayerNorm, ((*leading, 6), (6,), (6,)), {"eps": 1e-6}) for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
+    *(Case(Softmax, shapes) for shapes in (((5,),), ((3, 5),), ((2, 3, 5),))),
+    *(Case(CrossEntropy, ((3, 5),), {"label_smoothing": s}, constants=(labels,))
+      for s in (0.0, 0.1) for labels in (LABELS, SOFT_LABELS)),
+    *(Case(Patches, ((2, 4, 6, 3),), {"patch_size": p}) for p in (1, 2)),
+]
