@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 from minimixer import backend, functional, nn, optim
 from minimixer.autograd import grad, no_grad
 from minimixer.gradcheck import gradcheck
+from minimixer.kernels import cpu as _cpu  # noqa: F401  enters the fast pairs into the registry
 from minimixer.kernels.registry import reference_kernels
 from minimixer.tensor import Tensor
 

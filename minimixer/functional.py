@@ -37,8 +37,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
         raise ValueError(f"linear: weight has shape {weight.shape}, bias {bias.shape}, expected (in, out) and (out,)")
     if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
-        raise ValueError(f"linear: x has shape {x.shape}, expected {weight.shape[0]} elements in its last axis, as in the "
-                         f"first of weight {weight.shape}; is an axis swapped, or is the weight stored as (out, in)?")
+        raise ValueError(f"linear: x has shape {x.shape}, expected {weight.shape[0]} elements in its last axis, as in "
+                         f"the first of weight {weight.shape}; is an axis swapped, or the weight stored as (out, in)?")
     return apply(Linear, x, weight, bias)
 
 
@@ -122,8 +122,8 @@ def cross_entropy(logits: Tensor, labels: Tensor | Array, label_smoothing: float
     batch, classes = logits.shape
     is_soft = targets.dtype.kind == "f"
     if targets.shape != ((batch, classes) if is_soft else (batch,)):
-        raise ValueError(f"cross_entropy: labels have shape {targets.shape} and dtype {targets.dtype}, expected integers "
-                         f"of shape ({batch},) or probabilities of shape ({batch}, {classes})")
+        raise ValueError(f"cross_entropy: labels have shape {targets.shape} and dtype {targets.dtype}, expected "
+                         f"integers of shape ({batch},) or probabilities of shape ({batch}, {classes})")
     if not is_soft and isinstance(targets.data, np.ndarray):
         wrong = (targets.data < 0) | (targets.data >= classes)
         if wrong.any():

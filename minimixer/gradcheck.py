@@ -40,8 +40,7 @@ class GradcheckReport:
         return self.ok
 
     def __str__(self) -> str:
-        head = f"{'input':<6}{'shape':<18}{'entries':>8}{'max abs error':>15}{'max rel error':>15}{'direction':>11}  verdict"
-        lines = [head]
+        lines = ["input shape              entries  max abs error  max rel error  direction  verdict"]
         for number, row in enumerate(self.inputs):
             lines.append(f"{number:<6}{row.shape!s:<18}{row.checked:>8}{row.absolute_error:>15.1e}"
                          f"{row.relative_error:>15.1e}{row.direction_error:>11.1e}  {'ok' if row.ok else 'WRONG'}")

@@ -17,7 +17,10 @@ ScheduleKind = Literal["cosine", "linear", "constant"]
 
 def sgd_update(xp: Module, p: Array, g: Array, velocity: Array, *, lr: float, momentum: float, nesterov: bool,
                weight_decay: float) -> None:
-    """One SGD step; p and velocity are changed in place.  (Sutskever et al. 2013 for momentum, as in PyTorch.)"""
+    """One SGD step; p and velocity are changed in place.
+
+    The momentum is PyTorch's form of Sutskever et al. 2013.
+    """
     if weight_decay:
         g = g + weight_decay * p
     if momentum:
@@ -77,7 +80,8 @@ class Optimizer:
         self.step_count += 1
         for i, g in enumerate(given):
             if g is None:
-                raise ValueError(f"parameter {i} of shape {self.params[i].shape} has no .grad: call loss.backward() first")
+                raise ValueError(f"parameter {i} of shape {self.params[i].shape} has no .grad: call loss.backward() "
+                                 "first")
             self._update(i, g)
 
     def _update(self, i: int, g: Array) -> None:

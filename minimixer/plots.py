@@ -17,7 +17,7 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     path : Path
     title : str
     """
-    from matplotlib.figure import Figure        # no pyplot: no global state, and it works in any thread
+    from matplotlib.figure import Figure  # no pyplot: no global state, and it works in any thread
 
     training = [(m["epoch"], m["train_loss"]) for m in metrics if "train_loss" in m]
     tests = [(m["epoch"], m["test_loss"], m["test_accuracy"]) for m in metrics if "test_loss" in m]

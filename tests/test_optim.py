@@ -57,7 +57,7 @@ def test_step_uses_grad_and_misses_it(rng):
 
 @pytest.mark.parametrize("make", [lambda: optim.AdamW([]), lambda: optim.SGD([Tensor([1.0])], lr=-1)])
 def test_senseless_optimisers_are_refused(make):
-    with pytest.raises(ValueError, match="expected numbers|nothing to optimise"):
+    with pytest.raises(ValueError, match=r"expected numbers|nothing to optimise"):
         make()
 
 
@@ -87,7 +87,7 @@ def test_schedules(kind, expected):
 
 
 def test_senseless_schedules_are_refused():
-    with pytest.raises(ValueError, match="'step'.*expected 'cosine'"):
+    with pytest.raises(ValueError, match=r"'step'.*expected 'cosine'"):
         optim.Schedule("step", 1.0, 10)
     with pytest.raises(ValueError, match="warm-up of 11 steps"):
         optim.Schedule("cosine", 1.0, 10, warmup_steps=11)

@@ -50,6 +50,7 @@ class Augmentation:
     flip: bool = False
 
     def __call__(self, images: Array, rng: np.random.Generator) -> Array:
+        """images: (B, H, W, channels) -> the same shape and dtype."""
         xp = array_module(images)
         if self.crop_padding:
             offsets = rng.integers(0, 2 * self.crop_padding, (len(images), 2), endpoint=True)

@@ -39,7 +39,8 @@ class Batches:
                  device: str = "cpu"):
         pictures = len(dataset.train_images)
         if not 1 <= batch_size <= pictures:
-            raise ValueError(f"batch_size is {batch_size}, expected 1..{pictures}, the training pictures of {dataset.name}")
+            raise ValueError(f"batch_size is {batch_size}, expected 1..{pictures}, as many as {dataset.name} has for "
+                             "training")
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed

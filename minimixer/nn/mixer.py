@@ -146,9 +146,9 @@ class MlpMixer(Module):
         size, config = self.config.image_size, self.config
         if images.ndim != 4 or images.shape[1:] != (size, size, config.in_channels):
             raise ValueError(
-                f"images have shape {images.shape}, expected (B, {size}, {size}, {config.in_channels}): token mixing has "
-                f"weights for just S = ({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize the "
-                f"pictures to {size} x {size}, or build the model with another image_size")
+                f"images have shape {images.shape}, expected (B, {size}, {size}, {config.in_channels}): token mixing "
+                f"has weights for just S = ({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize "
+                f"the pictures to {size} x {size}, or build the model with another image_size")
 
     def __repr__(self) -> str:
         from minimixer.nn.summary import summarize

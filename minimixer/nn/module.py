@@ -21,6 +21,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *inputs: Any) -> Any:
+        """Run ``forward``."""
         return self.forward(*inputs)
 
     def _members(self) -> Iterator[tuple[str, Any]]:

@@ -59,15 +59,16 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     try:
         with safe_open(path, "numpy") as file:
             metadata = json.loads((file.metadata() or {})["minimixer"])
+            version = int(metadata["version"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}      # noqa: SIM118 (not a dict)
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}: check the folder, or train without --resume") from None
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is not a whole minimixer checkpoint ({error}): try best.safetensors beside it, "
                               "or train anew with --overwrite") from error
-    if metadata.get("version", 0) > VERSION:
-        raise CheckpointError(f"{path} has format version {metadata['version']}, this minimixer reads up to {VERSION}: "
-                              "upgrade minimixer")
+    if version > VERSION:
+        raise CheckpointError(f"{path} has format version {version}, this minimixer reads up to {VERSION}: upgrade "
+                              "minimixer")
     return arrays, metadata
 
 
@@ -84,8 +85,8 @@ def load(path: Path, model: Module, optimizer: Optimizer | None = None) -> dict[
             for (name, parameter), array in zip(model.named_parameters(), remembered, strict=True):
                 saved = arrays.get(f"optim.{what}.{name}")
                 if saved is None or saved.shape != array.shape:
-                    raise CheckpointError(f"{path} holds no optim.{what}.{name} of shape {array.shape}: was the run made "
-                                          "with another --optimizer?")
+                    raise CheckpointError(f"{path} holds no optim.{what}.{name} of shape {array.shape}: was the run "
+                                          "made with another --optimizer?")
                 array[...] = to_device(saved, parameter.device)
         optimizer.step_count = metadata["optimizer_steps"]
     return metadata

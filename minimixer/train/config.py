@@ -1,14 +1,12 @@
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Literal, get_args
 
 from minimixer.nn.mixer import VARIANTS
 from minimixer.optim import ScheduleKind
 
 ModelName = Literal["pico", "nano", "micro", "tiny", "small", "S/32", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14"]
-assert set(ModelName.__args__) == set(VARIANTS)     # type: ignore[attr-defined]
+assert set(get_args(ModelName)) == set(VARIANTS)
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def _check(holds: bool, name: str, value: object, expected: str) -> None:
         raise ValueError(f"--{name.replace('_', '-')} is {value}: expected {expected}")
 
 
-CIFAR = TrainConfig(data="cifar10", model="nano", epochs=8, label_smoothing=0.1, crop_padding=4, flip=True)
+CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)
 
 PRESETS: dict[str, TrainConfig] = {
     "digits": TrainConfig(patch_size=2, batch_size=64, crop_padding=1, warmup_steps=50),

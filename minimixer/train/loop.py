@@ -104,7 +104,8 @@ class Training:
         self.model = build_model(config, self.dataset).to(self.device)
         self.batches = Batches(self.dataset, config.batch_size, config.seed,
                                Augmentation(config.crop_padding, config.flip), self.device)
-        self.total_steps = min(config.epochs * len(self.batches), config.max_steps or math.inf)     # type: ignore[type-var]
+        whole = config.epochs * len(self.batches)
+        self.total_steps = min(whole, config.max_steps or whole)
         self.schedule = optim.Schedule(config.schedule, config.lr, self.total_steps,
                                        min(config.warmup_steps, self.total_steps // 5))
         params = self.model.parameters()

@@ -7,7 +7,7 @@ the shards: the result does not depend on the number of workers, to the last bit
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from types import TracebackType
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from minimixer import autograd
 from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
+from minimixer.kernels.host import keep_freed_memory
 from minimixer.nn import MixerConfig, MlpMixer, draw_from
 from minimixer.tensor import Tensor
 
@@ -45,12 +46,13 @@ class Workers:
 
     def __enter__(self) -> "Workers":
         from threadpoolctl import threadpool_limits
+        keep_freed_memory()
         self._stack.enter_context(threadpool_limits(1, user_api="blas"))
         if self.count > 1:
             self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         self._stack.close()
@@ -66,7 +68,7 @@ def shards(batch_size: int, config: MixerConfig, device: str = "cpu") -> list[sl
     largest = max(1, SHARD_BYTES[device] // (4 * widest))       # pictures
     count = -(-batch_size // largest)
     ends = [batch_size * i // count for i in range(count + 1)]
-    return [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 class ShardedModel:

@@ -1,6 +1,5 @@
 """What a run says while it runs."""
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,16 +14,15 @@ class Reporter:
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False, soft_wrap=True)
-        self.live = Progress(TextColumn("{task.description}"), BarColumn(bar_width=12), TimeRemainingColumn(compact=True),
-                             console=self.console, transient=True, disable=not self.console.is_terminal)
+        columns = TextColumn("{task.description}"), BarColumn(bar_width=12), TimeRemainingColumn(compact=True)
+        self.live = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self.task = self.live.add_task("")
-        self._since = (0.0, 0)      # seconds and pictures at the last update of the live line
 
     def __enter__(self) -> "Reporter":
         self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.live.stop()
 
     def start(self, training: "Training") -> None:
@@ -54,16 +52,16 @@ class Reporter:
     def epoch(self, training: "Training", loss: float, accuracy: float) -> None:
         """Leave a line at the end of an epoch."""
         latest = next(m for m in reversed(training.history.metrics) if "train_loss" in m)
-        self.console.print(f"epoch {training.epoch:>5.3g}/{training.config.epochs}  train loss {latest['train_loss']:.3f}  "
-                           f"test loss {loss:.3f}  test accuracy {accuracy:6.2%}  "
+        self.console.print(f"epoch {training.epoch:>5.3g}/{training.config.epochs}  "
+                           f"loss {latest['train_loss']:.3f}  test loss {loss:.3f}  test accuracy {accuracy:6.2%}  "
                            f"{latest['images_per_second']:,.0f} images/s  {training.seconds:,.0f} s")
 
     def finish(self, training: "Training") -> None:
         """Say how it ended and what to do next."""
         out = training.history.out
         if training.history.interrupted is not None:
-            self.console.print(f"Stopped at step {training.step:,}; all of it is saved.  To go on, give the same command "
-                               f"with --resume --out {out}")
+            self.console.print(f"Stopped at step {training.step:,}; all of it is saved.  To go on, give the same "
+                               f"command with --resume --out {out}")
             return
-        self.console.print(f"Best test accuracy {training.history.best_accuracy:.2%} after {training.seconds:,.0f} s of "
-                           f"training; curves, metrics and weights are in {out}")
+        self.console.print(f"Best test accuracy {training.history.best_accuracy:.2%} after {training.seconds:,.0f} s "
+                           f"of training; curves, metrics and weights are in {out}")

@@ -83,7 +83,8 @@ def test_pad_crop_moves_windows_over_a_black_border(rng, device):
 
 def test_flip_mirrors_only_the_chosen(rng, device):
     images = rng.integers(0, 256, (2, 4, 5, 3), np.uint8)
-    flipped = backend.to_numpy(data.flip(backend.to_device(images, device), backend.to_device(np.array([1, 0]) == 1, device)))
+    chosen = backend.to_device(np.array([True, False]), device)
+    flipped = backend.to_numpy(data.flip(backend.to_device(images, device), chosen))
     assert np.array_equal(flipped[0], images[0, :, ::-1])
     assert np.array_equal(flipped[1], images[1])
 

@@ -20,7 +20,7 @@ def randomized(model, rng, dtype=np.float64):
 
 
 def with_parameters(model, fn):
-    """`fn(*inputs)` as a function of inputs and parameters, for gradcheck: Tensors given take the parameters' places."""
+    """`fn(*inputs)` as a function of inputs and parameters: for gradcheck, whose Tensors take their places."""
     names = [name for name, _ in model.named_parameters()]
 
     def of_parameters(*values):
@@ -194,11 +194,11 @@ def test_print_counts_the_parameters():
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: nn.MixerConfig(image_size=32, patch_size=5), r"5 pixels do not tile .* 32: change patch_size to one of \[1"),
+    (lambda: nn.MixerConfig(image_size=32, patch_size=5), r"5 pixels do not tile .* 32: change patch_size to .* \[1"),
     (lambda: nn.MixerConfig(hidden_dim=0), "hidden_dim is 0, expected a positive number"),
     (lambda: nn.mixer("XL/7"), "no Mixer is called 'XL/7': expected one of S/32"),
     (lambda: nn.mixer("nano")(Tensor(np.zeros((1, 28, 28, 3)))),
-     r"shape \(1, 28, 28, 3\), expected \(B, 32, 32, 3\).*S = \(32 / 4\)\^2 = 64 patches.*resize"),
+     r"\(1, 28, 28, 3\), expected \(B, 32, 32, 3\).*S = \(32 / 4\)\^2 = 64 patches.*resize"),
     (lambda: nn.Dropout(1.0), "rate is 1.0, expected the share to drop"),
 ])
 def test_sizes_that_do_not_fit_get_a_sentence(make, message):

@@ -58,7 +58,8 @@ CASES = [
         ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((5, 1, 2, 3), (4, 3, 2)), ((3,), (3,)),
         ((3,), (2, 3, 4)), ((2, 4, 3), (3,)))),
     *(Case(Linear, ((*leading, 4), (4, 5), (5,))) for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
-    *(Case(LayerNorm, ((*leading, 6), (6,), (6,)), {"eps": 1e-6}) for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
+    *(Case(LayerNorm, ((*leading, 6), (6,), (6,)), {"eps": 1e-6})
+      for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
     *(Case(Softmax, shapes) for shapes in (((5,),), ((3, 5),), ((2, 3, 5),))),
     *(Case(CrossEntropy, ((3, 5),), {"label_smoothing": s}, constants=(labels,))
       for s in (0.0, 0.1) for labels in (LABELS, SOFT_LABELS)),

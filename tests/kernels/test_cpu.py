@@ -1,0 +1,94 @@
+"""Every fast pair computes what the op it replaces computes, and keeps the promises that ops make."""
+
+import inspect
+import resource
+import sys
+
+import numpy as np
+import pytest
+
+import minimixer as mm
+from minimixer.kernels.host import keep_freed_memory
+from minimixer.kernels.registry import FAST, choose
+from minimixer.ops.gelu import Gelu
+from minimixer.ops.layernorm import LayerNorm
+from minimixer.ops.linear import Linear
+from tests.ops.cases import CASES, Case
+
+REPLACED = {reference for reference, module in FAST if module == "numpy" and isinstance(reference, type)}
+LARGE = [Case(Gelu, ((3, 300, 100),)), Case(LayerNorm, ((5, 400, 70), (70,), (70,)), {"eps": 1e-6}),
+         Case(Linear, ((8, 40, 30), (30, 20), (20,)))]          # several blocks, the last one not full
+EVERY = [case for case in [*CASES, *LARGE] if case.op in REPLACED]
+
+
+def both_directions(pair, case, arrays, gy):
+    y, saved = pair.forward(np, *arrays, **case.options)
+    gradients = pair.backward(np, gy, *saved)
+    return y, *(gradients if isinstance(gradients, tuple) else (gradients,))
+
+
+@pytest.mark.parametrize("case", EVERY, ids=str)
+@pytest.mark.parametrize("layout", ["contiguous", "transposed"])
+@pytest.mark.parametrize("gy_layout", ["contiguous", "transposed", "broadcast"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_fast_pairs_agree_with_their_ops_and_write_to_nothing_they_were_given(
+        case, layout, gy_layout, dtype, tolerance, rng):
+    arrays = case.inputs(rng, layout, dtype)
+    shape = case.op.forward(np, *arrays, **case.options)[0].shape
+    gy = rng.standard_normal(shape).astype(dtype)
+    if gy_layout == "transposed" and gy.ndim > 1:
+        gy = np.ascontiguousarray(gy.swapaxes(-1, -2)).swapaxes(-1, -2)
+    elif gy_layout == "broadcast" and gy.ndim > 1:
+        gy = np.broadcast_to(gy[..., :1, :], shape)
+    for array in (*arrays, gy):
+        array.flags.writeable = False
+    assert choose(case.op, np) is not case.op
+    found = both_directions(choose(case.op, np), case, arrays, gy)
+    exact = both_directions(case.op, case, [a.astype(np.float64) for a in arrays], gy.astype(np.float64))
+    for ours, reference in zip(found, exact, strict=True):
+        assert ours.shape == reference.shape
+        assert ours.dtype == dtype
+        assert np.abs(ours - reference).max() <= tolerance * max(1, np.abs(reference).max())
+
+
+@pytest.mark.parametrize("reference", REPLACED, ids=lambda op: op.__name__)
+def test_fast_pairs_have_the_signatures_of_their_ops(reference):
+    fast = choose(reference, np)
+    assert inspect.signature(fast.forward).parameters.keys() == inspect.signature(reference.forward).parameters.keys()
+    assert list(inspect.signature(fast.backward).parameters)[:2] == ["xp", "gy"]
+    assert {name for name in vars(fast) if not name.startswith("_")} == {"forward", "backward"}
+
+
+def test_reference_kernels_turns_all_of_them_off_and_nests():
+    assert choose(Gelu, np) is not Gelu
+    with mm.reference_kernels():
+        with mm.reference_kernels():
+            assert all(choose(op, np) is op for op in REPLACED)
+        assert choose(Gelu, np) is Gelu
+    assert choose(Gelu, np) is not Gelu
+
+
+def test_linear_on_a_swapped_view_copies_nothing_and_returns_a_swapped_view(rng):
+    memory = rng.standard_normal((3, 8, 5))                     # (B, S, C)
+    view = memory.swapaxes(1, 2)                                # (B, C, S)
+    fast = choose(Linear, np)
+    y, (saved, *_) = fast.forward(np, view, rng.standard_normal((8, 6)), np.zeros(6))
+    assert np.shares_memory(saved, memory)
+    assert y.shape == (3, 5, 6)
+    assert y.swapaxes(1, 2).flags.c_contiguous
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the page faults of glibc on Linux")
+def test_arrays_that_come_and_go_cost_no_page_faults_once_freed_memory_is_kept():
+    if not keep_freed_memory():
+        pytest.skip("the C library is not glibc")
+
+    def faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            arrays = [np.ones(1 << 20, np.float32) for _ in range(4)]       # 4 MB each
+            del arrays
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults()                        # the first time the memory has to come from the system
+    assert faults() < 1000          # 80 arrays of 1,024 pages

@@ -1,0 +1,203 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from minimixer.data import DataError
+from minimixer.train import PRESETS, RunError, TrainConfig, checkpoint, fit
+from minimixer.train.__main__ import main
+from minimixer.train.checkpoint import CheckpointError
+
+QUICK = replace(PRESETS["digits"], max_steps=30, workers=1, log_every=7)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished short run, which the tests look at but leave alone."""
+    return fit(replace(QUICK, out=tmp_path_factory.mktemp("run") / "quick"))
+
+
+def test_a_run_leaves_the_folder_that_is_documented(run):
+    assert sorted(p.name for p in run.out.iterdir()) == [
+        "best.safetensors", "config.json", "curves.png", "last.safetensors", "metrics.jsonl"]
+    config = json.loads((run.out / "config.json").read_text())
+    assert config["config"]["max_steps"] == 30
+    assert config["model"]["patch_size"] == 2
+    assert (run.out / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_hold_what_is_documented(run):
+    lines = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
+    assert lines == run.metrics
+    training = [m for m in lines if "train_loss" in m]
+    tests = [m for m in lines if "test_loss" in m]
+    assert [m["step"] for m in training] == [7, 14, 21, 22, 28, 30]
+    assert all(set(m) == {"step", "epoch", "train_loss", "lr", "images_per_second", "seconds"} for m in training)
+    assert [m["step"] for m in tests] == [22, 30]           # an epoch is 1437 // 64 = 22 steps
+    assert all(0 <= m["test_accuracy"] <= 1 for m in tests)
+    assert training[-1]["train_loss"] < training[0]["train_loss"]
+
+
+def test_the_same_command_gives_the_same_bytes_with_any_number_of_workers(run, tmp_path):
+    again = fit(replace(QUICK, out=tmp_path / "again", workers=3))
+    for name in ("last.safetensors", "best.safetensors"):
+        assert (again.out / name).read_bytes() == (run.out / name).read_bytes()
+    other = fit(replace(QUICK, out=tmp_path / "other", seed=1))
+    assert (other.out / "last.safetensors").read_bytes() != (run.out / "last.safetensors").read_bytes()
+
+
+def test_a_run_that_is_killed_between_checkpoints_goes_on_to_the_same_bytes(run, tmp_path, monkeypatch):
+    from minimixer.train.loop import Training
+    original = Training._train_step
+
+    def killed(self):
+        if self.step == 26:
+            raise KeyboardInterrupt
+        return original(self)
+
+    config = replace(QUICK, out=tmp_path / "killed", checkpoint_every=5)
+    monkeypatch.setattr(Training, "_train_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fit(config)
+    monkeypatch.setattr(Training, "_train_step", original)
+    assert checkpoint.read(config.out / "last.safetensors")[1]["step"] == 25
+    resumed = fit(replace(config, resume=True, workers=2))
+    assert (resumed.out / "last.safetensors").read_bytes() == (run.out / "last.safetensors").read_bytes()
+    assert [m.get("train_loss") for m in resumed.metrics] == [m.get("train_loss") for m in run.metrics]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_after_the_step_with_everything_saved(number, code, tmp_path):
+    command = [sys.executable, "-m", "minimixer.train", "--workers", "1", "--epochs", "1000", "--log-every", "1",
+               "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 2):
+        pass
+    os.kill(process.pid, number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert f"--resume --out {tmp_path / 'run'}" in stdout
+    assert checkpoint.read(tmp_path / "run" / "last.safetensors")[1]["step"] >= 2
+
+
+def test_a_folder_with_a_run_is_not_overwritten_by_accident(run, tmp_path):
+    with pytest.raises(RunError, match=r"is not empty: --resume.*--overwrite"):
+        fit(replace(QUICK, out=run.out))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file"):
+        fit(replace(QUICK, out=tmp_path / "file"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "old").write_text("")
+    fit(replace(QUICK, out=tmp_path / "full", overwrite=True, max_steps=1))
+    assert not (tmp_path / "full" / "old").exists()
+
+
+def test_the_default_folders_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [str(fit(replace(QUICK, max_steps=1)).out) for _ in range(2)]
+    assert folders == ["runs/digits-pico-001", "runs/digits-pico-002"]
+
+
+def test_cifar_trains_from_files_in_the_official_layout(tmp_path, rng):
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
+        records = rng.integers(0, 256, (20, 3073), np.uint8)
+        records[:, 0] %= 10
+        (folder / name).write_bytes(records.tobytes())
+    history = fit(replace(PRESETS["cifar10"], data_dir=tmp_path, out=tmp_path / "run", batch_size=32, epochs=2,
+                          model="pico", optimizer="sgd", stochastic_depth=0.1, dropout=0.1, workers=2))
+    assert history.metrics[-1]["step"] == 6
+    assert np.isfinite(history.metrics[-1]["test_loss"])
+
+
+def test_missing_data_is_exit_code_3_with_the_ways_to_get_it(tmp_path, capsys):
+    code = main(["cifar10", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")])
+    message = capsys.readouterr().err
+    assert code == 3
+    assert "--download" in message
+    assert "python -m minimixer.train digits" in message
+    with pytest.raises(DataError):
+        fit(TrainConfig(data="cifar100", data_dir=tmp_path, out=tmp_path / "run"))
+
+
+def test_divergence_is_exit_code_4_with_advice(tmp_path, capsys):
+    with np.errstate(all="ignore"):
+        code = main(["digits", "--lr", "1e6", "--clip-norm", "0", "--workers", "1", "--optimizer", "sgd",
+                     "--out", str(tmp_path / "run")])
+    assert code == 4
+    assert "try a lower --lr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["digitz"], "no preset 'digitz'; did you mean 'digits'?"),
+    (["--patch-size", "0"], "--patch-size is 0: expected a whole number from 1"),
+    (["--label-smoothing", "1.5"], r"--label-smoothing is 1.5: expected a number in [0, 1)"),
+    (["--resume"], "--resume is True: expected --out"),
+    (["--epocs", "3"], "--epochs"),
+])
+def test_wrong_usage_is_exit_code_2_and_says_what_is_right(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_patch_that_does_not_fit_says_which_numbers_do(tmp_path, capsys):
+    assert main(["--patch-size", "3", "--out", str(tmp_path / "run")]) == 1
+    assert "change patch_size to one of [1, 2, 4, 8]" in capsys.readouterr().err
+
+
+def test_help_names_presets_and_flags(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for word in ("digits", "cifar10-micro", "cifar100", "--model", "--epochs", "--max-steps", "--batch-size", "--lr",
+                 "--weight-decay", "--label-smoothing", "--seed", "--device", "--workers", "--data-dir", "--out",
+                 "--patch-size", "--resume", "--checkpoint-every"):
+        assert word in text
+
+
+@pytest.mark.parametrize(("damage", "message"), [
+    (lambda content: content[:len(content) // 2], "not a whole minimixer checkpoint"),
+    (lambda content: b"", "not a whole minimixer checkpoint"),
+    (lambda content: content.replace(b'\\"version\\": 1', b'\\"version\\": 9'), "version 9.*upgrade minimixer"),
+    (lambda content: content.replace(b'\\"version\\": 1', b'\\"versiom\\": 1'), "not a whole minimixer checkpoint"),
+])
+def test_damaged_checkpoints_are_refused(run, tmp_path, damage, message):
+    content = damage((run.out / "last.safetensors").read_bytes())
+    (tmp_path / "last.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.read(tmp_path / "last.safetensors")
+
+
+def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
+    (tmp_path / "last.safetensors").write_bytes((run.out / "last.safetensors").read_bytes())
+    config = replace(QUICK, out=tmp_path, resume=True)
+    with pytest.raises(CheckpointError, match=r"blocks\.0\.token_mixing"):
+        fit(replace(config, patch_size=4))
+    with pytest.raises(CheckpointError, match=r"optim\.velocity.*--optimizer"):
+        fit(replace(config, optimizer="sgd"))
+    with pytest.raises(CheckpointError, match=r"no checkpoint.*without --resume"):
+        fit(replace(config, out=tmp_path / "empty"))
+
+
+def test_a_failing_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    target = tmp_path / "last.safetensors"
+    checkpoint.write_atomically(target, b"old")
+
+    def full(descriptor):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
