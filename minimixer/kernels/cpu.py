@@ -126,7 +126,7 @@ class LayerNormBlocks:
 
 @fast(Linear, "numpy")
 class LinearInPlace:
-    """Linear on rows or, where x is a view of (..., in, R) memory, as weight.T @ x in that memory: no copy either way."""
+    """Linear on rows or, where x is a view of (..., in, R) memory, weight.T @ x in that memory: no copy either way."""
 
     @staticmethod
     def forward(xp: Module, x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, Array, bool]]:
