@@ -118,8 +118,7 @@ def to_device(array: Array, name: str) -> Array:
 
 def to_numpy(array: Array) -> np.ndarray:
     """The array as a numpy.ndarray, copied from its device if it is not on the CPU."""
-    result: np.ndarray = device_of(array).to_numpy(array)
-    return result
+    return device_of(array).to_numpy(array)
 
 
 def synchronize(name: str) -> None:

@@ -20,5 +20,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"minimixer: there is no command {given[0]!r}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     module = importlib.import_module(COMMANDS[given[0]][0])
-    code: int = module.main(given[1:])
-    return code
+    return module.main(given[1:])

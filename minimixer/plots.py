@@ -26,14 +26,16 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     if training:
         epochs, loss = zip(*training, strict=True)
         losses.plot(epochs, loss, color=BLUE, linewidth=0.6, alpha=0.35)
-        losses.plot(epochs, _smooth(loss), color=BLUE, linewidth=1.8, label="training (smoothed)")
+        losses.plot(epochs, _smooth(loss), color=BLUE, linewidth=1.8, label="training")
     if tests:
         epochs, loss, accuracy = zip(*tests, strict=True)
         losses.plot(epochs, loss, color=ORANGE, marker="o", markersize=3, label="test")
         accuracies.plot(epochs, [100 * a for a in accuracy], color=GREEN, marker="o", markersize=3)
         best = max(accuracy)
-        accuracies.annotate(f"best {100 * best:.2f} %", (epochs[accuracy.index(best)], 100 * best),
-                            textcoords="offset points", xytext=(0, -14), ha="right", color=GREEN)
+        at = epochs[accuracy.index(best)]
+        accuracies.plot(at, 100 * best, marker="o", markersize=9, fillstyle="none", color=GREEN)
+        accuracies.text(0.97, 0.06, f"best {100 * best:.2f} % after epoch {at:g}", ha="right",
+                        transform=accuracies.transAxes)
     losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", title="loss")
     losses.legend(frameon=False)
     accuracies.set(xlabel="epoch", ylabel="right answers (%)", title="test accuracy")
@@ -45,8 +47,9 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     figure.savefig(path)
 
 
-def _smooth(values: Sequence[float], share: float = 0.9) -> list[float]:
-    """Exponential mean, corrected for its start."""
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Exponential mean over about a fiftieth of the values, corrected for its start."""
+    share = 1 - 1 / max(1.0, len(values) / 50)
     smoothed, mean = [], 0.0
     for i, value in enumerate(values, 1):
         mean = share * mean + (1 - share) * value

@@ -96,17 +96,17 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of every axis."""
-        return self.data.shape      # type: ignore[no-any-return]
+        return self.data.shape
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self.data.ndim       # type: ignore[no-any-return]
+        return self.data.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.data.size       # type: ignore[no-any-return]
+        return self.data.size
 
     @property
     def dtype(self) -> Any:
@@ -130,7 +130,7 @@ class Tensor:
         """The one element as a Python number.  Raises ValueError if there are several."""
         if self.size != 1:
             raise ValueError(f"item() needs a one-element Tensor, this one has shape {self.shape}: index or reduce it")
-        return self.data.item()     # type: ignore[no-any-return]
+        return self.data.item()
 
     __float__ = item
 

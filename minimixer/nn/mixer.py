@@ -86,8 +86,7 @@ class MlpBlock(Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., dim) -> the same shape."""
         hidden = self.dropout(self.gelu(self.fc1(x)))       # (..., hidden_dim)
-        y: Tensor = self.dropout(self.fc2(hidden))          # (..., dim)
-        return y
+        return self.dropout(self.fc2(hidden))               # (..., dim)
 
 
 class MixerBlock(Module):
@@ -107,8 +106,7 @@ class MixerBlock(Module):
         y = self.token_mixing(y).swapaxes(1, 2)                 # (B, S, C)  the same MLP for every channel
         x = x + self.drop_branch(y)
         y = self.channel_mixing(self.channel_norm(x))           # (B, S, C)  the same MLP for every patch
-        z: Tensor = x + self.drop_branch(y)
-        return z
+        return x + self.drop_branch(y)
 
 
 class MlpMixer(Module):
@@ -139,8 +137,7 @@ class MlpMixer(Module):
         for block in self.blocks:
             x = block(x)                                        # (B, S, C)
         x = self.norm(x).mean(axis=1)                           # (B, C)  the average patch
-        logits: Tensor = self.head(x)                           # (B, num_classes)
-        return logits
+        return self.head(x)                                     # (B, num_classes)
 
     def _check(self, images: Tensor) -> None:
         size, config = self.config.image_size, self.config

@@ -25,6 +25,7 @@ R = TypeVar("R")
 
 # The largest array of a shard, float32: on a CPU about what a core's own cache holds, on a GPU a part of its memory.
 SHARD_BYTES = {"cpu": 2 << 20, "gpu": 1 << 30}
+SMALLEST_SHARD = 8          # pictures, below which Python's own work outweighs a second thread
 
 
 class Workers:
@@ -63,10 +64,15 @@ class Workers:
 
 
 def shards(batch_size: int, config: MixerConfig, device: str = "cpu") -> list[slice]:
-    """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor."""
+    """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor.
+
+    On a CPU there are at least four, so that threads find work in small models too, if each has enough to do.
+    """
     widest = max(config.num_patches * config.channels_mlp_dim, config.hidden_dim * config.tokens_mlp_dim)
     largest = max(1, SHARD_BYTES[device] // (4 * widest))       # pictures
     count = -(-batch_size // largest)
+    if device == "cpu":
+        count = max(count, min(4, batch_size // SMALLEST_SHARD), 1)
     ends = [batch_size * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends)]
 
