@@ -1,9 +1,20 @@
-"""What the process can be told so that NumPy runs faster in it."""
+"""What the process can be told so that NumPy runs faster in it: which BLAS kernel to use, and to keep its memory."""
 
 import ctypes
+import os
 import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3      # <malloc.h>
+CORETYPE = "OPENBLAS_CORETYPE"      # read by OpenBLAS when it is loaded
+CHOSEN = "MINIMIXER_BLAS_CHOSEN"    # set when the choice was ours
+AVX2_KERNELS = {"Haswell", "Zen"}   # what OpenBLAS may take on a CPU that could do more
+AVX512_KERNEL = "SkylakeX"
 
 
 def keep_freed_memory() -> bool:
@@ -18,3 +29,53 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     largest = 2**31 - 1
     return all([mallopt(M_MMAP_THRESHOLD, 1 << 30), mallopt(M_TRIM_THRESHOLD, largest), mallopt(M_TOP_PAD, 64 << 20)])
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of this CPU as Linux names them, such as ``avx512f``; empty where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def blas_kernel() -> str:
+    """The kernels that NumPy's OpenBLAS runs, such as ``Haswell`` or ``SkylakeX``; empty for another BLAS."""
+    from threadpoolctl import threadpool_info
+    loaded = [lib for lib in threadpool_info() if lib["internal_api"] == "openblas"]
+    return str(loaded[0]["architecture"]) if loaded else ""
+
+
+def product_error() -> float:
+    """Relative error of float32 products, at shapes with and without remainders, against float64."""
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for n, k, m in ((64, 128, 512), (67, 129, 35), (1024, 48, 128)):
+        a, b = rng.standard_normal((n, k)), rng.standard_normal((k, m))
+        found, exact = a.astype(np.float32) @ b.astype(np.float32), a @ b
+        worst = max(worst, float(np.abs(found - exact).max() / np.abs(exact).max()))
+    return worst
+
+
+def choose_blas_kernel(arguments: Sequence[str]) -> None:
+    """Start this process again with OpenBLAS's AVX-512 kernels, where the CPU has AVX-512 and OpenBLAS passed it over.
+
+    OpenBLAS reads its setting when NumPy loads it, hence the new start.  ``--no-blas-tune`` among the arguments, or
+    OPENBLAS_CORETYPE in the environment, declines.  What was chosen must multiply correctly, or it is taken back.
+    """
+    if os.environ.get(CHOSEN) == AVX512_KERNEL:
+        if product_error() > 1e-5:
+            print(f"minimixer: {AVX512_KERNEL} kernels multiply wrongly here, back to Haswell", file=sys.stderr)
+            _start_again("Haswell")
+    elif (CORETYPE not in os.environ and "--no-blas-tune" not in arguments and "avx512f" in cpu_flags()
+          and blas_kernel() in AVX2_KERNELS):
+        print(f"minimixer: OpenBLAS chose its {blas_kernel()} kernels on a CPU with AVX-512; starting again with "
+              f"{AVX512_KERNEL} (--no-blas-tune declines)", file=sys.stderr)
+        _start_again(AVX512_KERNEL)
+
+
+def _start_again(kernel: str) -> NoReturn:
+    os.environ[CORETYPE] = os.environ[CHOSEN] = kernel
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

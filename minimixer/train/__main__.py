@@ -8,6 +8,7 @@ import tyro
 
 from minimixer.backend import DeviceError
 from minimixer.data import DataError
+from minimixer.kernels.host import choose_blas_kernel
 from minimixer.train import DivergedError, RunError, fit
 from minimixer.train.checkpoint import CheckpointError
 from minimixer.train.config import PRESETS, SUMMARIES, TrainConfig
@@ -45,4 +46,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    choose_blas_kernel(sys.argv[1:])
     sys.exit(main())

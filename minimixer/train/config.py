@@ -60,6 +60,8 @@ class TrainConfig:
     """Auto takes the GPU if there is one."""
     workers: int | None = None
     """Threads; by default one a physical core."""
+    blas_tune: bool = True
+    """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
 
     out: Path | None = None
     """Run folder; by default runs/NAME-NUMBER."""

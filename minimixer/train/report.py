@@ -13,7 +13,7 @@ class Reporter:
     """A live line on a terminal, and a line that stays for every epoch; elsewhere only the lines that stay."""
 
     def __init__(self, console: Console | None = None):
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, markup=False, soft_wrap=True)
         columns = TextColumn("{task.description}"), BarColumn(bar_width=12), TimeRemainingColumn(compact=True)
         self.live = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self.task = self.live.add_task("")

@@ -1,14 +1,11 @@
 """Every fast pair computes what the op it replaces computes, and keeps the promises that ops make."""
 
 import inspect
-import resource
-import sys
 
 import numpy as np
 import pytest
 
 import minimixer as mm
-from minimixer.kernels.host import keep_freed_memory
 from minimixer.kernels.registry import FAST, choose
 from minimixer.ops.gelu import Gelu
 from minimixer.ops.layernorm import LayerNorm
@@ -76,19 +73,3 @@ def test_linear_on_a_swapped_view_copies_nothing_and_returns_a_swapped_view(rng)
     assert np.shares_memory(saved, memory)
     assert y.shape == (3, 5, 6)
     assert y.swapaxes(1, 2).flags.c_contiguous
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the page faults of glibc on Linux")
-def test_arrays_that_come_and_go_cost_no_page_faults_once_freed_memory_is_kept():
-    if not keep_freed_memory():
-        pytest.skip("the C library is not glibc")
-
-    def faults():
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(20):
-            arrays = [np.ones(1 << 20, np.float32) for _ in range(4)]       # 4 MB each
-            del arrays
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    faults()                        # the first time the memory has to come from the system
-    assert faults() < 1000          # 80 arrays of 1,024 pages

@@ -1,0 +1,128 @@
+"""``minimixer doctor``: what this machine is, how fast it multiplies, and what would make minimixer faster on it."""
+
+import platform
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import minimixer
+from minimixer.backend import gpu_problem
+from minimixer.kernels.host import (
+    AVX2_KERNELS,
+    AVX512_KERNEL,
+    CORETYPE,
+    blas_kernel,
+    cpu_flags,
+    keep_freed_memory,
+    product_error,
+)
+from minimixer.nn import VARIANTS
+
+INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the report; the exit code is 0."""
+    if arguments:
+        print("usage: minimixer doctor", file=sys.stderr)
+        return 2
+    from rich.console import Console
+    from rich.table import Table
+    console = Console(highlight=False, markup=False)
+    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in describe():
+        facts.add_row(name, value)
+    console.print(facts)
+    speeds = Table("product of the micro Mixer", "shape", "1 thread", "all threads", box=None, padding=(0, 2, 0, 0))
+    for column in speeds.columns[2:]:
+        column.justify = "right"
+    for name, shape, one, every in measure():
+        speeds.add_row(name, " x ".join(map(str, shape)), f"{one:,.0f}", f"{every:,.0f}")
+    console.print("\nsgemm, GFLOP/s, shards of 16 pictures, a thread multiplies alone")
+    console.print(speeds)
+    console.print()
+    for line in advice():
+        console.print(line)
+    return 0
+
+
+def describe() -> list[tuple[str, str]]:
+    """Name and value of what matters for speed."""
+    import joblib
+    from threadpoolctl import threadpool_info
+    blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
+    flags = cpu_flags()
+    return [
+        ("minimixer", f"{minimixer.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
+        ("CPU", f"{_cpu_name()}, {joblib.cpu_count(only_physical_cores=True)} physical cores"),
+        ("instructions", " ".join(flag for flag in INTERESTING if flag in flags) or "not told by this system"),
+        *(("BLAS", f"{lib['internal_api']} {lib['version']}, kernels {lib.get('architecture', 'unknown')}, "
+                   f"{lib['num_threads']} threads") for lib in blas),
+        ("products", f"right to {product_error():.0e} of float64"),
+        ("freed memory", "can be kept for the next arrays" if keep_freed_memory() else "goes back to the system"),
+        ("GPU", gpu_problem() or "ready"),
+    ]
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+                platform.processor() or platform.machine())
+
+
+def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float, float]]:
+    """Name, shape (n, k, m), and GFLOP/s of one thread and of all, for the products of a micro Mixer's block."""
+    import joblib
+    from threadpoolctl import threadpool_limits
+    c = VARIANTS["micro"]
+    rows = 16 * c.num_patches
+    shapes = {
+        "token mixing": (c.tokens_mlp_dim, c.num_patches, c.hidden_dim),
+        "channel mixing, fc1": (rows, c.hidden_dim, c.channels_mlp_dim),
+        "channel mixing, fc2": (rows, c.channels_mlp_dim, c.hidden_dim),
+        "gradient of fc1": (c.hidden_dim, rows, c.channels_mlp_dim),
+    }
+    with threadpool_limits(1, user_api="blas"):
+        cores = joblib.cpu_count(only_physical_cores=True)
+        return [(name, shape, _rate(shape, 1, seconds), _rate(shape, cores, seconds)) for name, shape in shapes.items()]
+
+
+def _rate(shape: tuple[int, int, int], threads: int, seconds: float) -> float:
+    n, k, m = shape
+    done = [0.0] * threads
+
+    def work(thread: int) -> None:
+        a, b, out = np.ones((n, k), np.float32), np.ones((k, m), np.float32), np.empty((n, m), np.float32)
+        start = time.perf_counter()
+        products = 0
+        while (elapsed := time.perf_counter() - start) < seconds:
+            np.matmul(a, b, out=out)
+            products += 1
+        done[thread] = products * 2 * n * k * m / elapsed / 1e9
+
+    _in_threads(work, threads)
+    return sum(done)
+
+
+def _in_threads(work: Callable[[int], None], count: int) -> None:
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def advice() -> list[str]:
+    """What to do about it, a sentence each."""
+    kernel = blas_kernel()
+    if not kernel:
+        return ["NumPy uses another BLAS than OpenBLAS: minimixer leaves its kernels alone."]
+    if "avx512f" in cpu_flags() and kernel in AVX2_KERNELS:
+        return [f"This CPU has AVX-512, but OpenBLAS runs {kernel} kernels: minimixer train sets "
+                f"{CORETYPE}={AVX512_KERNEL} by itself; set it too for your own scripts."]
+    return [f"OpenBLAS runs the kernels that suit this CPU ({kernel}): nothing to do."]

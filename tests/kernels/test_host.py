@@ -1,0 +1,88 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from minimixer.kernels import host
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the page faults of glibc on Linux")
+def test_arrays_that_come_and_go_cost_no_page_faults_once_freed_memory_is_kept():
+    if not host.keep_freed_memory():
+        pytest.skip("the C library is not glibc")
+
+    import resource
+
+    def faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            arrays = [np.ones(1 << 20, np.float32) for _ in range(4)]       # 4 MB each
+            del arrays
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults()                        # the first time the memory has to come from the system
+    assert faults() < 1000          # 80 arrays of 1,024 pages
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the process would have been started again as."""
+    calls = []
+    monkeypatch.setattr(os, "execv", lambda program, arguments: calls.append((program, arguments)))
+    for name in (host.CORETYPE, host.CHOSEN):
+        monkeypatch.setenv(name, "")        # so that what the test sets is undone
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "minimixer.train", "digits"])
+    return calls
+
+
+def this_machine_has(monkeypatch, kernel, flags=("avx2", "avx512f")):
+    monkeypatch.setattr(host, "blas_kernel", lambda: kernel)
+    monkeypatch.setattr(host, "cpu_flags", lambda: set(flags))
+
+
+def test_avx512_kernels_are_chosen_where_openblas_passed_them_over(started, monkeypatch, capsys):
+    this_machine_has(monkeypatch, "Haswell")
+    host.choose_blas_kernel([])
+    assert started == [(sys.executable, [sys.executable, "-m", "minimixer.train", "digits"])]
+    assert os.environ[host.CORETYPE] == "SkylakeX"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Haswell" in line
+    assert "--no-blas-tune" in line
+
+
+@pytest.mark.parametrize(("kernel", "flags", "arguments", "environment"), [
+    ("SkylakeX", ["avx512f"], [], {}),
+    ("Haswell", ["avx2"], [], {}),
+    ("", ["avx512f"], [], {}),
+    ("Haswell", ["avx512f"], ["--no-blas-tune"], {}),
+    ("Haswell", ["avx512f"], [], {host.CORETYPE: "Haswell"})])
+def test_otherwise_nothing_happens(kernel, flags, arguments, environment, started, monkeypatch, capsys):
+    this_machine_has(monkeypatch, kernel, flags)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    host.choose_blas_kernel(arguments)
+    assert started == []
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("error", "restarts"), [(1e-7, 0), (1e-3, 1), (float("inf"), 1)])
+def test_kernels_that_multiply_wrongly_are_taken_back(error, restarts, started, monkeypatch):
+    monkeypatch.setenv(host.CHOSEN, "SkylakeX")
+    monkeypatch.setattr(host, "product_error", lambda: error)
+    host.choose_blas_kernel([])
+    assert len(started) == restarts
+    assert os.environ[host.CHOSEN] == ("Haswell" if restarts else "SkylakeX")
+
+
+def test_products_are_right_here():
+    assert host.product_error() < 1e-5
+
+
+def test_doctor_tells_what_matters():
+    result = subprocess.run([sys.executable, "-m", "minimixer.cli", "doctor"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    for word in ("CPU", "BLAS", "GFLOP/s", "channel mixing", "GPU", "OpenBLAS"):
+        assert word in result.stdout
