@@ -8,6 +8,9 @@
 array([2., 4.])
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
 
 from minimixer import backend, functional, nn, optim
@@ -17,5 +20,16 @@ from minimixer.kernels import cpu as _cpu  # noqa: F401  enters the fast pairs i
 from minimixer.kernels.registry import reference_kernels
 from minimixer.tensor import Tensor
 
-__all__ = ["Tensor", "__version__", "backend", "functional", "grad", "gradcheck", "nn", "no_grad", "optim",
-           "reference_kernels"]
+if TYPE_CHECKING:
+    from minimixer import data, plots, train
+
+
+def __getattr__(name: str) -> Any:
+    """Import the rooms that need more than NumPy when they are first used."""
+    if name in ("data", "plots", "train"):
+        return importlib.import_module(f"minimixer.{name}")
+    raise AttributeError(f"minimixer has no attribute {name!r}")
+
+
+__all__ = ["Tensor", "__version__", "backend", "data", "functional", "grad", "gradcheck", "nn", "no_grad",
+           "optim", "plots", "reference_kernels", "train"]

@@ -1,3 +1,5 @@
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 
 from minimixer.backend import Array, array_module, to_device
@@ -61,6 +63,30 @@ class Batches:
         images = to_device(self.dataset.train_images[chosen], self.device)
         labels = to_device(self.dataset.train_labels[chosen], self.device)
         return self.augmentation(images, generator(self.seed, AUGMENTATION, step)), labels
+
+
+class Prefetch:
+    """Batches whose next one is made on a thread while the last is used.  Same batches, same order.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, batches: Batches):
+        self.batches = batches
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="minimixer-batches")
+        self._ahead: dict[int, Future[tuple[Array, Array]]] = {}
+
+    def __enter__(self) -> "Prefetch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def __getitem__(self, step: int) -> tuple[Array, Array]:
+        """As ``Batches``; step + 1 is the cheapest to ask for next."""
+        batch = self._ahead.pop(step, None) or self._thread.submit(self.batches.__getitem__, step)
+        self._ahead = {step + 1: self._thread.submit(self.batches.__getitem__, step + 1)}
+        return batch.result()
 
 
 def normalize(images: Array, mean: Array, std: Array) -> Array:

@@ -1,95 +1,29 @@
-"""The training loop, and the folder that a run leaves behind."""
+"""The training loop, and what it writes into the run folder."""
 
 import json
 import math
 import platform
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import minimixer
-from minimixer import data, optim, plots
-from minimixer.backend import gpu_problem, synchronize, to_device
-from minimixer.data import Augmentation, Batches, Dataset
-from minimixer.nn import VARIANTS, MlpMixer
+from minimixer import optim, plots
+from minimixer.backend import Array, gpu_problem, synchronize, to_device
+from minimixer.data import Augmentation, Batches, Prefetch
 from minimixer.train import checkpoint
 from minimixer.train.config import TrainConfig
 from minimixer.train.parallel import ShardedModel, Workers
 from minimixer.train.report import Reporter
-
-
-class RunError(Exception):
-    """A run cannot start or go on; the message says why and what to do."""
+from minimixer.train.setup import History, RunError, build_model, load_data, open_folder
 
 
 class DivergedError(RunError):
     """The loss is no longer a finite number."""
-
-
-@dataclass
-class History:
-    """What a run has measured.
-
-    Attributes
-    ----------
-    out : Path
-        The run folder.
-    metrics : list of dict
-        The lines of ``metrics.jsonl``.
-    interrupted : int or None
-        The signal that ended the run early.
-    """
-
-    out: Path
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    interrupted: int | None = None
-
-    @property
-    def best_accuracy(self) -> float:
-        """Largest share of right answers on the test pictures, 0..1; NaN before the first test."""
-        return max((m["test_accuracy"] for m in self.metrics if "test_accuracy" in m), default=math.nan)
-
-
-def load_data(config: TrainConfig) -> Dataset:
-    """Read the data set of a run.  Raises DataError."""
-    if config.data == "digits":
-        return data.load_digits()
-    load = {"cifar10": data.load_cifar10, "cifar100": data.load_cifar100}[config.data]
-    return load(config.data_dir, download=config.download)
-
-
-def build_model(config: TrainConfig, dataset: Dataset) -> MlpMixer:
-    """The model of a run, sized for the pictures and classes of the data set.  Raises ValueError."""
-    _, size, _, channels = dataset.train_images.shape
-    variant = VARIANTS[config.model]
-    return MlpMixer(replace(variant, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
-                            patch_size=config.patch_size or variant.patch_size, dropout=config.dropout,
-                            stochastic_depth=config.stochastic_depth), config.seed)
-
-
-def open_folder(config: TrainConfig) -> Path:
-    """The folder of a run, made if need be.  Raises RunError rather than mix two runs."""
-    if config.out is None:
-        number = 1
-        while (folder := Path("runs") / f"{config.data}-{config.model.replace('/', '-')}-{number:03}").exists():
-            number += 1
-    else:
-        folder = config.out
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: choose another folder with --out")
-    if folder.is_dir() and any(folder.iterdir()) and not config.resume:
-        if not config.overwrite:
-            raise RunError(f"{folder} is not empty: --resume goes on with the run in it, --overwrite deletes it, and "
-                           "--out names another folder")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 class Training:
@@ -138,10 +72,10 @@ class Training:
             self._resume()
         self._write_config()
         self.reporter.start(self)
-        with self._signals(), self.reporter:
+        with self._signals(), self.reporter, Prefetch(self.batches) as batches:
             mark_time, mark_step = time.perf_counter(), self.step
             while self.step < self.total_steps and self.stop_signal is None:
-                loss, correct = self._train_step()
+                loss, correct = self._train_step(*batches[self.step])
                 self.reporter.step(self, loss, correct)
                 at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps
                 if self.step % self.config.log_every == 0 or at_epoch_end:
@@ -163,8 +97,7 @@ class Training:
         self.reporter.finish(self)
         return self.history
 
-    def _train_step(self) -> tuple[Any, Any]:
-        images, labels = self.batches[self.step]
+    def _train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
         loss, correct, gradients = self.sharded.gradients(images, labels, self.step)
         if self.config.clip_norm:
             gradients, _ = optim.clip_by_global_norm(gradients, self.config.clip_norm)

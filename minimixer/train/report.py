@@ -30,11 +30,12 @@ class Reporter:
         config, dataset = training.config, training.dataset
         workers = training.sharded.workers.count
         where = f"{workers} thread{'s' * (workers != 1)}" if training.device == "cpu" else "the GPU"
-        self.console.print(f"{config.model} Mixer, {training.model.num_parameters():,} parameters, on {config.data}: "
-                           f"{len(dataset.train_images):,} training and {len(dataset.test_images):,} test pictures")
         begun = f", from step {training.step:,}" if training.step else ""
-        self.console.print(f"{config.epochs} epochs, {training.total_steps:,} steps of {config.batch_size} pictures "
-                           f"on {where}{begun}, into {training.history.out}")
+        self.console.print(f"{config.model} Mixer, {training.model.num_parameters():,} parameters, on {where}")
+        self.console.print(f"{config.data}, {len(dataset.train_images):,} training and {len(dataset.test_images):,} "
+                           "test pictures")
+        self.console.print(f"{config.epochs} epochs, {training.total_steps:,} steps of {config.batch_size}{begun}, "
+                           f"into {training.history.out}")
         self.live.update(self.task, total=training.total_steps, completed=training.step)
 
     def step(self, training: "Training", loss: Any, correct: Any) -> None:
@@ -53,7 +54,7 @@ class Reporter:
         """Leave a line at the end of an epoch."""
         latest = next(m for m in reversed(training.history.metrics) if "train_loss" in m)
         self.console.print(f"epoch {training.epoch:>5.3g}/{training.config.epochs}  "
-                           f"loss {latest['train_loss']:.3f}  test loss {loss:.3f}  test accuracy {accuracy:6.2%}  "
+                           f"loss {latest['train_loss']:.3f}  test: loss {loss:.3f} acc {accuracy:6.2%}  "
                            f"{latest['images_per_second']:,.0f} images/s  {training.seconds:,.0f} s")
 
     def finish(self, training: "Training") -> None:
@@ -63,5 +64,5 @@ class Reporter:
             self.console.print(f"Stopped at step {training.step:,}; all of it is saved.  To go on, give the same "
                                f"command with --resume --out {out}")
             return
-        self.console.print(f"Best test accuracy {training.history.best_accuracy:.2%} after {training.seconds:,.0f} s "
-                           f"of training; curves, metrics and weights are in {out}")
+        self.console.print(f"Best test accuracy {training.history.best_accuracy:.2%}, {training.seconds:,.0f} s of "
+                           f"training.  Curves, metrics, weights: {out}")

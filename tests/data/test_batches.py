@@ -1,8 +1,10 @@
+import threading
+
 import numpy as np
 import pytest
 
 from minimixer import backend, data
-from minimixer.data import Augmentation, Batches, Dataset
+from minimixer.data import Augmentation, Batches, Dataset, Prefetch
 
 
 @pytest.fixture
@@ -63,6 +65,15 @@ def test_a_step_is_the_same_whatever_was_asked_before(dataset):
         for one, other in zip(later[step], expected[step], strict=True):
             assert np.array_equal(one, other)
     assert not np.array_equal(Batches(dataset, 4, 8, augmentation)[0][0], expected[0][0])
+
+
+def test_prefetched_batches_are_the_same_batches(dataset):
+    batches = Batches(dataset, 4, 7, Augmentation(crop_padding=2, flip=True))
+    with Prefetch(batches) as prefetch:
+        for step in (0, 1, 2, 5, 4):
+            for one, other in zip(prefetch[step], batches[step], strict=True):
+                assert np.array_equal(one, other)
+    assert not [t for t in threading.enumerate() if t.name.startswith("minimixer")]
 
 
 def test_a_batch_larger_than_the_data_is_refused(dataset):

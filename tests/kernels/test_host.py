@@ -82,7 +82,8 @@ def test_products_are_right_here():
 
 
 def test_doctor_tells_what_matters():
-    result = subprocess.run([sys.executable, "-m", "minimixer.cli", "doctor"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "minimixer.cli", "doctor"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     for word in ("CPU", "BLAS", "GFLOP/s", "channel mixing", "GPU", "OpenBLAS"):
         assert word in result.stdout

@@ -55,10 +55,10 @@ def test_a_run_that_is_killed_between_checkpoints_goes_on_to_the_same_bytes(run,
     from minimixer.train.loop import Training
     original = Training._train_step
 
-    def killed(self):
+    def killed(self, images, labels):
         if self.step == 26:
             raise KeyboardInterrupt
-        return original(self)
+        return original(self, images, labels)
 
     config = replace(QUICK, out=tmp_path / "killed", checkpoint_every=5)
     monkeypatch.setattr(Training, "_train_step", killed)

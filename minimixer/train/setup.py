@@ -1,0 +1,76 @@
+"""What a run is made of: its data, its model, its folder, and the history it leaves."""
+
+import math
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from minimixer import data
+from minimixer.data import Dataset
+from minimixer.nn import VARIANTS, MlpMixer
+from minimixer.train.config import TrainConfig
+
+
+class RunError(Exception):
+    """A run cannot start or go on; the message says why and what to do."""
+
+
+@dataclass
+class History:
+    """What a run has measured.
+
+    Attributes
+    ----------
+    out : Path
+        The run folder.
+    metrics : list of dict
+        The lines of ``metrics.jsonl``.
+    interrupted : int or None
+        The signal that ended the run early.
+    """
+
+    out: Path
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: int | None = None
+
+    @property
+    def best_accuracy(self) -> float:
+        """Largest share of right answers on the test pictures, 0..1; NaN before the first test."""
+        return max((m["test_accuracy"] for m in self.metrics if "test_accuracy" in m), default=math.nan)
+
+
+def load_data(config: TrainConfig) -> Dataset:
+    """Read the data set of a run.  Raises DataError."""
+    if config.data == "digits":
+        return data.load_digits()
+    load = {"cifar10": data.load_cifar10, "cifar100": data.load_cifar100}[config.data]
+    return load(config.data_dir, download=config.download)
+
+
+def build_model(config: TrainConfig, dataset: Dataset) -> MlpMixer:
+    """The model of a run, sized for the pictures and classes of the data set.  Raises ValueError."""
+    _, size, _, channels = dataset.train_images.shape
+    variant = VARIANTS[config.model]
+    return MlpMixer(replace(variant, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
+                            patch_size=config.patch_size or variant.patch_size, dropout=config.dropout,
+                            stochastic_depth=config.stochastic_depth), config.seed)
+
+
+def open_folder(config: TrainConfig) -> Path:
+    """The folder of a run, made if need be.  Raises RunError rather than mix two runs."""
+    if config.out is None:
+        number = 1
+        while (folder := Path("runs") / f"{config.data}-{config.model.replace('/', '-')}-{number:03}").exists():
+            number += 1
+    else:
+        folder = config.out
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: choose another folder with --out")
+    if folder.is_dir() and any(folder.iterdir()) and not config.resume:
+        if not config.overwrite:
+            raise RunError(f"{folder} is not empty: --resume goes on with the run in it, --overwrite deletes it, and "
+                           "--out names another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
