@@ -37,6 +37,7 @@ CPU = Device("cpu", np, np.ndarray, np.asarray, np.asarray, "scipy.special")
 _devices: dict[str, Device] = {}
 _by_type: dict[type, Device] = {}
 _by_module: dict[Module, Device] = {}
+_by_types: dict[tuple[type, ...], Module] = {}
 
 
 def register(device: Device) -> None:
@@ -96,18 +97,19 @@ def array_module(*operands: Array | float) -> Module:
 
     Raises DeviceError if the arrays live on two devices.
     """
-    found: Device | None = None
-    for operand in operands:
-        device = _by_type.get(type(operand))
-        if device is None:
-            if not isinstance(operand, (int, float)):
-                device_of(operand)
-        elif found is None:
-            found = device
-        elif device is not found:
-            raise DeviceError(f"operands live on two devices, {found.name!r} and {device.name!r}: "
-                              f"move one of them with .to({found.name!r}) or .to({device.name!r})")
-    return (found or CPU).xp
+    types = tuple(map(type, operands))
+    if types not in _by_types:      # every op asks, and only few combinations occur
+        _by_types[types] = _find_module(operands)
+    return _by_types[types]
+
+
+def _find_module(operands: tuple[Array | float, ...]) -> Module:
+    devices = {device_of(x).name: device_of(x) for x in operands if not isinstance(x, (int, float))}
+    if len(devices) > 1:
+        one, other, *_ = devices
+        raise DeviceError(f"operands live on two devices, {one!r} and {other!r}: move one of them with .to({one!r}) or "
+                          f".to({other!r})")
+    return next(iter(devices.values()), CPU).xp
 
 
 def to_device(array: Array, name: str) -> Array:

@@ -1,9 +1,11 @@
+import contextlib
 import os
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+import minimixer as mm
 from minimixer import backend
 
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -13,6 +15,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 GPU_PROBLEM = backend.gpu_problem()
 DEVICES = ["cpu", pytest.param("gpu", marks=[pytest.mark.gpu,
                                             pytest.mark.skipif(GPU_PROBLEM is not None, reason=str(GPU_PROBLEM))])]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kernels", choices=["fast", "reference"], default="fast",
+                     help="run the ops as their fast pairs compute them (default), or as they are written")
+
+
+@pytest.fixture(autouse=True)
+def kernels(request):
+    """The pairs that were asked for on the command line; tests/kernels chooses for itself."""
+    with mm.reference_kernels() if request.config.getoption("kernels") == "reference" else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture(params=DEVICES)

@@ -66,13 +66,14 @@ class Workers:
 def shards(batch_size: int, config: MixerConfig, device: str = "cpu") -> list[slice]:
     """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor.
 
-    On a CPU there are at least four, so that threads find work in small models too, if each has enough to do.
+    On a CPU their number is a multiple of four, so that two or four threads end together, unless the batch is too small
+    for that.
     """
     widest = max(config.num_patches * config.channels_mlp_dim, config.hidden_dim * config.tokens_mlp_dim)
     largest = max(1, SHARD_BYTES[device] // (4 * widest))       # pictures
     count = -(-batch_size // largest)
     if device == "cpu":
-        count = max(count, min(4, batch_size // SMALLEST_SHARD), 1)
+        count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
     ends = [batch_size * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends)]
 
