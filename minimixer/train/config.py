@@ -95,7 +95,7 @@ def _check(holds: bool, name: str, value: object, expected: str) -> None:
 CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)
 
 PRESETS: dict[str, TrainConfig] = {
-    "digits": TrainConfig(patch_size=2, batch_size=64, crop_padding=1, warmup_steps=50),
+    "digits": TrainConfig(patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, warmup_steps=50),
     "cifar10": CIFAR,
     "cifar10-micro": replace(CIFAR, model="micro", epochs=300, warmup_steps=2000),
     "cifar100": replace(CIFAR, data="cifar100", epochs=20),
