@@ -14,6 +14,7 @@ from minimixer.kernels.registry import fast
 from minimixer.ops.gelu import CUBIC, SQRT_2_OVER_PI, Gelu
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
+from minimixer.optim import adamw_update
 
 BLOCK = 1 << 16     # elements: three float32 buffers of a block fit into a core's second-level cache
 
@@ -151,3 +152,30 @@ class LinearInPlace:
         rows = gy.reshape(-1, n_out)                                        # (N, out)
         gx = (rows @ weight.T).reshape(x.shape)
         return gx, x.reshape(-1, n_in).T @ rows, rows.sum(0)
+
+
+@fast(adamw_update, "numpy")
+def adamw_in_place(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: float, beta1: float, beta2: float,
+                   eps: float, weight_decay: float, step: int) -> None:
+    """AdamW through one small buffer, so that every array is read and written once from memory."""
+    if not (p.flags.c_contiguous and m.flags.c_contiguous and v.flags.c_contiguous):
+        adamw_update(xp, p, g, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, step=step)
+        return                              # a flat view of them would be a copy
+    buffer = np.empty(min(BLOCK, p.size), p.dtype)
+    m_bias, v_bias = 1 - beta1**step, 1 - beta2**step
+    for pb, gb, mb, vb in blocks(p, np.ascontiguousarray(g), m, v):
+        b = buffer[:pb.size]
+        np.subtract(gb, mb, out=b)
+        b *= 1 - beta1
+        mb += b
+        np.multiply(gb, gb, out=b)
+        b -= vb
+        b *= 1 - beta2
+        vb += b
+        np.divide(vb, v_bias, out=b)
+        np.sqrt(b, out=b)
+        b += eps
+        np.divide(mb, b, out=b)
+        b *= lr / m_bias
+        pb *= 1 - lr * weight_decay
+        pb -= b

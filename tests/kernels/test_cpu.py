@@ -10,6 +10,7 @@ from minimixer.kernels.registry import FAST, choose
 from minimixer.ops.gelu import Gelu
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
+from minimixer.optim import adamw_update
 from tests.ops.cases import CASES, Case
 
 REPLACED = {reference for reference, module in FAST if module == "numpy" and isinstance(reference, type)}
@@ -54,6 +55,29 @@ def test_fast_pairs_have_the_signatures_of_their_ops(reference):
     assert inspect.signature(fast.forward).parameters.keys() == inspect.signature(reference.forward).parameters.keys()
     assert list(inspect.signature(fast.backward).parameters)[:2] == ["xp", "gy"]
     assert {name for name in vars(fast) if not name.startswith("_")} == {"forward", "backward"}
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "transposed"])
+@pytest.mark.parametrize("gradient_layout", ["contiguous", "transposed"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_adamw_in_place_makes_the_steps_of_its_reference(layout, gradient_layout, weight_decay, rng):
+    fast = choose(adamw_update, np)
+    assert fast is not adamw_update
+    assert inspect.signature(fast) == inspect.signature(adamw_update)
+
+    def lay_out(array, layout):
+        return array if layout == "contiguous" else np.asfortranarray(array)
+
+    ours = [lay_out(a, layout) for a in (rng.standard_normal((300, 400)), np.zeros((300, 400)), np.zeros((300, 400)))]
+    theirs = [a.copy(order="K") for a in ours]
+    options = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": weight_decay}
+    for step in (1, 2, 3):
+        g = lay_out(rng.standard_normal((300, 400)), gradient_layout)
+        g.flags.writeable = False
+        fast(np, ours[0], g, *ours[1:], **options, step=step)
+        adamw_update(np, theirs[0], g, *theirs[1:], **options, step=step)
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 def test_reference_kernels_turns_all_of_them_off_and_nests():
