@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from minimixer.data import DataError
+from minimixer.data.cifar import CIFAR10
 from minimixer.train import PRESETS, RunError, TrainConfig, checkpoint, fit
 from minimixer.train.__main__ import main
 from minimixer.train.checkpoint import CheckpointError
+from tests.data.cifar_files import official, unpack
 
 QUICK = replace(PRESETS["digits"], max_steps=30, workers=1, log_every=7)
 
@@ -104,13 +106,8 @@ def test_the_default_folders_are_numbered(tmp_path, monkeypatch):
     assert folders == ["runs/digits-pico-001", "runs/digits-pico-002"]
 
 
-def test_cifar_trains_from_files_in_the_official_layout(tmp_path, rng):
-    folder = tmp_path / "cifar-10-batches-bin"
-    folder.mkdir()
-    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
-        records = rng.integers(0, 256, (20, 3073), np.uint8)
-        records[:, 0] %= 10
-        (folder / name).write_bytes(records.tobytes())
+def test_cifar_trains_from_files_in_the_official_layout(tmp_path):
+    unpack(tmp_path / "cifar-10-batches-bin", official(CIFAR10, count=20))
     history = fit(replace(PRESETS["cifar10"], data_dir=tmp_path, out=tmp_path / "run", batch_size=32, epochs=2,
                           model="pico", optimizer="sgd", stochastic_depth=0.1, dropout=0.1, workers=2))
     assert history.metrics[-1]["step"] == 6
