@@ -1,0 +1,87 @@
+"""What the benchmarks say: tables, and the machine they ran on."""
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from minimixer.nn import MixerConfig
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """A Markdown table with aligned columns, the first ``text_columns`` to the left and numbers to the right."""
+    widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
+    left = [i < text_columns for i in range(len(header))]
+    rule = ["-" * (width - 1) + ("-" if start else ":") for width, start in zip(widths, left, strict=True)]
+    lines = [[cell.ljust(width) if start else cell.rjust(width)
+              for cell, width, start in zip(line, widths, left, strict=True)] for line in (header, rule, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine(date: str | None = None) -> dict[str, Any]:
+    """Processor, cores and versions; the date if one is given."""
+    import joblib
+    from peers import versions
+    from threadpoolctl import threadpool_info
+    cpuinfo = Path("/proc/cpuinfo")
+    models = [line.split(":")[1].strip() for line in (cpuinfo.read_text().splitlines() if cpuinfo.exists() else [])
+              if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "physical_cores": joblib.cpu_count(only_physical_cores=True), "logical_cores": os.cpu_count(),
+        "system": platform.platform(), "python": platform.python_version(), **versions(),
+        "blas": [{key: pool.get(key) for key in ("internal_api", "version", "architecture", "threading_layer")}
+                 for pool in threadpool_info() if pool["user_api"] == "blas"],
+        "load_average": round(os.getloadavg()[0], 2), **({"date": date} if date else {})}
+
+
+def describe(machine: dict[str, Any]) -> str:
+    """The machine in one sentence."""
+    blas = ", ".join(f"{b['internal_api']} {b['version']} ({b['architecture']})" for b in machine["blas"])
+    packages = ", ".join(f"{label} {machine[name]}" for label, name in
+                         (("Python", "python"), ("NumPy", "numpy"), ("PyTorch", "torch"), ("JAX", "jax"))
+                         if machine[name])
+    date = f"; {machine['date']}" if "date" in machine else ""
+    return f"{machine['processor']}, {machine['physical_cores']} cores; {packages}; {blas}{date}"
+
+
+def flops_per_image(c: MixerConfig, train: bool) -> int:
+    """Two a multiplication of the Linear products, forward; three times as many with the way back."""
+    block = 2 * c.hidden_dim * c.num_patches * (c.tokens_mlp_dim + c.channels_mlp_dim)
+    stem = c.num_patches * c.patch_size**2 * c.in_channels * c.hidden_dim
+    return (6 if train else 2) * (stem + c.num_blocks * block + c.hidden_dim * c.num_classes)
+
+
+def speeds(cell: dict[str, Any]) -> dict[str, float]:
+    """Images per second of every contender of a cell: of the median round."""
+    return {name: cell["batch"] / median(sample["seconds"] for sample in samples)
+            for name, samples in cell["samples"].items()}
+
+
+def race_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> str:
+    """Images per second; how much faster minimixer is than its best peer; what it reaches of the roofline."""
+    rows = []
+    for cell in cells:
+        speed = speeds(cell)
+        ours, best = speed.get("minimixer"), max((s for name, s in speed.items() if name != "minimixer"), default=None)
+        share = ours and ours * cell["flops_per_image"] / 1e9 / median(cell["roofline"])
+        rows.append([cell["size"], str(cell["batch"]), cell["mode"],
+                     *(f"{speed[name]:,.0f}" if name in speed else "failed" for name in contenders),
+                     f"{ours / best:.2f}" if ours and best else "", f"{100 * share:.0f} %" if share else ""])
+    return table(["size", "batch", "mode", *contenders, "ratio", "roofline"], rows, 3)
+
+
+def memory_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> str:
+    """MB above what each library holds before a model is built."""
+    rows = [[cell["size"], str(cell["batch"]), cell["mode"],
+             *(f"{cell['bytes'][name] / 1e6:,.0f}" if name in cell["bytes"] else "failed" for name in contenders)]
+            for cell in cells]
+    return table(["size", "batch", "mode", *contenders], rows, 3)
+
+
+def failures(cells: Sequence[dict[str, Any]]) -> list[str]:
+    """One line a failure."""
+    return [f"{name}, {cell['size']}, batch {cell['batch']}, {cell['mode']}: {reason}"
+            for cell in cells for name, reason in cell["failures"].items()]
