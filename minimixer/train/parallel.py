@@ -23,9 +23,9 @@ from minimixer.tensor import Tensor
 A = TypeVar("A")
 R = TypeVar("R")
 
-# The largest array of a shard, float32: on a CPU about what a core's own cache holds, on a GPU a part of its memory.
-SHARD_BYTES = {"cpu": 2 << 20, "gpu": 1 << 30}
-SMALLEST_SHARD = 8          # pictures, below which Python's own work outweighs a second thread
+# The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
+SHARD_BYTES = {"cpu": 4 << 20, "gpu": 1 << 30}
+SMALLEST_SHARD = 16         # pictures: with fewer, handing the interpreter back and forth costs more than it gains
 
 
 class Workers:
