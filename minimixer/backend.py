@@ -78,9 +78,12 @@ def get_device(name: str) -> Device:
     return _devices[name]
 
 
-def is_array(thing: object) -> bool:
-    """Whether this is an array of a known device."""
-    return type(thing) in _by_type
+def as_array(data: Any) -> Array:
+    """An array of a known device as it is; anything else as a NumPy array, float32 where it would be float64."""
+    if type(data) in _by_type:
+        return data
+    array = np.asarray(data)
+    return array.astype(np.float32) if array.dtype == np.float64 and not isinstance(data, np.generic) else array
 
 
 def device_of(array: Array) -> Device:

@@ -4,7 +4,7 @@ import numpy as np
 
 from minimixer import autograd
 from minimixer.autograd import Node, edge_to, grad_enabled
-from minimixer.backend import Array, array_module, device_of, is_array, to_device, to_numpy
+from minimixer.backend import Array, array_module, as_array, device_of, to_device, to_numpy
 from minimixer.kernels.registry import choose
 from minimixer.ops import arithmetic, linear, reduce, shape
 from minimixer.ops.op import Op
@@ -264,14 +264,6 @@ class Tensor:
     def max(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """Largest element over one axis, several, or all."""
         return apply(reduce.Max, self, axis=axis, keepdims=keepdims)
-
-
-def as_array(data: Any) -> Array:
-    """An array of a known device as it is; anything else as a NumPy array, float32 where it would be float64."""
-    if is_array(data):
-        return data
-    array = np.asarray(data)
-    return array.astype(np.float32) if array.dtype == np.float64 and not isinstance(data, np.generic) else array
 
 
 def operand(x: Operand) -> "Tensor | float":

@@ -49,7 +49,7 @@ def test_only_the_backend_and_the_cuda_kernels_know_cupy():
 
 def test_no_file_is_longer_than_can_be_read_in_one_sitting():
     lengths = {path.relative_to(PACKAGE): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
-    assert {path: n for path, n in lengths.items() if n > 290} == {}
+    assert {path: n for path, n in lengths.items() if n > 280} == {}
 
 
 def test_importing_the_core_is_quick_and_takes_numpy_only():
