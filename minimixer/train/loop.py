@@ -78,6 +78,7 @@ class Training:
                 loss, correct = self._train_step(*batches[self.step])
                 self.reporter.step(self, loss, correct)
                 at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps
+                every = self.config.checkpoint_every
                 if self.step % self.config.log_every == 0 or at_epoch_end:
                     synchronize(self.device)
                     elapsed = time.perf_counter() - mark_time
@@ -85,9 +86,8 @@ class Training:
                     self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
                     if at_epoch_end:
                         self._test()
-                        self._save("last")
                     mark_time, mark_step = time.perf_counter(), self.step
-                elif self.config.checkpoint_every and self.step % self.config.checkpoint_every == 0:
+                if at_epoch_end or (every and self.step % every == 0):
                     self._save("last")
             if self.stop_signal is not None:
                 self._save("last")
@@ -108,13 +108,18 @@ class Training:
         return loss, correct
 
     def _log_training(self, images_per_second: float) -> None:
-        losses = [float(loss) for loss in self.recent]
+        losses = self._finite_losses()
         self.recent.clear()
-        mean = sum(losses) / len(losses)
-        if not math.isfinite(mean):
-            raise DivergedError(f"the loss is {mean} at step {self.step}: try a lower --lr, or more --warmup-steps; "
-                                f"{self.history.out} keeps the last good checkpoint")
-        self._write_metrics(train_loss=mean, lr=self.optimizer.lr, images_per_second=round(images_per_second, 1))
+        self._write_metrics(train_loss=sum(losses) / len(losses), lr=self.optimizer.lr,
+                            images_per_second=round(images_per_second, 1))
+
+    def _finite_losses(self) -> list[float]:
+        """The losses since the last line of metrics.  Raises DivergedError before anything bad is saved."""
+        losses = [float(loss) for loss in self.recent]
+        if not all(map(math.isfinite, losses)):
+            raise DivergedError(f"the loss is no longer finite at step {self.step}: try a lower --lr, or more "
+                                f"--warmup-steps; {self.history.out} keeps the last good checkpoint, if there was one")
+        return losses
 
     def _test(self) -> None:
         images, labels = (to_device(a, self.device) for a in (self.dataset.test_images, self.dataset.test_labels))
@@ -143,7 +148,7 @@ class Training:
         what_it_is = {"model": asdict(self.model.config), "class_names": self.dataset.class_names,
                       "mean": self.mean.tolist(), "std": self.std.tolist(), "step": self.step}
         if name == "last":
-            what_it_is |= {"recent": [float(loss) for loss in self.recent]}
+            what_it_is |= {"recent": self._finite_losses()}
         checkpoint.save(self.history.out / f"{name}.safetensors", self.model,
                         self.optimizer if name == "last" else None, what_it_is)
 

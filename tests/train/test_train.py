@@ -53,21 +53,22 @@ def test_the_same_command_gives_the_same_bytes_with_any_number_of_workers(run, t
     assert (other.out / "last.safetensors").read_bytes() != (run.out / "last.safetensors").read_bytes()
 
 
-def test_a_run_that_is_killed_between_checkpoints_goes_on_to_the_same_bytes(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("every", "saved"), [(5, 15), (7, 14)])       # 7 is log_every too
+def test_a_run_that_is_killed_between_checkpoints_goes_on_to_the_same_bytes(every, saved, run, tmp_path, monkeypatch):
     from minimixer.train.loop import Training
     original = Training._train_step
 
     def killed(self, images, labels):
-        if self.step == 26:
+        if self.step == 19:
             raise KeyboardInterrupt
         return original(self, images, labels)
 
-    config = replace(QUICK, out=tmp_path / "killed", checkpoint_every=5)
+    config = replace(QUICK, out=tmp_path / "killed", checkpoint_every=every)
     monkeypatch.setattr(Training, "_train_step", killed)
     with pytest.raises(KeyboardInterrupt):
         fit(config)
     monkeypatch.setattr(Training, "_train_step", original)
-    assert checkpoint.read(config.out / "last.safetensors")[1]["step"] == 25
+    assert checkpoint.read(config.out / "last.safetensors")[1]["step"] == saved
     resumed = fit(replace(config, resume=True, workers=2))
     assert (resumed.out / "last.safetensors").read_bytes() == (run.out / "last.safetensors").read_bytes()
     assert [m.get("train_loss") for m in resumed.metrics] == [m.get("train_loss") for m in run.metrics]
