@@ -10,13 +10,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minimixer.errors import MinimixerError
+
 Array: TypeAlias = Any      # numpy.ndarray or cupy.ndarray: CuPy ships no types
 Module: TypeAlias = Any     # numpy or cupy
 
 INSTALL_CUPY = 'pip install "minimixer[gpu-cuda12]" (CUDA 12) or pip install "minimixer[gpu-cuda13]" (CUDA 13)'
 
 
-class DeviceError(RuntimeError):
+class DeviceError(MinimixerError, RuntimeError):
     """A device is missing, or arrays of two devices met in one op."""
 
 

@@ -10,7 +10,7 @@ import minimixer
 PACKAGE = Path(minimixer.__file__).parent
 
 # Each room may import those before it on its line, and itself.  (gradcheck and kernels stand aside.)
-ORDER = ["backend", "ops", "kernels.registry", "autograd", "tensor", "functional", "gradcheck", "nn", "optim",
+ORDER = ["errors", "backend", "ops", "kernels.registry", "autograd", "tensor", "functional", "gradcheck", "nn", "optim",
          "kernels", "data", "plots", "train", "doctor", "cli"]
 FORBIDDEN = {("autograd", "ops"), ("autograd", "kernels.registry"), ("plots", "data"), ("data", "nn"),
              ("kernels", "nn")}

@@ -5,6 +5,7 @@ import numpy as np
 from minimixer.backend import Array, array_module, to_device
 from minimixer.data.augment import Augmentation
 from minimixer.data.dataset import Dataset
+from minimixer.errors import UsageError
 
 ORDER, AUGMENTATION, LAYERS = range(3)      # what a random stream is for
 
@@ -33,7 +34,7 @@ class Batches:
 
     Raises
     ------
-    ValueError
+    UsageError
         If there are fewer pictures than a batch holds.
     """
 
@@ -41,7 +42,7 @@ class Batches:
                  device: str = "cpu"):
         pictures = len(dataset.train_images)
         if not 1 <= batch_size <= pictures:
-            raise ValueError(f"batch_size is {batch_size}, expected 1..{pictures}, as many as {dataset.name} has for "
+            raise UsageError(f"batch_size is {batch_size}, expected 1..{pictures}, as many as {dataset.name} has for "
                              "training")
         self.dataset = dataset
         self.batch_size = batch_size

@@ -4,10 +4,13 @@ from pathlib import Path
 import numpy as np
 
 from minimixer.backend import Array
+from minimixer.errors import DATA, MinimixerError
 
 
-class DataError(Exception):
+class DataError(MinimixerError):
     """A data set is missing or damaged; the message says which file, what was expected and what to do."""
+
+    exit_code = DATA
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 from minimixer.train.config import PRESETS, TrainConfig
-from minimixer.train.loop import DivergedError, fit
-from minimixer.train.setup import History, RunError
+from minimixer.train.loop import fit
+from minimixer.train.setup import DivergedError, History, RunError
 
 __all__ = ["PRESETS", "DivergedError", "History", "RunError", "TrainConfig", "fit"]

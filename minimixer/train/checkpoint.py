@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from minimixer.backend import Array, to_device, to_numpy
+from minimixer.errors import MinimixerError
 from minimixer.nn.module import Module
 from minimixer.optim import Optimizer
 
 VERSION = 1
 
 
-class CheckpointError(Exception):
+class CheckpointError(MinimixerError):
     """A checkpoint cannot be read or does not fit; the message says why and what to do."""
 
 

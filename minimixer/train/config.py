@@ -2,6 +2,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from minimixer.errors import UsageError
 from minimixer.nn.mixer import VARIANTS
 from minimixer.optim import ScheduleKind
 
@@ -89,7 +90,7 @@ class TrainConfig:
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
-        raise ValueError(f"--{name.replace('_', '-')} is {value}: expected {expected}")
+        raise UsageError(f"--{name.replace('_', '-')} is {value}: expected {expected}")
 
 
 CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)

@@ -19,11 +19,7 @@ from minimixer.train import checkpoint
 from minimixer.train.config import TrainConfig
 from minimixer.train.parallel import ShardedModel, Workers
 from minimixer.train.report import Reporter
-from minimixer.train.setup import History, RunError, build_model, load_data, open_folder
-
-
-class DivergedError(RunError):
-    """The loss is no longer a finite number."""
+from minimixer.train.setup import DivergedError, History, build_model, load_data, open_folder
 
 
 class Training:
@@ -197,8 +193,9 @@ def fit(config: TrainConfig, reporter: Reporter | None = None) -> History:
 
     Raises
     ------
-    DataError, RunError, CheckpointError, DeviceError, ValueError
-        If the data, the folder, the checkpoint, the device or an option is not as it must be.
+    MinimixerError
+        DataError, RunError, CheckpointError, DeviceError or UsageError, if the data, the folder, the checkpoint, the
+        device or an option is not as it must be.
     """
     with Workers(config.workers) as workers:
         return Training(config, workers, reporter or Reporter()).run()

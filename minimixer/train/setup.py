@@ -8,12 +8,19 @@ from typing import Any
 
 from minimixer import data
 from minimixer.data import Dataset
+from minimixer.errors import DIVERGED, MinimixerError, UsageError
 from minimixer.nn import VARIANTS, MlpMixer
 from minimixer.train.config import TrainConfig
 
 
-class RunError(Exception):
+class RunError(MinimixerError):
     """A run cannot start or go on; the message says why and what to do."""
+
+
+class DivergedError(RunError):
+    """The loss is no longer a finite number."""
+
+    exit_code = DIVERGED
 
 
 @dataclass
@@ -49,12 +56,15 @@ def load_data(config: TrainConfig) -> Dataset:
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> MlpMixer:
-    """The model of a run, sized for the pictures and classes of the data set.  Raises ValueError."""
+    """The model of a run, sized for the pictures and classes of the data set.  Raises UsageError."""
     _, size, _, channels = dataset.train_images.shape
     variant = VARIANTS[config.model]
-    return MlpMixer(replace(variant, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
-                            patch_size=config.patch_size or variant.patch_size, dropout=config.dropout,
-                            stochastic_depth=config.stochastic_depth), config.seed)
+    try:
+        return MlpMixer(replace(variant, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
+                                patch_size=config.patch_size or variant.patch_size, dropout=config.dropout,
+                                stochastic_depth=config.stochastic_depth), config.seed)
+    except ValueError as error:
+        raise UsageError(f"{config.model} for {config.data}: {error}") from error
 
 
 def open_folder(config: TrainConfig) -> Path:

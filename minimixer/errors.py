@@ -1,0 +1,40 @@
+"""What can go wrong for a user; a command turns it into one sentence and an exit code."""
+
+import signal
+import sys
+from collections.abc import Callable
+
+OK, FAILURE, USAGE, DATA, DIVERGED = 0, 1, 2, 3, 4          # exit codes; 128 + number after a signal
+
+
+class MinimixerError(Exception):
+    """Something that a user can put right; the message says what is wrong, what was expected and what to do."""
+
+    exit_code = FAILURE
+
+
+class UsageError(MinimixerError, ValueError):
+    """A command line or a configuration cannot be understood."""
+
+    exit_code = USAGE
+
+
+def run_command(name: str, command: Callable[[], int]) -> int:
+    """The exit code of a command; what a user can put right is said in one sentence, without a traceback."""
+    try:
+        return command()
+    except MinimixerError as error:
+        print(f"minimixer {name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except MemoryError as error:
+        print(f"minimixer {name}: there is not enough memory ({error}): try smaller batches or a smaller model",
+              file=sys.stderr)
+    except OSError as error:
+        print(f"minimixer {name}: {error}: check that the disk has room and that the place may be written",
+              file=sys.stderr)
+    except SystemExit as leaving:               # from tyro, which has said why
+        return int(leaving.code or OK)
+    except KeyboardInterrupt:
+        print(f"minimixer {name}: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    return FAILURE
