@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
+
+from minimixer.backend import Array
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 
@@ -44,6 +47,66 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
         axes.grid(alpha=0.25)
     if title:
         figure.suptitle(title)
+    figure.savefig(path)
+
+
+def confusion(counts: Array, class_names: Sequence[str], path: Path, title: str = "") -> None:
+    """Draw a confusion matrix, shares of each row in per cent, into a PNG file.
+
+    Parameters
+    ----------
+    counts : array of int, shape (classes, classes)
+        Row the true class, column the predicted one.
+    class_names : sequence of str
+    path : Path
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    classes = len(class_names)
+    few = classes <= 20
+    percent = 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
+    figure = Figure(figsize=(7, 6.4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    picture = axes.imshow(percent, cmap="cividis", vmin=0, vmax=100)
+    if few:
+        axes.set_xticks(range(classes), class_names, rotation=45, ha="right")
+        axes.set_yticks(range(classes), class_names)
+        for row in range(classes):
+            for column in range(classes):
+                value = percent[row, column]
+                if value >= 0.5:
+                    axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8,
+                              color="black" if value > 50 else "white")
+    axes.set(xlabel="predicted", ylabel="true")
+    figure.colorbar(picture, label="share of the true class (%)", shrink=0.8)
+    figure.suptitle(title)
+    figure.savefig(path)
+
+
+def picture_grid(images: Array, captions: Sequence[str], path: Path, title: str = "", columns: int = 5) -> None:
+    """Draw pictures side by side, each with a caption, into a PNG file.
+
+    Parameters
+    ----------
+    images : array of uint8, shape (N, H, W, channels)
+        One channel is drawn in grey.
+    captions : sequence of str
+    path : Path
+    title : str
+    columns : int
+    """
+    from matplotlib.figure import Figure
+
+    rows = max(1, -(-len(images) // columns))
+    figure = Figure(figsize=(2.1 * columns, 2.2 * rows + 0.4), dpi=120, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, image, caption in zip(grid, images, captions, strict=False):
+        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
+        axes.set_title(fill(caption, 22), fontsize=8)
+    figure.suptitle(title)
     figure.savefig(path)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import optim
+from minimixer.backend import to_device, to_numpy
 from minimixer.tensor import Tensor
 
 
@@ -91,3 +92,22 @@ def test_senseless_schedules_are_refused():
         optim.Schedule("step", 1.0, 10)
     with pytest.raises(ValueError, match="warm-up of 11 steps"):
         optim.Schedule("cosine", 1.0, 10, warmup_steps=11)
+
+
+def test_averaged_weights_are_the_exponential_mean_with_its_warm_up(device):
+    data = to_device(np.array([1.0, 2.0]), device)
+    parameter = mm.Tensor(data, requires_grad=True)
+    average = optim.WeightAverage([parameter], decay=0.5)
+    expected = np.array([1.0, 2.0])
+    for step in range(1, 20):
+        parameter.data += 1
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * to_numpy(parameter.data)
+    np.testing.assert_allclose(to_numpy(average.means[0]), expected, rtol=1e-12)
+    own = parameter.data
+    with average.in_place_of_parameters():
+        assert parameter.data is average.means[0]
+    assert parameter.data is own
+    with pytest.raises(ValueError, match="decay is 1"):
+        optim.WeightAverage([parameter], 1)

@@ -1,34 +1,117 @@
 """``python -m minimixer.train [PRESET] [--FLAGS]``, the same as ``minimixer train``."""
 
+import argparse
 import difflib
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import tyro
 
 from minimixer.errors import OK, UsageError, run_command
 from minimixer.kernels.host import choose_blas_kernel
-from minimixer.train import fit
-from minimixer.train.config import PRESETS, SUMMARIES, TrainConfig
+from minimixer.train.config import GROUPS, PRESETS, SUMMARIES, Data, Machine, Model, Output, Recipe, TrainConfig
+from minimixer.train.folder import read_config
+from minimixer.train.loop import estimate, fit
 
 
-def parse(arguments: Sequence[str]) -> TrainConfig:
-    """The configuration that a command line asks for; raises UsageError if it cannot be read."""
+@dataclass(frozen=True)
+class Flags:
+    """The flags of a command line, in the groups that the help shows."""
+
+    data: Data
+    model: Model
+    recipe: Recipe
+    machine: Machine
+    output: Output
+    config: Path | None = None
+    """A TOML file with any of these settings, and perhaps preset = "NAME"; flags override it."""
+    estimate: bool = False
+    """Measure a few steps, say how long the run would take, and stop there."""
+
+
+def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
+    """The configuration that a command line asks for, and whether only an estimate is wanted.
+
+    Raises UsageError, or SystemExit from tyro, if it cannot be read.
+    """
     rest = list(arguments)
-    name = rest.pop(0) if rest and not rest[0].startswith("-") else "digits"
+    named = rest.pop(0) if rest and not rest[0].startswith("-") else None
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--config", type=Path)
+    early.add_argument("--out", type=Path)
+    early.add_argument("--resume", action="store_true")
+    known, _ = early.parse_known_args(rest)
+    settings = read_toml(known.config) if known.config else {}
+    name = named or settings.pop("preset", "digits")
+    settings.pop("preset", None)
     if name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(PRESETS)}"
-        raise UsageError(f"there is no preset {name!r}; {hint}")
+        raise UsageError(f"there is no preset {name!r}; {_nearest(name, list(PRESETS))}")
+    default = PRESETS[name]
+    saved = read_config(known.out) if known.resume and known.out else None
+    if saved is not None:
+        if named and saved.data != default.data:
+            raise UsageError(f"{known.out} holds a run on {saved.data}, not on {default.data}: resume it without a "
+                             "preset")
+        default = saved
+    flags = tyro.cli(tyro.conf.OmitArgPrefixes[Flags], args=[*_as_flags(settings), *rest], default=_grouped(default),
+                     prog=f"minimixer train {name}", description=_description(name))
+    config = TrainConfig(**{name: value for group in GROUPS for name, value in asdict(getattr(flags, group)).items()})
+    return config, flags.estimate
+
+
+def _grouped(config: TrainConfig) -> Flags:
+    return Flags(**{name: group(**{f.name: getattr(config, f.name) for f in fields(group)})
+                    for name, group in GROUPS.items()})
+
+
+def _description(name: str) -> str:
     presets = "\n\n".join(f"{preset}: {summary}" for preset, summary in SUMMARIES.items())
-    return tyro.cli(TrainConfig, default=PRESETS[name], args=rest, prog=f"minimixer train {name}",
-                    description=f"Train a Mixer.  Presets:\n\n{presets}\n\nThe defaults below are those of {name}.")
+    return f"Train a Mixer.  Presets:\n\n{presets}\n\nThe defaults below are those of {name}."
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Settings of a TOML file: the names of the flags, with _ or -.  Raises UsageError."""
+    import tomllib
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--config {path} cannot be read as TOML: {error}") from error
+    settings = {name.replace("-", "_"): value for name, value in content.items()}
+    known = ["preset", *(f.name for f in fields(TrainConfig))]
+    for name, value in settings.items():
+        if name not in known:
+            raise UsageError(f"{path}: there is no setting {name!r}; {_nearest(name, known)}")
+        if isinstance(value, (dict, list)):
+            raise UsageError(f"{path}: {name} is a {'table' if isinstance(value, dict) else 'list'}: expected one "
+                             f"value, {name} = ...")
+    return settings
+
+
+def _as_flags(settings: dict[str, Any]) -> list[str]:
+    """Settings as they would be written on the command line, so that both are checked alike."""
+    flags = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        flags += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+    return flags
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says, and return the exit code."""
     def command() -> int:
-        history = fit(parse(sys.argv[1:] if arguments is None else arguments))
+        config, only_estimate = parse(sys.argv[1:] if arguments is None else arguments)
+        if only_estimate:
+            print(estimate(config))
+            return OK
+        history = fit(config)
         return 128 + history.interrupted if history.interrupted else OK
 
     return run_command("train", command)

@@ -1,6 +1,6 @@
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from minimixer.errors import UsageError
 from minimixer.nn.mixer import VARIANTS
@@ -11,8 +11,8 @@ assert set(get_args(ModelName)) == set(VARIANTS)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides a run."""
+class Data:
+    """The pictures."""
 
     data: Literal["digits", "cifar10", "cifar100"] = "digits"
     """Data set."""
@@ -20,6 +20,17 @@ class TrainConfig:
     """Where its files are: a folder or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
     download: bool = False
     """Fetch the data set if it is not found."""
+    batch_size: int = 128
+    """Pictures a step."""
+    crop_padding: int = 0
+    """Training pictures are shifted by up to this many pixels."""
+    flip: bool = False
+    """Training pictures are mirrored at random."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The Mixer; its picture size and classes follow from the data."""
 
     model: ModelName = "pico"
     """A size of the paper, or one of pico, nano, micro, tiny, small."""
@@ -30,12 +41,15 @@ class TrainConfig:
     dropout: float = 0.0
     """Rate inside the MLPs."""
 
+
+@dataclass(frozen=True)
+class Recipe:
+    """How it is trained."""
+
     epochs: int = 30
     """Passes over the training pictures."""
     max_steps: int | None = None
     """Stop after this many steps, with the schedule fitted to them."""
-    batch_size: int = 128
-    """Pictures a step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """SGD uses momentum 0.9."""
     lr: float = 2e-3
@@ -50,13 +64,16 @@ class TrainConfig:
     """Largest global norm of the gradient; 0 for no clipping."""
     label_smoothing: float = 0.0
     """Share of each target spread over all classes."""
-    crop_padding: int = 0
-    """Training pictures are shifted by up to this many pixels."""
-    flip: bool = False
-    """Training pictures are mirrored at random."""
-
+    ema: float = 0.0
+    """Decay of a moving mean of the weights, such as 0.999; tests and best.safetensors use it.  0 for none."""
     seed: int = 0
     """The same command with the same seed gives the same bytes."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What computes it; the number of threads changes no bit of the result."""
+
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Auto takes the GPU if there is one."""
     workers: int | None = None
@@ -64,16 +81,28 @@ class TrainConfig:
     blas_tune: bool = True
     """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
 
+
+@dataclass(frozen=True)
+class Output:
+    """What is kept of it."""
+
     out: Path | None = None
     """Run folder; by default runs/NAME-NUMBER."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Go on with the run in --out, with the configuration saved there."""
     overwrite: bool = False
     """Delete what is in --out."""
     checkpoint_every: int | None = None
     """Also save after every so many steps; by default at each epoch's end."""
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
+    tensorboard: bool = False
+    """Write events for TensorBoard into the run folder too."""
+
+
+@dataclass(frozen=True)
+class TrainConfig(Output, Machine, Recipe, Model, Data):
+    """Everything that decides a run.  Raises UsageError for a value that cannot be."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "log_every"):
@@ -83,7 +112,7 @@ class TrainConfig:
             _check(value is None or value >= 1, name, value, "a whole number from 1")
         for name in ("lr", "weight_decay", "clip_norm", "warmup_steps", "crop_padding", "seed"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "a number from 0")
-        for name in ("label_smoothing", "dropout", "stochastic_depth"):
+        for name in ("label_smoothing", "dropout", "stochastic_depth", "ema"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number in [0, 1)")
         _check(not (self.resume and self.out is None), "resume", True, "--out with the run folder to go on with")
 
@@ -95,6 +124,8 @@ def _check(holds: bool, name: str, value: object, expected: str) -> None:
 
 CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)
 
+GROUPS = {"data": Data, "model": Model, "recipe": Recipe, "machine": Machine, "output": Output}
+
 PRESETS: dict[str, TrainConfig] = {
     "digits": TrainConfig(patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, warmup_steps=50),
     "cifar10": CIFAR,
@@ -103,8 +134,19 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 SUMMARIES = {
-    "digits": "8 x 8 handwritten digits, offline (the default)",
-    "cifar10": "a 0.49 M parameter Mixer, the one for a laptop",
-    "cifar10-micro": "a 1.13 M parameter Mixer, 300 epochs",
-    "cifar100": "100 classes",
+    "digits": "8 x 8 handwritten digits, offline (the default): 20 seconds on two cores, 98.6 %",
+    "cifar10": "a 0.49 M parameter Mixer, the one for a laptop: 18 minutes on two cores, 72 %",
+    "cifar10-micro": "a 1.13 M parameter Mixer, 300 epochs: for a GPU",
+    "cifar100": "100 classes, a 0.49 M parameter Mixer, 20 epochs",
 }
+
+# What --resume may change: nothing of it decides what is computed.
+FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))}
+# What it may not: the arrays of the checkpoint, or the order of the pictures, depend on it.
+FIXED = {"data", "model", "patch_size", "optimizer", "batch_size", "seed", "ema"}
+
+
+def changes(saved: TrainConfig, new: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    """Name, old and new value of what decides a run and differs between two configurations."""
+    values = {field.name: (getattr(saved, field.name), getattr(new, field.name)) for field in fields(TrainConfig)}
+    return {name: (old, now) for name, (old, now) in values.items() if old != now and name not in FREE}

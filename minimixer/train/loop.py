@@ -1,4 +1,4 @@
-"""The training loop, and what it writes into the run folder."""
+"""The training loop, and what it writes into the run folder while it runs."""
 
 import json
 import math
@@ -6,28 +6,34 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import minimixer
-from minimixer import optim, plots
-from minimixer.backend import Array, gpu_problem, synchronize, to_device
+from minimixer import optim
+from minimixer.backend import Array, gpu_problem, synchronize, to_device, to_numpy
 from minimixer.data import Augmentation, Batches, Prefetch
-from minimixer.train import checkpoint
+from minimixer.train import checkpoint, results, resume
+from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
+from minimixer.train.estimate import Estimate, rehearse
+from minimixer.train.folder import open_folder, write_config
 from minimixer.train.parallel import ShardedModel, Workers
-from minimixer.train.report import Reporter
-from minimixer.train.setup import DivergedError, History, build_model, load_data, open_folder
+from minimixer.train.report import default_reporter
+from minimixer.train.setup import DivergedError, History, build_model, load_data
+
+WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
 
 class Training:
     """One run: its data, model, optimiser and schedule, and where it stands."""
 
-    def __init__(self, config: TrainConfig, workers: Workers, reporter: Reporter):
+    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = ()):
         self.config = config
-        self.reporter = reporter
+        self.callbacks = callbacks
         self.device = "cpu" if config.device == "auto" and gpu_problem() else config.device.replace("auto", "gpu")
         self.dataset = load_data(config)
         self.mean, self.std = self.dataset.channel_statistics()
@@ -43,18 +49,26 @@ class Training:
             optim.AdamW(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False)
             if config.optimizer == "adamw" else
             optim.SGD(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False))
+        self.ema = optim.WeightAverage(params, config.ema) if config.ema else None
         self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
                                     to_device(self.std, self.device), config.label_smoothing, config.seed)
-        self.history = History(open_folder(config))
+        self.history = History(out)
         self.step = 0
         self.seconds = 0.0                      # spent on training steps
         self.recent: list[Any] = []             # losses since the last line of metrics
         self.stop_signal: int | None = None
+        self.stopping = False
+        self.resumed_with: list[str] = []       # what differs from the run's own configuration
+        self.best_logits: Array | None = None   # of the test pictures, when they were best
 
     @property
     def epoch(self) -> float:
         """Passes over the training pictures so far."""
         return self.step / len(self.batches)
+
+    def stop(self) -> None:
+        """End the run after the present step, with everything saved."""
+        self.stopping = True
 
     def run(self) -> History:
         """Train to the end, or until a signal; the folder holds all there is at any moment.
@@ -64,36 +78,53 @@ class Training:
         DivergedError
             If the loss stops being a finite number.
         """
+        checkpoint.remove_leftovers(self.history.out)
         if self.config.resume:
-            self._resume()
-        self._write_config()
-        self.reporter.start(self)
-        with self._signals(), self.reporter, Prefetch(self.batches) as batches:
-            mark_time, mark_step = time.perf_counter(), self.step
-            while self.step < self.total_steps and self.stop_signal is None:
-                loss, correct = self._train_step(*batches[self.step])
-                self.reporter.step(self, loss, correct)
-                at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps
-                every = self.config.checkpoint_every
-                if self.step % self.config.log_every == 0 or at_epoch_end:
-                    synchronize(self.device)
-                    elapsed = time.perf_counter() - mark_time
-                    self.seconds += elapsed
-                    self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
-                    if at_epoch_end:
-                        self._test()
-                    mark_time, mark_step = time.perf_counter(), self.step
-                if at_epoch_end or (every and self.step % every == 0):
-                    self._save("last")
-            if self.stop_signal is not None:
-                self._save("last")
+            resume.go_back(self)
+        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment())
+        self._tell("start")
+        if self.total_steps - self.step >= WORTH_AN_ESTIMATE:
+            self._tell("estimate", rehearse(self))
+        start = time.perf_counter()
+        with signals_into(self.receive), Prefetch(self.batches) as batches:
+            self._train(batches)
+            if self.step < self.total_steps:
+                resume.save_last(self)
         self.history.interrupted = self.stop_signal
-        plots.curves(self.history.metrics, self.history.out / "curves.png",
-                     f"{self.config.data}, {self.config.model}: {self.model.num_parameters():,} parameters")
-        self.reporter.finish(self)
+        self.history.wall_seconds = time.perf_counter() - start
+        if self.history.interrupted is None:
+            results.write(self)
+        self._tell("finish")
         return self.history
 
-    def _train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
+    def _train(self, batches: Prefetch) -> None:
+        mark_time, mark_step = time.perf_counter(), self.step
+        every = self.config.checkpoint_every
+        while self.step < self.total_steps and self.stop_signal is None and not self.stopping:
+            loss, correct = self.train_step(*batches[self.step])
+            self._tell("step", loss, correct)
+            at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps or self.stopping
+            if self.step % self.config.log_every == 0 or at_epoch_end:
+                synchronize(self.device)
+                elapsed = time.perf_counter() - mark_time
+                self.seconds += elapsed
+                self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
+                if at_epoch_end:
+                    self._test()
+                mark_time, mark_step = time.perf_counter(), self.step
+            if at_epoch_end or (every and self.step % every == 0):
+                resume.save_last(self)
+
+    def receive(self, signal_number: int) -> None:
+        """End the run after the present step because of a signal."""
+        self.stop_signal = signal_number
+
+    def _tell(self, what: str, *news: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, what)(self, *news)
+
+    def train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        """Gradients of a batch, clipping, one update; the loss and the number of right answers, 0-d arrays."""
         loss, correct, gradients = self.sharded.gradients(images, labels, self.step)
         if self.config.clip_norm:
             gradients, _ = optim.clip_by_global_norm(gradients, self.config.clip_norm)
@@ -101,15 +132,17 @@ class Training:
         self.optimizer.step(gradients)
         self.recent.append(loss)
         self.step += 1
+        if self.ema is not None:
+            self.ema.update(self.step)
         return loss, correct
 
     def _log_training(self, images_per_second: float) -> None:
-        losses = self._finite_losses()
+        losses = self.finite_losses()
         self.recent.clear()
         self._write_metrics(train_loss=sum(losses) / len(losses), lr=self.optimizer.lr,
                             images_per_second=round(images_per_second, 1))
 
-    def _finite_losses(self) -> list[float]:
+    def finite_losses(self) -> list[float]:
         """The losses since the last line of metrics.  Raises DivergedError before anything bad is saved."""
         losses = [float(loss) for loss in self.recent]
         if not all(map(math.isfinite, losses)):
@@ -117,79 +150,72 @@ class Training:
                                 f"--warmup-steps; {self.history.out} keeps the last good checkpoint, if there was one")
         return losses
 
+    @contextmanager
+    def _tested_weights(self) -> Iterator[None]:
+        """The weights that are tested and kept as the best: the averaged ones, if the run averages."""
+        with self.ema.in_place_of_parameters() if self.ema is not None else nullcontext():
+            yield
+
     def _test(self) -> None:
         images, labels = (to_device(a, self.device) for a in (self.dataset.test_images, self.dataset.test_labels))
-        loss, accuracy = self.sharded.evaluate(images, labels)
-        improved = not self.history.best_accuracy >= accuracy
-        self._write_metrics(test_loss=loss, test_accuracy=accuracy)
-        if improved:
-            self._save("best")
-        self.reporter.epoch(self, loss, accuracy)
+        with self._tested_weights():
+            logits = self.sharded.predict(images)
+            loss, accuracy = self.sharded.score(logits, labels)
+            improved = not self.history.best_accuracy >= accuracy
+            self._write_metrics(test_loss=loss, test_accuracy=accuracy)
+            if improved:
+                self.best_logits = to_numpy(logits)
+                resume.save_best(self)
+        self._tell("epoch", loss, accuracy)
 
     def _write_metrics(self, **numbers: float) -> None:
         line = {"step": self.step, "epoch": round(self.epoch, 4), **numbers, "seconds": round(self.seconds, 2)}
         self.history.metrics.append(line)
         with open(self.history.out / "metrics.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
+        self._tell("metrics", line)
 
-    def _write_config(self) -> None:
-        environment = {"minimixer": minimixer.__version__, "python": platform.python_version(),
-                       "numpy": minimixer.backend.CPU.xp.__version__, "machine": platform.machine(),
-                       "device": self.device, "workers": self.sharded.workers.count}
-        content = {"config": asdict(self.config), "model": asdict(self.model.config), "environment": environment}
-        (self.history.out / "config.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
-
-    def _save(self, name: str) -> None:
-        """Write last.safetensors, from which the run can go on, or best.safetensors, weights only."""
-        what_it_is = {"model": asdict(self.model.config), "class_names": self.dataset.class_names,
-                      "mean": self.mean.tolist(), "std": self.std.tolist(), "step": self.step}
-        if name == "last":
-            what_it_is |= {"recent": self._finite_losses()}
-        checkpoint.save(self.history.out / f"{name}.safetensors", self.model,
-                        self.optimizer if name == "last" else None, what_it_is)
-
-    def _resume(self) -> None:
-        """Go back to where last.safetensors stands."""
-        metadata = checkpoint.load(self.history.out / "last.safetensors", self.model, self.optimizer)
-        self.step = metadata["step"]
-        self.recent = metadata["recent"]
-        path = self.history.out / "metrics.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        metrics = [json.loads(line) for line in lines]
-        self.history.metrics = [m for m in metrics if m["step"] <= self.step]
-        path.write_text("".join(json.dumps(m) + "\n" for m in self.history.metrics))
-        self.seconds = self.history.metrics[-1]["seconds"] if self.history.metrics else 0.0
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let the first Ctrl-C or SIGTERM end the run after the step; a second one ends it at once."""
-        def remember(number: int, _: Any) -> None:
-            self.stop_signal = number
-            for handled, handler in previous.items():
-                signal.signal(handled, handler)
-
-        previous: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():       # elsewhere Python sets no handlers
-            previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    def _environment(self) -> dict[str, Any]:
+        return {"minimixer": minimixer.__version__, "python": platform.python_version(),
+                "numpy": minimixer.backend.CPU.xp.__version__, "machine": platform.machine(),
+                "device": self.device, "workers": self.sharded.workers.count}
 
 
-def fit(config: TrainConfig, reporter: Reporter | None = None) -> History:
+@contextmanager
+def signals_into(receive: Callable[[int], None]) -> Iterator[None]:
+    """Hand the first Ctrl-C or SIGTERM to ``receive``; a second one ends the program as if nobody had listened."""
+    def first(number: int, _: Any) -> None:
+        receive(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():       # elsewhere Python sets no handlers
+        previous = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        restore()
+
+
+def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callback | None = None) -> History:
     """Train a Mixer.
 
     Parameters
     ----------
     config : TrainConfig
-    reporter : Reporter, optional
-        Where progress is shown; by default on the terminal.
+    callbacks : sequence of Callback, optional
+        They watch the run, and may stop it.
+    reporter : Callback, optional
+        Where progress is shown; by default in the notebook or on the terminal.
 
     Returns
     -------
     History
+        Marked ``interrupted`` if Ctrl-C or SIGTERM ended it early; it can be resumed.
 
     Raises
     ------
@@ -197,5 +223,16 @@ def fit(config: TrainConfig, reporter: Reporter | None = None) -> History:
         DataError, RunError, CheckpointError, DeviceError or UsageError, if the data, the folder, the checkpoint, the
         device or an option is not as it must be.
     """
+    with ExitStack() as stack:
+        every = [reporter or default_reporter(), *([TensorBoard()] if config.tensorboard else []), *callbacks]
+        for callback in every:
+            stack.callback(callback.close)
+        out = stack.enter_context(open_folder(config))
+        workers = stack.enter_context(Workers(config.workers))
+        return Training(config, workers, out, every).run()
+
+
+def estimate(config: TrainConfig) -> Estimate:
+    """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
     with Workers(config.workers) as workers:
-        return Training(config, workers, reporter or Reporter()).run()
+        return rehearse(Training(config, workers, Path()))

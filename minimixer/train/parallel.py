@@ -53,9 +53,10 @@ class Workers:
             self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            ordinary = error is None or issubclass(error, Exception)     # after Ctrl-C nobody waits for a shard
+            self._pool.shutdown(wait=ordinary, cancel_futures=True)
         self._stack.close()
 
     def map(self, fn: Callable[[A], R], items: Iterable[A]) -> Iterable[R]:
@@ -155,9 +156,12 @@ class ShardedModel:
 
         return array_module(images).concatenate(list(self.workers.map(work, self._shards(images))))
 
-    def evaluate(self, images: Array, labels: Array) -> tuple[float, float]:
+    def score(self, logits: Array, labels: Array) -> tuple[float, float]:
         """Mean cross-entropy in nats, without smoothing, and share of right answers in 0..1."""
-        logits = self.predict(images)
         with autograd.no_grad():
             loss = F.cross_entropy(Tensor(logits), labels).item()
         return loss, float(np.mean((logits.argmax(1) == labels).tolist()))
+
+    def evaluate(self, images: Array, labels: Array) -> tuple[float, float]:
+        """The score of the model's own predictions."""
+        return self.score(self.predict(images), labels)

@@ -1,7 +1,6 @@
-"""What a run is made of: its data, its model, its folder, and the history it leaves."""
+"""What a run is made of: its data and its model, and the history it leaves."""
 
 import math
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,11 +34,14 @@ class History:
         The lines of ``metrics.jsonl``.
     interrupted : int or None
         The signal that ended the run early.
+    wall_seconds : float
+        Of the training steps and tests together, since the start or the resumption.
     """
 
     out: Path
     metrics: list[dict[str, Any]] = field(default_factory=list)
     interrupted: int | None = None
+    wall_seconds: float = 0.0
 
     @property
     def best_accuracy(self) -> float:
@@ -65,22 +67,3 @@ def build_model(config: TrainConfig, dataset: Dataset) -> MlpMixer:
                                 stochastic_depth=config.stochastic_depth), config.seed)
     except ValueError as error:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error
-
-
-def open_folder(config: TrainConfig) -> Path:
-    """The folder of a run, made if need be.  Raises RunError rather than mix two runs."""
-    if config.out is None:
-        number = 1
-        while (folder := Path("runs") / f"{config.data}-{config.model.replace('/', '-')}-{number:03}").exists():
-            number += 1
-    else:
-        folder = config.out
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: choose another folder with --out")
-    if folder.is_dir() and any(folder.iterdir()) and not config.resume:
-        if not config.overwrite:
-            raise RunError(f"{folder} is not empty: --resume goes on with the run in it, --overwrite deletes it, and "
-                           "--out names another folder")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

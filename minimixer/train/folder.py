@@ -1,0 +1,105 @@
+"""The run folder: whose it is, and the configuration that it keeps."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from minimixer.errors import UsageError
+from minimixer.train import checkpoint
+from minimixer.train.config import FIXED, TrainConfig, changes
+from minimixer.train.setup import RunError
+
+CONFIG, LOCK = "config.json", ".lock"
+
+
+@contextmanager
+def open_folder(config: TrainConfig) -> Iterator[Path]:
+    """Make the folder of a run and keep every other run out of it.  Raises RunError rather than mix two runs.
+
+    The lock goes with the process, however that ends.  A folder in which nothing was written is removed again.
+    """
+    from filelock import FileLock, Timeout
+    folder = config.out or _next_free(config)
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: choose another folder with --out")
+    if config.resume and not folder.is_dir():
+        raise RunError(f"there is no run to resume in {folder}: check the folder, or train without --resume")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise RunError(f"another run is writing into {folder}: wait for it, or choose another folder with --out"
+                       ) from None
+    try:
+        if not is_empty(folder) and not config.resume:
+            if not config.overwrite:
+                raise RunError(f"{folder} is not empty: --resume goes on with the run in it, --overwrite deletes it, "
+                               "and --out names another folder")
+            _clear(folder)
+        yield folder
+    finally:
+        empty = is_empty(folder)
+        lock.release()
+        if empty:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _next_free(config: TrainConfig) -> Path:
+    """Make runs/NAME-NUMBER with the first number that nobody took."""
+    number = 1
+    while True:
+        folder = Path("runs") / f"{config.data}-{config.model.replace('/', '-')}-{number:03}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but perhaps its lock."""
+    return all(path.name == LOCK for path in folder.iterdir())
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+def write_config(folder: Path, config: TrainConfig, **more: Any) -> None:
+    """Write config.json: the configuration, and what else the run knows of itself."""
+    content = json.dumps({"config": asdict(config), **more}, indent=2, default=str) + "\n"
+    checkpoint.write_atomically(folder / CONFIG, content.encode())
+
+
+def read_config(folder: Path) -> TrainConfig | None:
+    """The configuration that a run folder keeps; None if it keeps none.  Raises RunError if it cannot be read."""
+    path = folder / CONFIG
+    try:
+        values = json.loads(path.read_text())["config"]
+        for name in ("data_dir", "out"):
+            values[name] = None if values[name] is None else Path(values[name])
+        return TrainConfig(**{**values, "resume": False, "overwrite": False})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is not a whole configuration ({error}): restore it, or train anew with --overwrite"
+                       ) from error
+
+
+def check_resumed(saved: TrainConfig, config: TrainConfig) -> list[str]:
+    """What differs between a run and its continuation, a line each.  Raises UsageError for what may not."""
+    differs = changes(saved, config)
+    for name, (old, new) in differs.items():
+        if name in FIXED:
+            raise UsageError(f"--{name.replace('_', '-')} is {new}, but the run was begun with {old}: resume it "
+                             "without this flag, or train anew in another folder")
+    return [f"--{name.replace('_', '-')} {new} instead of {old}" for name, (old, new) in differs.items()]

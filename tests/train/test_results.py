@@ -1,0 +1,121 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from minimixer.train import PRESETS, Callback, RunError, fit, results
+from minimixer.train.loop import Training
+
+QUICK = replace(PRESETS["digits"], max_steps=30, workers=1)
+
+
+class Catch(Callback):
+    """Keeps the run, to be looked at."""
+
+    def finish(self, training):
+        self.training = training
+
+
+def test_the_confusion_matrix_counts_true_rows_and_predicted_columns():
+    labels, predicted = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 2])
+    assert results.confusion_matrix(labels, predicted, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+
+
+def test_the_report_states_what_the_metrics_hold(tmp_path):
+    catch = Catch()
+    history = fit(replace(QUICK, out=tmp_path / "run"), callbacks=[catch])
+    text = (history.out / "report.md").read_text()
+    assert f"{history.best_accuracy:.2%} after epoch" in text
+    assert f"{catch.training.model.num_parameters():,} parameters" in text
+    for picture in ("curves.png", "confusion.png", "mistakes.png"):
+        assert f"({picture})" in text
+        assert (history.out / picture).read_bytes().startswith(b"\x89PNG")
+    best = results._best_logits(catch.training)
+    assert np.mean(best.argmax(1) == catch.training.dataset.test_labels) == pytest.approx(history.best_accuracy)
+
+
+def test_resumed_after_its_best_test_the_report_is_the_same(tmp_path):
+    history = fit(replace(QUICK, out=tmp_path / "run"))
+    before = {name: (history.out / name).read_bytes() for name in ("confusion.png", "mistakes.png")}
+    for name in before:
+        (history.out / name).unlink()
+    fit(replace(QUICK, out=tmp_path / "run", resume=True))          # at its end already: it only draws
+    assert {name: (history.out / name).read_bytes() for name in before} == before
+
+
+def test_a_run_without_mistakes_has_a_report_too(tmp_path, monkeypatch):
+    catch = Catch()
+    fit(replace(QUICK, out=tmp_path / "run", max_steps=2), callbacks=[catch])
+    training = catch.training
+    training.best_logits = np.eye(10, dtype=np.float32)[training.dataset.test_labels] * 9
+    results.write(training)
+    assert "Hardest classes: 0 (100%)" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_two_runs_never_share_a_folder(tmp_path):
+    class Second(Callback):
+        def step(self, training, loss, correct):
+            if training.step == 2:
+                with pytest.raises(RunError, match=r"another run is writing into .*run: wait for it, or choose") as e:
+                    fit(replace(QUICK, out=tmp_path / "run", overwrite=True))
+                assert e.value.exit_code == 1
+
+    history = fit(replace(QUICK, out=tmp_path / "run", max_steps=4), callbacks=[Second()])
+    assert history.metrics[-1]["step"] == 4
+
+
+def test_a_run_that_cannot_start_leaves_no_folder(tmp_path):
+    with pytest.raises(Exception, match=r"do not tile"):
+        fit(replace(QUICK, out=tmp_path / "run", patch_size=3))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_a_run_is_not_overwritten_by_accident(tmp_path):
+    history = fit(replace(QUICK, out=tmp_path / "run", max_steps=1))
+    before = {p.name: p.read_bytes() for p in history.out.iterdir()}
+    with pytest.raises(RunError, match=r"is not empty: --resume.*--overwrite"):
+        fit(replace(QUICK, out=history.out))
+    assert {p.name: p.read_bytes() for p in history.out.iterdir()} == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file"):
+        fit(replace(QUICK, out=tmp_path / "file"))
+    with pytest.raises(RunError, match="no run to resume"):
+        fit(replace(QUICK, out=tmp_path / "nowhere", resume=True))
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "full" / "deep").mkdir(parents=True)
+    (tmp_path / "full" / "old").write_text("")
+    with pytest.raises(Exception, match="no checkpoint"):
+        fit(replace(QUICK, out=tmp_path / "full", resume=True))
+    fit(replace(QUICK, out=tmp_path / "full", overwrite=True, max_steps=1))
+    assert not (tmp_path / "full" / "old").exists()
+    assert not (tmp_path / "full" / "deep").exists()
+
+
+def test_the_default_folders_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [str(fit(replace(QUICK, max_steps=1)).out) for _ in range(2)]
+    assert folders == ["runs/digits-pico-001", "runs/digits-pico-002"]
+
+
+def test_averaged_weights_are_what_is_tested_and_kept(tmp_path):
+    from minimixer.train import checkpoint
+    catch = Catch()
+    history = fit(replace(QUICK, out=tmp_path / "run", ema=0.9), callbacks=[catch])
+    training: Training = catch.training
+    last = checkpoint.read(history.out / "last.safetensors")[0]
+    assert history.metrics[-1]["test_accuracy"] == history.best_accuracy        # the best weights are the last means
+    best = checkpoint.read(history.out / "best.safetensors")[0]
+    for (name, parameter), mean in zip(training.model.named_parameters(), training.ema.means, strict=True):
+        assert np.array_equal(last[f"ema.{name}"], mean)
+        assert np.array_equal(best[f"model.{name}"], mean)
+        assert np.array_equal(last[f"model.{name}"], parameter.data)
+        assert not np.array_equal(parameter.data, mean)
+
+
+def test_the_configuration_and_the_environment_are_kept(tmp_path):
+    fit(replace(QUICK, out=tmp_path / "run", max_steps=1))
+    content = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert content["config"]["max_steps"] == 1
+    assert content["environment"]["device"] == "cpu"
+    assert content["environment"]["workers"] == 1
