@@ -134,10 +134,10 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 SUMMARIES = {
-    "digits": "8 x 8 handwritten digits, offline (the default): 20 seconds on two cores, 98.6 %",
-    "cifar10": "a 0.49 M parameter Mixer, the one for a laptop: 18 minutes on two cores, 72 %",
-    "cifar10-micro": "a 1.13 M parameter Mixer, 300 epochs: for a GPU",
-    "cifar100": "100 classes, a 0.49 M parameter Mixer, 20 epochs",
+    "digits": "8 x 8 digits, offline, the default: 20 s on two cores, 98.6 %",
+    "cifar10": "0.49 M parameters, for a laptop: 18 min on two cores, 72 %",
+    "cifar10-micro": "1.13 M parameters, 300 epochs: for a GPU",
+    "cifar100": "100 classes, 0.49 M parameters, 20 epochs",
 }
 
 # What --resume may change: nothing of it decides what is computed.

@@ -1,5 +1,6 @@
 """What a run says while it runs: on a terminal, in the log of a machine, or in a notebook."""
 
+import importlib
 import sys
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -102,14 +103,15 @@ class NotebookReporter(Callback):
     def __init__(self) -> None:
         self.rows: list[tuple[str, ...]] = []
         self.above: list[str] = []
+        self.html: Any = None
         self.handle: Any = None
 
     def start(self, training: "Training") -> None:
         """Show the empty table."""
-        from IPython.display import HTML, display
+        ipython: Any = importlib.import_module("IPython.display")
         self.above = introduction(training)
-        self.html = HTML
-        self.handle = display(HTML(self._page("")), display_id=True)
+        self.html = ipython.HTML
+        self.handle = ipython.display(self.html(self._page("")), display_id=True)
 
     def estimate(self, training: "Training", estimate: Estimate) -> None:
         """Say how long it will take."""

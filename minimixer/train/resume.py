@@ -41,8 +41,8 @@ def go_back(training: "Training") -> None:
         metadata = checkpoint.load(out / LAST, training.model, training.optimizer)
         training.step, training.recent = metadata["step"], metadata["recent"]
         if training.ema is not None:
-            arrays, _ = checkpoint.read(out / LAST)
-            training.ema.means = [to_device(arrays[f"ema.{name}"], training.device) for name in _names(training)]
+            means = checkpoint.group(checkpoint.read(out / LAST)[0], "ema")
+            training.ema.means = [to_device(means[name], training.device) for name in _names(training)]
     metrics = [line for line in _whole_lines(out / METRICS) if line["step"] <= training.step]
     checkpoint.write_atomically(out / METRICS, "".join(json.dumps(line) + "\n" for line in metrics).encode())
     training.history.metrics = metrics
