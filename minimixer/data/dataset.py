@@ -47,7 +47,10 @@ class Dataset:
     def channel_statistics(self) -> tuple[Array, Array]:
         """Mean and standard deviation of the training pixels, float32, shape (channels,), on the 0..1 scale."""
         channels = self.train_images.shape[-1]
-        counts = np.stack([np.bincount(self.train_images[..., c].ravel(), minlength=256) for c in range(channels)])
+        counts = np.zeros((channels, 256), np.int64)
+        for start in range(0, len(self.train_images), 1024):                    # bincount makes 8 bytes of every pixel
+            part = self.train_images[start:start + 1024]
+            counts += [np.bincount(part[..., c].ravel(), minlength=256) for c in range(channels)]
         levels = np.arange(256) / 255.0
         total = counts.sum(axis=1)                                              # (channels,)
         mean = counts @ levels / total                                          # (channels,)
