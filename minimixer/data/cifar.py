@@ -16,16 +16,20 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 from platformdirs import user_cache_dir
 
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
+from minimixer.data.unpacked import BLOCK, HEADER, Unpacked
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SIDE = 32           # pixels
 LARGEST_FILE = 50_000 * (2 + 3 * SIDE * SIDE)   # bytes: train.bin of CIFAR-100
+LARGEST_ARCHIVE = 200_000_000                   # bytes, unpacked: the official ones hold about 185 million
+MOST_MEMBERS = 100                              # of an archive: the official ones have fewer than ten
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ def _load(archive: Archive, data_dir: str | Path | None, download: bool) -> Data
                 parts[name] = _decode_records(archive, source / name, content)
     except OSError as error:
         raise DataError(f"{archive.title} cannot be read: {error}") from error
+    if not parts:
+        raise _damaged(archive, source, f"holds no file of the binary version of {archive.title}, such as "
+                                        f"{archive.files[0]}")
     if missing := [name for name in archive.files if name not in parts]:
         raise _damaged(archive, source, f"has no file {', '.join(missing)}")
 
@@ -136,7 +143,8 @@ def _load(archive: Archive, data_dir: str | Path | None, download: bool) -> Data
 
 
 def _damaged(archive: Archive, path: Path, what: str) -> DataError:
-    return DataError(f"{path} {what}; unpack or fetch {archive.tarball} again")
+    printable = "".join(c if c.isprintable() else "?" for c in f"{path} {what}")    # the names in a .tar may hold any
+    return DataError(f"{printable}; unpack or fetch {archive.tarball} again")
 
 
 def _find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
@@ -176,19 +184,33 @@ def _read_folder(archive: Archive, folder: Path) -> Iterator[tuple[str, bytes]]:
 def _read_tarball(archive: Archive, path: Path) -> Iterator[tuple[str, bytes]]:
     """Like `_read_folder`, in one forward pass that writes nothing, so no member can land anywhere."""
     wanted = {f"{archive.folder}/{name}": name for name in (archive.names_file, *archive.files)}
+    seen = set()
     try:
-        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-            for member in tar:
-                _check_size(archive, path / member.name, member.size)
-                if member.name not in wanted:
-                    continue
-                content = tar.extractfile(member) if member.isreg() else None   # it follows links
-                if content is None:
-                    raise _damaged(archive, path / member.name, "is a link or folder, expected a file")
-                yield wanted[member.name], content.read()
-            while stream.read(1 << 20):     # on to the end, where gzip compares its checksum
+        with gzip.open(path) as stream:
+            unpacked = Unpacked(cast(IO[bytes], stream), LARGEST_ARCHIVE)
+            with tarfile.open(fileobj=cast(IO[bytes], unpacked), mode="r:") as tar:
+                for count, member in enumerate(tar, 1):
+                    where = Path(f"{path}/{member.name[:100]}")
+                    _check_size(archive, where, member.size)
+                    if count > MOST_MEMBERS:
+                        raise _damaged(archive, path, f"holds more than {MOST_MEMBERS} files")
+                    if member.name not in wanted:
+                        continue
+                    if member.name in seen:
+                        raise _damaged(archive, path, f"holds {member.name} twice")
+                    seen.add(member.name)
+                    content = tar.extractfile(member) if member.isreg() else None   # it follows links
+                    if content is None:
+                        raise _damaged(archive, where, "is a link or folder, expected a file")
+                    unpacked.at_once = LARGEST_FILE
+                    yield wanted[member.name], content.read()
+                    unpacked.at_once = HEADER
+            unpacked.at_once = BLOCK
+            while unpacked.read(BLOCK):     # on to the end, where gzip compares its checksum
                 pass
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError, MemoryError) as error:
+    # The last: headers that announce headers without end.
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError,
+            RecursionError) as error:
         raise _damaged(archive, path, f"is not a whole .tar.gz file ({type(error).__name__}: {error})") from error
 
 

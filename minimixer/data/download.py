@@ -88,7 +88,9 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
                             "on the way; what was fetched is deleted, so run the same command again")
         os.replace(part_path, target)
     except OSError as error:
-        raise DataError(f"{target} cannot be written: {error}") from error
+        kept = f"; what was fetched is kept in {part_path}" if part_path.is_file() else ""
+        raise DataError(f"{target} cannot be written: {error}{kept}; make room or see that the folder may be written, "
+                        "then run the same command again to go on") from error
     return target
 
 
@@ -99,7 +101,10 @@ def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> Non
         cause: Exception | None = None
         try:
             _request(url, part, size, show)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except requests.TooManyRedirects as error:
+            raise DataError(f"{url} leads in circles: {error}; open it in a browser to see why") from error
+        # The last: requests lets it through when it is sent to a place like "http://[".
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             cause = error
         if part.length != size:
             failures += 1

@@ -53,17 +53,17 @@ def save(path: Path, model: Module, optimizer: Optimizer | None, metadata: Mappi
     if wrong := [name for name in extra or {} if name in RESERVED or "." in name]:
         raise ValueError(f"extra arrays cannot be called {wrong[0]!r}: expected a name without a dot, not one of "
                          f"{', '.join(RESERVED)}")
-    metadata = json.loads(json.dumps({**metadata, "version": VERSION}))     # as it will be read
-    metadata.pop("digest", None)
+    known = json.loads(json.dumps({**metadata, "version": VERSION}))        # as it will be read
+    known.pop("digest", None)
     if optimizer is not None:
         names = [name for name, _ in model.named_parameters()]
         for what, remembered in optimizer.state.items():
             groups[f"optim.{what}"] = dict(zip(names, remembered, strict=True))
-        metadata["optimizer_steps"] = optimizer.step_count
+        known["optimizer_steps"] = optimizer.step_count
     # safetensors writes the memory as it lies, so it must lie in C order.
     arrays = {f"{group}.{name}": np.asarray(to_numpy(array), order="C")
               for group, members in groups.items() for name, array in members.items()}
-    text = json.dumps(metadata | {"digest": _digest(arrays, metadata)}, sort_keys=True)
+    text = json.dumps(known | {"digest": _digest(arrays, known)}, sort_keys=True)
     # One metadata entry only: the format does not fix the order of several, and equal runs give equal bytes.
     content = serialize(arrays, {"minimixer": text})
     try:
@@ -130,8 +130,9 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             raise ValueError("its content does not match its digest")
     # The last three: entries of a wrong type, types that NumPy lacks, and brackets in brackets without end.
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not a whole minimixer checkpoint ({_reason(error)}): try another one "
-                              "beside it, or train anew with --overwrite") from error
+        why = _short(str(error) or type(error).__name__)
+        raise CheckpointError(f"{path} is not a whole minimixer checkpoint ({why}): try another one beside it, or "
+                              "train anew with --overwrite") from error
     return arrays, metadata
 
 
@@ -160,7 +161,7 @@ def load(path: Path, model: Module, optimizer: Optimizer | None = None) -> dict[
             raise CheckpointError(f"{path} holds weights only, so no run can go on from it: resume from "
                                   "last.safetensors")
         if saved != sorted(optimizer.state):
-            raise CheckpointError(f"{path} holds {_listed(saved)} of another optimiser, expected "
+            raise CheckpointError(f"{path} holds {_short(_listed(saved))} of another optimiser, expected "
                                   f"{_listed(sorted(optimizer.state))}: give the --optimizer of the run")
         for what in saved:
             if problems := _differences(group(arrays, f"optim.{what}"), shapes):
@@ -188,7 +189,7 @@ def _differences(arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ..
     """What does not fit, shortly; empty if all does."""
     problems = [f"{name} has shape {arrays[name].shape}, expected {shape}" if name in arrays else f"{name} is missing"
                 for name, shape in shapes.items() if name not in arrays or arrays[name].shape != shape]
-    problems += [f"{name} is not expected" for name in arrays if name not in shapes]
+    problems += [f"{_short(name)} is not expected" for name in arrays if name not in shapes]
     more = [f"and {len(problems) - shown} more"] if len(problems) > shown else []
     return ", ".join(problems[:shown] + more)
 
@@ -197,9 +198,9 @@ def _listed(kinds: list[str]) -> str:
     return " and ".join(f"optim.{kind}" for kind in kinds)
 
 
-def _reason(error: Exception) -> str:
-    """The error in few words: foreign messages may quote half the file."""
-    text = " ".join(str(error).split()) if str(error) else type(error).__name__
+def _short(text: str) -> str:
+    """What a file brings into a sentence: it may be long, and not printable."""
+    text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= 120 else text[:117] + "..."
 
 

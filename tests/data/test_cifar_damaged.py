@@ -1,6 +1,8 @@
 import contextlib
 import gzip
 import tarfile
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,11 @@ BOTH = pytest.mark.parametrize(("archive", "load"), [(CIFAR10, load_cifar10), (C
 
 
 @BOTH
-@pytest.mark.parametrize("keep", [0, 1, 3072, -1])
-def test_truncated_file(archive, load, keep, tmp_path):
+@pytest.mark.parametrize("change", [lambda raw: b"", lambda raw: raw[:1], lambda raw: raw[:3072],
+                                    lambda raw: raw[:-1], lambda raw: raw + b"\0"])
+def test_truncated_file_and_extra_bytes(archive, load, change, tmp_path):
     files = official(archive)
-    files[archive.test_files[0]] = files[archive.test_files[0]][:keep]
+    files[archive.test_files[0]] = change(files[archive.test_files[0]])
     length, record = len(files[archive.test_files[0]]), 3072 + archive.header_bytes
     with pytest.raises(DataError, match=rf"{archive.test_files[0]} is {length:,} bytes long.* {record:,} bytes"):
         load(unpack(tmp_path / "d", files))
@@ -92,6 +95,93 @@ def test_other_members_do_no_harm(tmp_path):
     assert len(load_cifar10(path).test_labels) == 2
 
 
+def test_names_in_an_archive_are_shown_without_their_control_characters(tmp_path):
+    path = pack(tmp_path / "x.tar.gz", {}, {"name": "/\x1b[2J\n" + 90 * "long", "size": 10**12})
+    with pytest.raises(DataError, match=r"x\.tar\.gz/\?.*bytes long") as caught:
+        load_cifar10(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300 + len(str(path))
+
+
+@pytest.mark.parametrize("twice", [CIFAR10.files[0], CIFAR10.names_file])
+def test_a_file_that_is_there_twice_is_refused(twice, tmp_path):
+    name = f"{CIFAR10.folder}/{twice}"
+    path = pack(tmp_path / "x.tar.gz", packed(CIFAR10))
+    with tarfile.open(path.with_name("y"), "w") as tar:
+        for i, (member, content) in enumerate([*packed(CIFAR10).items(), (name, packed(CIFAR10)[name])]):
+            (tmp_path / str(i)).write_bytes(content)
+            tar.add(tmp_path / str(i), member)
+    path.write_bytes(gzip.compress(path.with_name("y").read_bytes(), 1))
+    with pytest.raises(DataError, match=f"holds {name} twice; unpack or fetch"):
+        load_cifar10(path)
+
+
+@pytest.mark.parametrize("members", [packed(CIFAR100), {"cifar-10-batches-py/data_batch_1": b"a pickle"}, {}])
+def test_another_archive_altogether(members, tmp_path):
+    with pytest.raises(DataError, match=r"no file of the binary version of CIFAR-10, such as data_batch_1\.bin; "):
+        load_cifar10(pack(tmp_path / CIFAR10.tarball, members))
+
+
+def zeros(count):
+    """So many zero bytes as a .gz file, made of one short .gz file after the other."""
+    megabyte = gzip.compress(bytes(1 << 20), 9)
+    return megabyte * (count >> 20)
+
+
+def header(**attributes):
+    info = tarfile.TarInfo("x")
+    for key, value in attributes.items():
+        setattr(info, key, value)
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def hole(size):
+    """A file with a hole, as the real length says (Sparse, in GNU's old form)."""
+    raw = bytearray(header(name=WANTED, size=512, type=tarfile.GNUTYPE_SPARSE))
+    raw[483:495] = b"\x80" + size.to_bytes(11, "big")
+    return checked(raw)
+
+
+def checked(raw):
+    """A header with its right checksum, so that the rest of it is believed."""
+    raw[148:156] = b"%06o\0 " % (sum(raw[:148]) + 8 * 32 + sum(raw[156:512]))
+    return bytes(raw)
+
+
+BOMBS = {
+    "ten gigabytes of zeros behind the archive": lambda whole: whole + zeros(10 << 30),
+    "a file of a terabyte": lambda whole: gzip.compress(header(name=WANTED, size=1 << 40)) + zeros(10 << 30),
+    "a hole of a terabyte": lambda whole: gzip.compress(hole(1 << 40)) + zeros(1 << 30),
+    "a name of a gigabyte": lambda whole: gzip.compress(header(size=1 << 30, type=tarfile.GNUTYPE_LONGNAME)) + zeros(
+        2 << 30),
+    "attributes that take a regular expression hours": lambda whole: gzip.compress(
+        header(size=1 << 24, type=tarfile.XHDTYPE) + b"1" * (1 << 24)),
+    "headers before headers": lambda whole: gzip.compress(
+        (header(size=512, type=tarfile.GNUTYPE_LONGNAME) + bytes(512)) * 20_000),
+    "a negative length of a name": lambda whole: gzip.compress(header(size=-512, type=tarfile.GNUTYPE_LONGNAME)),
+    "millions of empty files": lambda whole: gzip.compress(header() * 300_000, 1),
+    "large files that nobody asked for": lambda whole: gzip.compress(header(size=100 << 20)) + (
+        zeros(100 << 20) + gzip.compress(header(size=100 << 20))) * 20,
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_a_bomb_costs_little_memory_and_time(bomb, tmp_path):
+    path = pack(tmp_path / CIFAR10.tarball, packed(CIFAR10))
+    path.write_bytes(bomb(path.read_bytes()))
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="unpack or fetch") as caught:
+            load_cifar10(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000                             # bytes
+    assert time.process_time() - start < 10             # seconds, most of them to unpack 200 MB of zeros
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("damage", [
     lambda raw: b"not an archive", lambda raw: b"", lambda raw: raw[:len(raw) // 2],
     lambda raw: raw[:5000] + bytes(100) + raw[5100:]])
@@ -129,7 +219,6 @@ def test_random_tar_headers_raise_nothing_but_data_error(data, member, tmp_path_
     raw[start + 156] = ord(data.draw(st.sampled_from("05xgLKS")))       # the kinds that tarfile itself reads
     if data.draw(st.booleans()):        # a number larger than any index
         raw[start + 124:start + 136] = b"\x80" + b"\x7f" * 11
-    block = raw[start:start + 512]      # with a right checksum, so that the rest of the header is believed
-    raw[start + 148:start + 156] = b"%06o\0 " % (sum(block[:148]) + 8 * 32 + sum(block[156:]))
+    raw[start:start + 512] = checked(raw[start:start + 512])
     path.write_bytes(gzip.compress(raw, 1))
     loads_or_is_a_data_error(path)

@@ -3,6 +3,7 @@ import hashlib
 import importlib
 import io
 import re
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,8 @@ class Server(ThreadingHTTPServer):
         self.says_length = True
         self.says_gzip = False
         self.cuts = []              # bytes to send before breaking off, one entry a request
+        self.leads_to = None        # where the answer sends the client
+        self.says = b""             # what is answered instead of HTTP
         self.stalls = 0             # requests whose connection then stays open
         self.released = threading.Event()
         self.ranges = []            # the Range header of every request
@@ -43,6 +46,13 @@ class Handler(BaseHTTPRequestHandler):
         server, wanted = self.server, self.headers["Range"]
         server.ranges.append(wanted)
         start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and server.knows_ranges else 0
+        if server.says:
+            self.wfile.write(server.says)
+            return None
+        if server.leads_to:
+            self.send_response(302)
+            self.send_header("Location", server.leads_to)
+            return self.end_headers()
         if server.status or start >= len(server.body):
             return self.send_error(server.status or 416)
         start += server.shift if start else 0
@@ -228,11 +238,85 @@ def test_too_short_body_of_unknown_length(server, target):
     assert not target.exists()
 
 
-def test_refused_by_the_server(server, target):
-    server.status = 404
-    with pytest.raises(DataError, match="was refused: 404 Not Found"):
+@pytest.mark.parametrize(("status", "reason"), [(404, "Not Found"), (403, "Forbidden"), (500, "Internal Server"),
+                                              (503, "Service Unavailable")])
+def test_refused_by_the_server(server, target, part, status, reason):
+    server.status = status
+    part.write_bytes(BODY[:HALF])
+    with pytest.raises(DataError, match=f"was refused: {status} {reason}.*open it in a browser"):
         fetch(server, target)
     assert len(server.ranges) == 1      # asking again would not help
+    assert part.read_bytes() == BODY[:HALF]
+
+
+abandons_sockets = pytest.mark.filterwarnings(      # requests leaves a socket to the garbage collector
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@abandons_sockets
+@pytest.mark.parametrize(("leads_to", "message"), [
+    ("/again", "leads in circles: Exceeded 30 redirects.; open it in a browser"),
+    ("file:///etc/passwd", "could not be fetched .InvalidSchema"),
+    ("http://[", "could not be fetched .ValueError")])
+def test_answers_that_lead_elsewhere(server, target, leads_to, message):
+    server.leads_to = leads_to
+    with pytest.raises(DataError, match=message):
+        fetch(server, target)
+    assert not target.exists()
+    assert len(server.ranges) <= 31
+
+
+@abandons_sockets
+@pytest.mark.parametrize("says", [
+    b"no HTTP at all\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Range: bytes x-y/z\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000,
+    b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000, b"HTTP/1.1 206 OK\r\nContent-Range: bytes 0-1/300000\r\n\r\n"])
+def test_answers_that_are_hardly_http(server, target, says):
+    server.says = says
+    with pytest.raises(DataError, match=r"could not be fetched .*run again to go on"):
+        fetch(server, target)
+    assert not target.exists()
+
+
+def test_a_full_disk_keeps_what_was_fetched(server, target, part, monkeypatch):
+    module = importlib.import_module("minimixer.data.download")
+    append = module._Part.append
+
+    def full(self, block):
+        if self.length > HALF:
+            raise OSError(28, "No space left on device")
+        append(self, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module._Part, "append", full)
+        with pytest.raises(DataError, match=r"cannot be written: .*No space.*is kept in .*\.part; make room"):
+            fetch(server, target)
+    assert HALF < part.stat().st_size < len(BODY)
+    assert not target.exists()
+    fetch(server, target)
+    assert_whole(target)
+    assert server.ranges[-1] is not None        # it went on
+
+
+def test_a_disk_that_is_really_full(server, tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if sys.platform != "linux" or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder],
+                                                 capture_output=True).returncode:
+        pytest.skip("this process may not mount a small tmpfs")
+    try:
+        with pytest.raises(DataError, match=r"cannot be written: .*No space left.*make room"):
+            fetch(server, folder / "file.tar.gz")
+        kept = (folder / "file.tar.gz.part").read_bytes()
+        assert len(kept) > 60_000
+        assert BODY.startswith(kept)
+        subprocess.run(["mount", "-o", "remount,size=1m", folder], check=True)
+        fetch(server, folder / "file.tar.gz")
+        assert_whole(folder / "file.tar.gz")
+        assert server.ranges[-1] == f"bytes={len(kept)}-"
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def test_a_body_labelled_gzip_is_kept_as_sent(server, target):
