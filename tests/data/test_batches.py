@@ -1,4 +1,5 @@
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -28,6 +29,17 @@ def test_digits_are_real_offline_and_always_split_alike():
     from sklearn.datasets import load_digits
     original = np.rint(load_digits().data * 255 / 16)
     assert sorted(map(tuple, together.tolist())) == sorted(map(tuple, original.astype(int).tolist()))
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no digits.csv.gz"), EOFError("it ended early"),
+                                   ValueError("no number"), zlib.error("incorrect data check")])
+def test_digits_that_are_damaged_say_what_to_do(error, monkeypatch):
+    def fail(**kwargs):
+        raise error
+
+    monkeypatch.setattr("sklearn.datasets.load_digits", fail)
+    with pytest.raises(data.DataError, match=f"cannot be read .{error}.: install scikit-learn again"):
+        data.load_digits()
 
 
 def test_channel_statistics_are_those_of_the_pixels(dataset):
