@@ -49,10 +49,10 @@ def save(path: Path, model: Module, optimizer: Optimizer | None, metadata: Mappi
     """
     from safetensors.numpy import save as serialize
 
-    groups = {"model": model.state_dict(), **(extra or {})}
     if wrong := [name for name in extra or {} if name in RESERVED or "." in name]:
         raise ValueError(f"extra arrays cannot be called {wrong[0]!r}: expected a name without a dot, not one of "
                          f"{', '.join(RESERVED)}")
+    groups = {"model": model.state_dict(), **(extra or {})}
     known = json.loads(json.dumps({**metadata, "version": VERSION}))        # as it will be read
     known.pop("digest", None)
     if optimizer is not None:
@@ -61,8 +61,8 @@ def save(path: Path, model: Module, optimizer: Optimizer | None, metadata: Mappi
             groups[f"optim.{what}"] = dict(zip(names, remembered, strict=True))
         known["optimizer_steps"] = optimizer.step_count
     # safetensors writes the memory as it lies, so it must lie in C order.
-    arrays = {f"{group}.{name}": np.asarray(to_numpy(array), order="C")
-              for group, members in groups.items() for name, array in members.items()}
+    arrays = {f"{prefix}.{name}": np.asarray(to_numpy(array), order="C")
+              for prefix, members in groups.items() for name, array in members.items()}
     text = json.dumps(known | {"digest": _digest(arrays, known)}, sort_keys=True)
     # One metadata entry only: the format does not fix the order of several, and equal runs give equal bytes.
     content = serialize(arrays, {"minimixer": text})

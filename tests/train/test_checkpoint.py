@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -352,7 +353,7 @@ def small_disk(tmp_path):
     """A file system of 64 kB, where this process may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = sys.platform == "linux" and subprocess.run(
+    mounted = sys.platform == "linux" and shutil.which("mount") and subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode == 0
     if not mounted:
         pytest.skip("this process may not mount a small tmpfs")
@@ -428,3 +429,27 @@ def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
     monkeypatch.setattr(checkpoint.os, "open", lambda *args: (_ for _ in ()).throw(OSError(errno.EINVAL, "Invalid")))
     save_anew(path)
     assert checkpoint.read(path)[1]["step"] == 8
+
+
+# As the command says it.
+
+def test_the_command_says_one_sentence_and_keeps_everything(tmp_path, capsys):
+    from minimixer.train.__main__ import main
+    run, data = tmp_path / "run", tmp_path / "data"
+    arguments = ["digits", "--model", "pico", "--workers", "1", "--out", str(run)]
+    assert main([*arguments, "--max-steps", "1"]) == 0
+    last = run / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-1])
+    data.mkdir()
+    (data / "test_batch.bin").write_bytes(b"damaged")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    capsys.readouterr()
+    for command, code, words in [([*arguments, "--resume"], 1, "last.safetensors is not a whole minimixer checkpoint"),
+                                 (["cifar10", "--data-dir", str(data), "--out", str(tmp_path / "new")], 3,
+                                  "test_batch.bin is 7 bytes long")]:
+        assert main(command) == code
+        screen = capsys.readouterr().err
+        assert words in screen
+        assert screen.count("\n") == 1
+        assert "Traceback" not in screen
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
