@@ -1,5 +1,4 @@
 import json
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 
 from minimixer.data import DataError
 from minimixer.data.cifar import CIFAR10
-from minimixer.train import PRESETS, TrainConfig, checkpoint, fit
+from minimixer.train import PRESETS, TrainConfig, fit
 from minimixer.train.__main__ import main
 from minimixer.train.checkpoint import CheckpointError
 from tests.data.cifar_files import official, unpack
