@@ -24,6 +24,11 @@ def choose(reference: Any, xp: Module) -> Any:
     return FAST.get((reference, xp.__name__), reference) if _enabled else reference
 
 
+def reference_of(pair: Any) -> Any:
+    """The op that a pair replaces; of an op that stands for itself, itself."""
+    return next((reference for (reference, _), replacement in FAST.items() if replacement is pair), pair)
+
+
 @contextmanager
 def reference_kernels() -> Iterator[None]:
     """Within this block every op of every thread runs as written in ``minimixer/ops``."""

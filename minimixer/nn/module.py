@@ -32,12 +32,16 @@ class Module:
             else:
                 yield name, value
 
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """Walk through this Module, whose name is empty, and every one below it, with its dotted name."""
+        yield prefix, self
+        for name, member in self._members():
+            if isinstance(member, Module):
+                yield from member.named_modules(f"{prefix}.{name}" if prefix else name)
+
     def modules(self) -> Iterator["Module"]:
         """Walk through this Module and every one below it."""
-        yield self
-        for _, member in self._members():
-            if isinstance(member, Module):
-                yield from member.modules()
+        return (module for _, module in self.named_modules())
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """Every parameter with its dotted name, in a fixed order."""

@@ -1,13 +1,14 @@
 """What ``print(model)`` shows: every step of a Mixer with its shape, transposes included."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from minimixer.nn.module import Module
 
 if TYPE_CHECKING:
     from minimixer.nn.mixer import MixerBlock, MlpBlock, MlpMixer
 
+B = TypeVar("B")
 Row = tuple[str, tuple[int | str, ...], int]        # step, shape of its result, parameters
 
 
@@ -45,6 +46,22 @@ def block_rows(block: "MixerBlock", s: int, c: int) -> Iterator[Row]:
     yield from _skip(block, s, c)
 
 
+def alike(blocks: Sequence[B]) -> list[tuple[range, B]]:
+    """Neighbours that are equal share an entry: their numbers, and what they are."""
+    entries: list[tuple[range, B]] = []
+    for i, block in enumerate(blocks):
+        if entries and entries[-1][1] == block:
+            entries[-1] = range(entries[-1][0].start, i + 1), block
+        else:
+            entries.append((range(i, i + 1), block))
+    return entries
+
+
+def blocks_title(numbers: range) -> str:
+    """The blocks of these numbers, in words."""
+    return f"blocks.{numbers[0]}" + (f" to blocks.{numbers[-1]}" if len(numbers) > 1 else "")
+
+
 def summarize(model: "MlpMixer") -> str:
     """A table of the model; blocks of equal size and equal rates share their rows."""
     config = model.config
@@ -53,14 +70,8 @@ def summarize(model: "MlpMixer") -> str:
         ("images", ("B", size, size, config.in_channels), 0),
         (f"patches {p} x {p}", ("B", s, p * p * config.in_channels), 0),
         _row("stem", model.stem, s, c)]
-    groups: list[tuple[int, list[Row]]] = []            # number of the first block, rows
-    for i, block in enumerate(model.blocks):
-        of_block = list(block_rows(block, s, c))
-        if not groups or groups[-1][1] != of_block:
-            groups.append((i, of_block))
-    ends = [first for first, _ in groups[1:]] + [len(model.blocks)]
-    for (first, of_block), end in zip(groups, ends, strict=True):
-        rows.append(f"blocks.{first}" if end == first + 1 else f"blocks.{first} to blocks.{end - 1}, each:")
+    for numbers, of_block in alike([list(block_rows(block, s, c)) for block in model.blocks]):
+        rows.append(blocks_title(numbers) + (", each:" if len(numbers) > 1 else ""))
         rows += [("  " + step, shape, parameters) for step, shape, parameters in of_block]
     rows.append(_row("norm", model.norm, s, c))
     rows.append(("mean(axis=1)", ("B", c), 0))
