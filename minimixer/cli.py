@@ -3,12 +3,29 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import minimixer
+from minimixer.errors import USAGE, nearest
 from minimixer.kernels.host import choose_blas_kernel
 
+
+class Command(NamedTuple):
+    """Where a command lives, what it does, and whether it computes long enough to choose BLAS kernels for."""
+
+    module: str
+    summary: str
+    computes: bool = False
+
+
 COMMANDS = {
-    "train": ("minimixer.train.__main__", "train a Mixer"),
-    "doctor": ("minimixer.doctor", "tell what this machine is and what would be faster on it"),
+    "train": Command("minimixer.train.__main__", "train a Mixer", computes=True),
+    "eval": Command("minimixer.train.evaluate", "test a trained Mixer, class by class", computes=True),
+    "predict": Command("minimixer.train.predict", "tell what a trained Mixer sees in pictures"),
+    "inspect": Command("minimixer.train.inspect", "show every step of a Mixer: shapes, parameters, MACs, memory"),
+    "data": Command("minimixer.data.__main__", "list, download, verify and find data sets"),
+    "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX on this machine", computes=True),
+    "doctor": Command("minimixer.doctor", "tell what this machine is and what would be faster on it", computes=True),
 }
 
 
@@ -16,16 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
-        print("usage: minimixer COMMAND [--help]\n")
-        print("\n".join(f"  {name:<10}{summary}" for name, (_, summary) in COMMANDS.items()))
+        print("usage: minimixer COMMAND [--help]\n       minimixer --version\n")
+        print("\n".join(f"  {name:<9}{command.summary}" for name, command in COMMANDS.items()))
+        return 0
+    if given[0] == "--version":
+        print(f"minimixer {minimixer.__version__}")
         return 0
     if given[0] not in COMMANDS:
-        print(f"minimixer: there is no command {given[0]!r}; expected one of {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    if arguments is None:       # a command line of its own, whose process may be started again
+        print(f"minimixer: there is no command {given[0]!r}; {nearest(given[0], COMMANDS)}", file=sys.stderr)
+        return USAGE
+    command = COMMANDS[given[0]]
+    if arguments is None and command.computes:      # a command line of its own, whose process may be started again
         choose_blas_kernel(given)
-    module = importlib.import_module(COMMANDS[given[0]][0])
-    return module.main(given[1:])
+    return importlib.import_module(command.module).main(given[1:])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What can go wrong for a user; a command turns it into one sentence and an exit code."""
 
+import difflib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 OK, FAILURE, USAGE, DATA, DIVERGED = 0, 1, 2, 3, 4          # exit codes; 128 + number after a signal
 
@@ -38,3 +39,9 @@ def run_command(name: str, command: Callable[[], int]) -> int:
         print(f"minimixer {name}: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
     return FAILURE
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say after a name that is not known: the one that was meant, or all there are."""
+    close = difflib.get_close_matches(name, known := list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"

@@ -120,7 +120,7 @@ def _load(archive: Archive, data_dir: str | Path | None, download: bool) -> Data
     class_names = archive.class_names
     parts = {}      # file name -> images, labels
     try:
-        source = _find(archive, data_dir, download)
+        source = find(archive, data_dir, download)
         read = _read_folder if source.is_dir() else _read_tarball
         for name, content in read(archive, source):
             if name == archive.names_file:
@@ -147,7 +147,7 @@ def _damaged(archive: Archive, path: Path, what: str) -> DataError:
     return DataError(f"{printable}; unpack or fetch {archive.tarball} again")
 
 
-def _find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
+def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
     """The folder of .bin files or the .tar.gz file to read; if there is none, the one downloaded."""
     cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
     usual = os.environ.get("MINIMIXER_DATA"), "data", cache

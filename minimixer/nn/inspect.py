@@ -100,7 +100,7 @@ class Trace:
             lines.append(f"blocks.{numbers[0]}")
             lines += [_step_line(step, "  ") for step in block]
             if len(rest := numbers[1:]):
-                lines.append(_line(f"{blocks_title(rest)}: each the same again", "", *_figures(block * len(rest))))
+                lines.append(_line(f"{blocks_title(rest)}: the same, together", "", *_figures(block * len(rest))))
         lines += [_step_line(step) for step in self.last]
         return "\n".join([*lines, _line("all", "", *_figures(self.steps))])
 

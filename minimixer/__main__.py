@@ -1,0 +1,7 @@
+"""``python -m minimixer`` is ``minimixer``."""
+
+import sys
+
+from minimixer.cli import main
+
+sys.exit(main())

@@ -1,0 +1,125 @@
+"""``minimixer eval RUN``: how well a run's model does on the test pictures, class by class."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+
+from minimixer import functional as F
+from minimixer.autograd import no_grad
+from minimixer.backend import gpu_problem
+from minimixer.console import console, table
+from minimixer.data import Dataset
+from minimixer.data.known import KNOWN, Name, load
+from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.tensor import Tensor
+from minimixer.train.trained import Trained, load_run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What ``minimixer eval`` measures."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder, or a .safetensors file of one."""
+    data: Name | None = None
+    """Data set; by default the one that the run was trained on."""
+    data_dir: Path | None = None
+    """Where its files are; by default where the run found them."""
+    download: bool = False
+    """Fetch the data set if it is not found."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Auto takes the GPU if there is one."""
+    workers: int | None = None
+    """Threads; by default one a physical core."""
+    json: bool = False
+    """Print one JSON object instead of tables."""
+    blas_tune: bool = True
+    """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
+
+
+def choose_device(name: str) -> str:
+    """What "auto" stands for on this machine."""
+    return ("cpu" if gpu_problem() else "gpu") if name == "auto" else name
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluate as the command line says, and return the exit code."""
+    def command() -> int:
+        options = tyro.cli(Evaluation, prog="minimixer eval", args=sys.argv[1:] if arguments is None else arguments,
+                           config=(tyro.conf.DisallowNone,),
+                           description="Loss and accuracy of a run's model on the test pictures.")
+        trained = load_run(options.run, choose_device(options.device))
+        result = evaluate(trained, test_data(options, trained), options.workers)
+        show(result) if not options.json else print(json.dumps(result))
+        return OK
+
+    return run_command("eval", command)
+
+
+def test_data(options: Evaluation, trained: Trained) -> Dataset:
+    """The data set to test on.  Raises DataError or UsageError."""
+    file = trained.path.parent / "config.json"
+    try:
+        config = json.loads(file.read_text())["config"] if file.is_file() else {}
+        config = {"data": config.get("data"), "data_dir": config.get("data_dir")}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file} cannot be read ({error}): name the data set with --data") from error
+    name = options.data or config["data"]
+    if name is None:
+        raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
+    if name not in KNOWN:
+        raise UsageError(f"there is no data set {name!r}; {nearest(name, KNOWN)}")
+    before = Path(config["data_dir"]) if config["data_dir"] and name == config["data"] else None
+    dataset = load(name, options.data_dir or (before if before and before.exists() else None), options.download)
+    shape = (c := trained.model.config).image_size, c.image_size, c.in_channels
+    if dataset.test_images.shape[1:] != shape or dataset.class_names != trained.class_names:
+        raise UsageError(f"the model takes pictures of shape {shape} in {len(trained.class_names)} classes "
+                         f"({trained.class_names[0]}, ...), {name} has {dataset.test_images.shape[1:]} in "
+                         f"{dataset.num_classes} ({dataset.class_names[0]}, ...): choose the data set that it was "
+                         "trained on")
+    return dataset
+
+
+def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> dict[str, Any]:
+    """Loss in nats and accuracy in 0..1 on the test pictures, and for every class what became of its pictures."""
+    start = time.perf_counter()
+    logits, labels = trained.logits(dataset.test_images, workers), dataset.test_labels
+    seconds = time.perf_counter() - start
+    with no_grad():
+        loss = F.cross_entropy(Tensor(logits), labels).item()
+    confusion = np.zeros((dataset.num_classes,) * 2, int)                           # (true class, answer)
+    np.add.at(confusion, (labels, logits.argmax(1)), 1)
+    correct = confusion.diagonal()                                                  # (classes,)
+    wrong = confusion - np.diag(correct)
+    classes = [{"class": name, "pictures": int(row.sum()), "correct": int(right),
+                "accuracy": float(right / row.sum()) if row.sum() else None,
+                "most_often_taken_for": dataset.class_names[errors.argmax()] if errors.any() else None,
+                "times": int(errors.max())}
+               for name, row, errors, right in zip(dataset.class_names, confusion, wrong, correct, strict=True)]
+    return {"checkpoint": str(trained.path), "step": trained.metadata.get("step"), "data": dataset.name,
+            "pictures": len(labels), "loss": loss, "accuracy": float(correct.sum() / len(labels)),
+            "correct": int(correct.sum()), "seconds": round(seconds, 3), "classes": classes}
+
+
+def show(result: dict[str, Any]) -> None:
+    """The result for people."""
+    print(f"{result['checkpoint']}, step {result['step']}, on {result['pictures']:,} test pictures of {result['data']}")
+    print(f"loss {result['loss']:.4f} nats, accuracy {result['accuracy']:.2%} ({result['correct']:,} of "
+          f"{result['pictures']:,}), {result['seconds']:.2f} s\n")
+    rows = table("class", ">pictures", ">correct", ">accuracy", "most often taken for")
+    for row in result["classes"]:
+        rows.add_row(row["class"], f"{row['pictures']:,}", f"{row['correct']:,}",
+                     f"{row['accuracy']:.1%}" if row["pictures"] else "",
+                     f"{row['most_often_taken_for']} ({row['times']})" if row["times"] else "")
+    console().print(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""``minimixer inspect RUN|NAME``: what a Mixer computes, step by step, and what it needs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from minimixer.console import console
+from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.nn import VARIANTS, MlpMixer, mixer, trace
+from minimixer.nn.inspect import Trace, short
+from minimixer.train.trained import load_run
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What ``minimixer inspect`` looks at."""
+
+    model: tyro.conf.Positional[str]
+    """A size, such as micro or B/16, or a run folder."""
+    image_size: int | None = None
+    """Side of the pictures in pixels, for a size; by default the size's own."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Inspect what the command line names, and return the exit code."""
+    def command() -> int:
+        options = tyro.cli(Inspection, prog="minimixer inspect", args=sys.argv[1:] if arguments is None else arguments,
+                           config=(tyro.conf.DisallowNone,),
+                           description="Every step of a Mixer with its shape, transposes in plain sight, as one\n"
+                                       "picture really takes it; parameters, multiply-adds (MACs) and memory.")
+        model = find_model(options)
+        traced = trace(model)
+        if options.json:
+            print(json.dumps(as_json(options.model, model, traced)))
+        else:
+            show(options.model, traced)
+        return OK
+
+    return run_command("inspect", command)
+
+
+def find_model(options: Inspection) -> MlpMixer:
+    """The Mixer of a size, or of a run.  Raises UsageError or CheckpointError."""
+    changes = {} if options.image_size is None else {"image_size": options.image_size}
+    if options.model in VARIANTS:
+        try:
+            return mixer(options.model, seed=None, **changes)
+        except ValueError as error:
+            raise UsageError(f"{options.model}: {error}") from error
+    if not Path(options.model).exists():
+        raise UsageError(f"there is no size and no run {options.model!r}; {nearest(options.model, VARIANTS)}")
+    if changes:
+        raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "
+                         "token mixing has weights for one number of patches only")
+    return load_run(options.model).model
+
+
+def show(name: str, traced: Trace) -> None:
+    """The trace, and sums, for people."""
+    out = console()
+    print(f"{name}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds a picture\n")
+    for line in str(traced).splitlines():
+        out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
+    print(f"\nweights {short(traced.weight_bytes, 'B')}, in training with gradients and AdamW's moments "
+          f"{short(4 * traced.weight_bytes, 'B')}")
+    print(f"kept for the way back: {short(traced.kept_bytes, 'B')} of activations a picture")
+
+
+def as_json(name: str, model: MlpMixer, traced: Trace) -> dict[str, Any]:
+    """The trace, and sums, for programs."""
+    named = {"": traced.first, **{f"blocks.{i}.": block for i, block in enumerate(traced.blocks)}}
+    steps = [(prefix, step) for prefix, part in named.items() for step in part] + [("", step) for step in traced.last]
+    return {"model": name, "config": asdict(model.config), "parameters": traced.parameters, "macs": traced.macs,
+            "weight_bytes": traced.weight_bytes, "kept_bytes": traced.kept_bytes,
+            "steps": [asdict(step) | {"name": prefix + step.name} for prefix, step in steps]}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""``minimixer predict RUN IMAGE...``: what a run's model sees in pictures of your own."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tyro
+
+from minimixer.console import console, table
+from minimixer.data import DataError
+from minimixer.data.pictures import printable, read_picture
+from minimixer.errors import DATA, OK, UsageError, run_command
+from minimixer.train.evaluate import choose_device
+from minimixer.train.trained import Trained, load_run
+
+AT_ONCE = 256       # pictures in memory
+BAR = 24            # columns of a probability of 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What ``minimixer predict`` shows."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder, or a .safetensors file of one."""
+    images: tyro.conf.Positional[tuple[Path, ...]]
+    """Pictures of any kind that Pillow reads: PNG, JPEG, ..."""
+    top: int = 5
+    """How many classes to show a picture."""
+    invert: bool = False
+    """Swap dark and bright, for dark writing on light paper: the digits are bright on dark."""
+    json: bool = False
+    """Print one JSON object a picture, one a line."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Auto takes the GPU if there is one."""
+    workers: int | None = None
+    """Threads; by default one a physical core."""
+
+
+DESCRIPTION = """What a run's model sees in pictures, with probabilities.
+
+Each is turned upright, laid on white where it is transparent, cut to the square in its
+middle, resized to the model's size (bicubic, antialiased), and made grey for a model of
+grey pictures.  The exit code is 3 if a picture cannot be read; the others are still shown."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Predict as the command line says, and return the exit code."""
+    def command() -> int:
+        options = tyro.cli(Prediction, prog="minimixer predict", description=DESCRIPTION,
+                           args=sys.argv[1:] if arguments is None else arguments, config=(tyro.conf.DisallowNone,))
+        if not options.images:
+            raise UsageError("no picture is named: expected minimixer predict RUN IMAGE...")
+        if options.top < 1:
+            raise UsageError(f"--top is {options.top}: expected a whole number from 1")
+        trained = load_run(options.run, choose_device(options.device))
+        if not options.json:
+            print(f"{trained.path}, step {trained.metadata.get('step')}")
+        code = OK
+        for path, answer in predictions(trained, options):
+            if isinstance(answer, DataError):
+                code = DATA
+                print(f"minimixer predict: {answer}", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"image": printable(path), **as_json(answer)}))
+            elif not isinstance(answer, DataError):
+                show(path, answer)
+        return code
+
+    return run_command("predict", command)
+
+
+def predictions(trained: Trained, options: Prediction) -> Iterator[tuple[Path, DataError | list[tuple[str, float]]]]:
+    """Every picture with its most probable classes, the best first, or with why it cannot be read."""
+    size, channels = trained.model.config.image_size, trained.model.config.in_channels
+    for start in range(0, len(options.images), AT_ONCE):
+        paths = options.images[start:start + AT_ONCE]
+        pictures, failures = {}, {}
+        for path in paths:
+            try:
+                picture = read_picture(path, size, channels)                        # (size, size, channels)
+                pictures[path] = 255 - picture if options.invert else picture
+            except DataError as error:
+                failures[path] = error
+        answers = {}
+        if pictures:
+            probabilities = trained.predict(np.stack(list(pictures.values())), options.workers)     # (B, classes)
+            for path, p in zip(pictures, probabilities, strict=True):
+                best = np.argsort(-p, kind="stable")[:options.top]
+                answers[path] = [(trained.class_names[i], float(p[i])) for i in best]
+        yield from ((path, failures.get(path) or answers[path]) for path in paths)
+
+
+def as_json(answer: DataError | list[tuple[str, float]]) -> dict[str, object]:
+    """The answer for programs."""
+    if isinstance(answer, DataError):
+        return {"error": str(answer)}
+    return {"predictions": [{"class": name, "probability": p} for name, p in answer]}
+
+
+def show(path: Path, answer: list[tuple[str, float]]) -> None:
+    """The answer for people."""
+    out = console()
+    block = "█" if out.encoding.startswith("utf") else "#"
+    rows = table("", ">", "", show_header=False)
+    for name, p in answer:
+        rows.add_row(f"  {name}", f"{p:.1%}", block * round(BAR * p))
+    print(f"\n{printable(path)}")
+    out.print(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Models that runs have left, ready to be used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minimixer import functional as F
+from minimixer.autograd import no_grad
+from minimixer.backend import Array, to_device, to_numpy
+from minimixer.nn import MixerConfig, MlpMixer
+from minimixer.tensor import Tensor
+from minimixer.train import checkpoint
+from minimixer.train.checkpoint import CheckpointError
+from minimixer.train.parallel import ShardedModel, Workers
+
+PREFERRED = ("best.safetensors", "last.safetensors")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained Mixer with what its pictures and answers mean; ``load_run`` makes it.
+
+    Attributes
+    ----------
+    model : MlpMixer
+        In evaluation mode.
+    class_names : tuple of str
+        One a class.
+    mean, std : array, shape (channels,)
+        Of the training pixels, on the 0..1 scale.
+    metadata : dict
+        All that the checkpoint says of itself, such as ``step``.
+    path : Path
+        The checkpoint file.
+    """
+
+    model: MlpMixer
+    class_names: tuple[str, ...]
+    mean: Array
+    std: Array
+    metadata: dict[str, Any]
+    path: Path
+
+    def logits(self, images: Array, workers: int | None = None) -> np.ndarray:
+        """What the model answers before the softmax, computed as the tests of a run are.
+
+        Parameters
+        ----------
+        images : array of uint8, shape (B, H, W, channels)
+            Of the model's size; pixels in 0..255.
+        workers : int, optional
+            Threads; by default one a physical core.
+
+        Returns
+        -------
+        array of float32, shape (B, num_classes)
+
+        Raises
+        ------
+        ValueError
+            If the pictures have another size or another kind of numbers.
+        """
+        if images.dtype != np.uint8:
+            raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
+        device = self.model.stem.weight.device
+        with Workers(workers) as threads:
+            sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device))
+            return to_numpy(sharded.predict(to_device(images, device)))
+
+    def predict(self, images: Array, workers: int | None = None) -> np.ndarray:
+        """Probability of every class, (B, num_classes), float32; the arguments are those of ``logits``."""
+        with no_grad():
+            return F.softmax(Tensor(self.logits(images, workers))).data
+
+    def __repr__(self) -> str:
+        return (f"Trained({str(self.path)!r}, {self.model.num_parameters():,} parameters, "
+                f"{len(self.class_names)} classes, step {self.metadata.get('step', 'unknown')})")
+
+
+def load_run(path: str | Path, device: str = "cpu") -> Trained:
+    """Load the model that a run has left.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run folder, of which ``best.safetensors`` is taken, or ``last.safetensors`` if there is no best; or such a
+        file itself.
+    device : "cpu" or "gpu"
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such run, it has no checkpoint yet, or the checkpoint is damaged.
+    DeviceError
+        If there is no such device.
+    """
+    file = find_checkpoint(Path(path))
+    arrays, metadata = checkpoint.read(file)
+    try:
+        config = MixerConfig(**metadata["model"])
+        model = MlpMixer(config, seed=None)
+        class_names = tuple(map(str, metadata["class_names"]))
+        mean, std = (np.asarray(metadata[name], np.float32) for name in ("mean", "std"))
+        if len(class_names) != config.num_classes or not mean.shape == std.shape == (config.in_channels,):
+            raise ValueError(f"{len(class_names)} class names, mean of shape {mean.shape}, std of {std.shape} for "
+                             f"{config.num_classes} classes and {config.in_channels} colours")
+        model.load_state_dict({name.removeprefix("model."): array for name, array in arrays.items()
+                               if name.startswith("model.")})
+    except (KeyError, TypeError, ValueError, MemoryError) as error:
+        raise CheckpointError(f"{file} does not describe its own model ({type(error).__name__}: {error}): it was not "
+                              "written by this version of minimixer train, or was changed since") from error
+    return Trained(model.eval().to(device), class_names, mean, std, metadata, file)
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The file to load for a run folder or a file.  Raises CheckpointError."""
+    if path.is_file():
+        return path
+    if not path.exists():
+        raise CheckpointError(f"there is no run {path}: expected a run folder, such as runs/digits-pico-001, or a "
+                              f".safetensors file{_runs_beside(path)}")
+    for name in PREFERRED:
+        if (path / name).is_file():
+            return path / name
+    if (path / "config.json").is_file():
+        raise CheckpointError(f"{path} has no checkpoint yet: its run was stopped before the end of its first epoch; "
+                              f"start it again with --overwrite --out {path}")
+    raise CheckpointError(f"{path} is not a run folder: expected {' or '.join(PREFERRED)} in it{_runs_beside(path)}")
+
+
+def _runs_beside(path: Path) -> str:
+    """Which runs there are, for whoever mistyped the name of one."""
+    for folder in (path, path.parent, Path("runs")):
+        if found := sorted(str(inside.parent) for inside in folder.glob("*/config.json")):
+            return f"; there are {', '.join(found[-5:])}" + (" and others" if len(found) > 5 else "")
+    return ""
