@@ -24,7 +24,7 @@ COMMANDS = {
     "predict": Command("minimixer.train.predict", "tell what a trained Mixer sees in pictures"),
     "inspect": Command("minimixer.train.inspect", "show every step of a Mixer: shapes, parameters, MACs, memory"),
     "data": Command("minimixer.data.__main__", "list, download, verify and find data sets"),
-    "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX on this machine", computes=True),
+    "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX", computes=True),
     "doctor": Command("minimixer.doctor", "tell what this machine is and what would be faster on it", computes=True),
 }
 

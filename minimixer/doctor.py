@@ -1,7 +1,6 @@
 """``minimixer doctor``: what this machine is, how fast it multiplies, and what would make minimixer faster on it."""
 
 import platform
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,8 @@ import numpy as np
 
 import minimixer
 from minimixer.backend import gpu_problem
+from minimixer.console import Computing, parse, show, table
+from minimixer.errors import OK, run_command
 from minimixer.kernels.host import (
     AVX2_KERNELS,
     AVX512_KERNEL,
@@ -26,28 +27,27 @@ INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "a
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the report; the exit code is 0."""
-    if arguments:
-        print("usage: minimixer doctor", file=sys.stderr)
-        return 2
-    from rich.console import Console
-    from rich.table import Table
-    console = Console(highlight=False, markup=False)
-    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    """Print the report, and return the exit code."""
+    def command() -> int:
+        parse(Computing, "doctor", "What this machine is, how fast it multiplies, and what would be faster.", arguments)
+        report()
+        return OK
+
+    return run_command("doctor", command)
+
+
+def report() -> None:
+    """Describe the machine, measure it, and advise."""
+    facts = table("", "", show_header=False)
     for name, value in describe():
         facts.add_row(name, value)
-    console.print(facts)
-    speeds = Table("product of the micro Mixer", "shape", "1 thread", "all threads", box=None, padding=(0, 2, 0, 0))
-    for column in speeds.columns[2:]:
-        column.justify = "right"
+    show(facts)
+    speeds = table("product of the micro Mixer", "shape", ">1 thread", ">all threads")
     for name, shape, one, every in measure():
         speeds.add_row(name, " x ".join(map(str, shape)), f"{one:,.0f}", f"{every:,.0f}")
-    console.print("\nsgemm, GFLOP/s, shards of 16 pictures, a thread multiplies alone")
-    console.print(speeds)
-    console.print()
-    for line in advice():
-        console.print(line)
-    return 0
+    print("\nsgemm, GFLOP/s, shards of 16 pictures, a thread multiplies alone")
+    show(speeds)
+    print("", *advice(), sep="\n")
 
 
 def describe() -> list[tuple[str, str]]:

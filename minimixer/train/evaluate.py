@@ -14,7 +14,7 @@ import tyro
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import gpu_problem
-from minimixer.console import console, table
+from minimixer.console import Computing, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
@@ -23,7 +23,7 @@ from minimixer.train.trained import Trained, load_run
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Computing):
     """What ``minimixer eval`` measures."""
 
     run: tyro.conf.Positional[Path]
@@ -40,8 +40,6 @@ class Evaluation:
     """Threads; by default one a physical core."""
     json: bool = False
     """Print one JSON object instead of tables."""
-    blas_tune: bool = True
-    """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
 
 
 def choose_device(name: str) -> str:
@@ -52,12 +50,13 @@ def choose_device(name: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says, and return the exit code."""
     def command() -> int:
-        options = tyro.cli(Evaluation, prog="minimixer eval", args=sys.argv[1:] if arguments is None else arguments,
-                           config=(tyro.conf.DisallowNone,),
-                           description="Loss and accuracy of a run's model on the test pictures.")
+        options = parse(Evaluation, "eval", "Loss and accuracy of a run's model on the test pictures.", arguments)
         trained = load_run(options.run, choose_device(options.device))
         result = evaluate(trained, test_data(options, trained), options.workers)
-        show(result) if not options.json else print(json.dumps(result))
+        if options.json:
+            print(json.dumps(result))
+        else:
+            report(result)
         return OK
 
     return run_command("eval", command)
@@ -108,7 +107,7 @@ def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> 
             "correct": int(correct.sum()), "seconds": round(seconds, 3), "classes": classes}
 
 
-def show(result: dict[str, Any]) -> None:
+def report(result: dict[str, Any]) -> None:
     """The result for people."""
     print(f"{result['checkpoint']}, step {result['step']}, on {result['pictures']:,} test pictures of {result['data']}")
     print(f"loss {result['loss']:.4f} nats, accuracy {result['accuracy']:.2%} ({result['correct']:,} of "
@@ -118,7 +117,7 @@ def show(result: dict[str, Any]) -> None:
         rows.add_row(row["class"], f"{row['pictures']:,}", f"{row['correct']:,}",
                      f"{row['accuracy']:.1%}" if row["pictures"] else "",
                      f"{row['most_often_taken_for']} ({row['times']})" if row["times"] else "")
-    console().print(rows)
+    show(rows)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from minimixer.console import console
+from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest, run_command
 from minimixer.nn import VARIANTS, MlpMixer, mixer, trace
 from minimixer.nn.inspect import Trace, short
@@ -28,13 +28,15 @@ class Inspection:
     """Print one JSON object."""
 
 
+DESCRIPTION = """Every step of a Mixer as one picture really takes it, transposes in plain sight.
+
+With parameters, multiply-adds (MACs) and the memory that training keeps."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Inspect what the command line names, and return the exit code."""
     def command() -> int:
-        options = tyro.cli(Inspection, prog="minimixer inspect", args=sys.argv[1:] if arguments is None else arguments,
-                           config=(tyro.conf.DisallowNone,),
-                           description="Every step of a Mixer with its shape, transposes in plain sight, as one\n"
-                                       "picture really takes it; parameters, multiply-adds (MACs) and memory.")
+        options = parse(Inspection, "inspect", DESCRIPTION, arguments)
         model = find_model(options)
         traced = trace(model)
         if options.json:

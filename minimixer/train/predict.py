@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from minimixer.console import console, table
+from minimixer.console import console, parse, show, table
 from minimixer.data import DataError
 from minimixer.data.pictures import printable, read_picture
 from minimixer.errors import DATA, OK, UsageError, run_command
@@ -51,8 +51,7 @@ grey pictures.  The exit code is 3 if a picture cannot be read; the others are s
 def main(arguments: Sequence[str] | None = None) -> int:
     """Predict as the command line says, and return the exit code."""
     def command() -> int:
-        options = tyro.cli(Prediction, prog="minimixer predict", description=DESCRIPTION,
-                           args=sys.argv[1:] if arguments is None else arguments, config=(tyro.conf.DisallowNone,))
+        options = parse(Prediction, "predict", DESCRIPTION, arguments)
         if not options.images:
             raise UsageError("no picture is named: expected minimixer predict RUN IMAGE...")
         if options.top < 1:
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.json:
                 print(json.dumps({"image": printable(path), **as_json(answer)}))
             elif not isinstance(answer, DataError):
-                show(path, answer)
+                report(path, answer)
         return code
 
     return run_command("predict", command)
@@ -102,15 +101,14 @@ def as_json(answer: DataError | list[tuple[str, float]]) -> dict[str, object]:
     return {"predictions": [{"class": name, "probability": p} for name, p in answer]}
 
 
-def show(path: Path, answer: list[tuple[str, float]]) -> None:
+def report(path: Path, answer: list[tuple[str, float]]) -> None:
     """The answer for people."""
-    out = console()
-    block = "█" if out.encoding.startswith("utf") else "#"
+    block = "█" if console().encoding.startswith("utf") else "#"
     rows = table("", ">", "", show_header=False)
     for name, p in answer:
         rows.add_row(f"  {name}", f"{p:.1%}", block * round(BAR * p))
     print(f"\n{printable(path)}")
-    out.print(rows)
+    show(rows)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from children import Timed, peak_memory, trim_memory
 
 import minimixer as mm
 from minimixer import nn
+from minimixer.bench.children import Timed, peak_memory, trim_memory
 from minimixer.kernels.host import keep_freed_memory
 
 LR, WEIGHT_DECAY, SMOOTHING, MAX_NORM = 1e-3, 0.05, 0.1, 1.0
@@ -74,6 +74,8 @@ class Contender(Timed):
 
 
 class Minimixer(Contender):
+    """minimixer, as its trainer runs it."""
+
     def load(self) -> None:
         from minimixer.train.parallel import Workers
         self.workers = Workers(self.threads).__enter__()        # until the process ends
@@ -107,7 +109,8 @@ class PyTorch(Contender):
 
     def build(self, size: str, batch: int, train: bool) -> Callable[[], Any]:
         import torch
-        from torch_mixer import Mixer
+
+        from minimixer.bench.torch_mixer import Mixer
         pixels, labels = map(torch.from_numpy, normalized(batch))
         images = pixels.permute(0, 3, 1, 2)             # (B, 3, H, W), channels last in memory
         model = Mixer(nn.mixer(size)).to(memory_format=torch.channels_last)
@@ -156,13 +159,16 @@ class Autotuned(Compiled):
 
 
 class Jax(Contender):
+    """JAX, compiled."""
+
     def load(self) -> None:
         import jax
         jax.numpy.ones(1).block_until_ready()               # loads the compiler
 
     def build(self, size: str, batch: int, train: bool) -> Callable[[], Any]:
         import jax
-        import jax_mixer
+
+        from minimixer.bench import jax_mixer
         model = nn.mixer(size)
         images, labels = map(jax.numpy.asarray, normalized(batch))
         params = {name: jax.numpy.array(p.data) for name, p in model.named_parameters()}

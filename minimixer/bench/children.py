@@ -4,7 +4,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
-import resource
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -12,11 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from minimixer.errors import MinimixerError
+
 PAUSE = 0.1         # seconds between two children: spinning threads of the last one have gone to sleep
 BLOCK = 0.7         # seconds of steps between two looks at the clock
 
 
-class ChildError(RuntimeError):
+class ChildError(MinimixerError):
     """What a child could not do, in one line."""
 
 
@@ -124,12 +126,19 @@ class Timed:
         """Seconds and page faults a step."""
         if steps > 1:
             self.step()                                 # the caches were another process's
-        faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
+        faults, start = page_faults(), time.perf_counter()
         for _ in range(steps):
             self.step()
         seconds = time.perf_counter() - start
-        return {"seconds": seconds / steps,
-                "faults": (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / steps}
+        return {"seconds": seconds / steps, "faults": (page_faults() - faults) / steps}
+
+
+def page_faults() -> int:
+    """Of this process so far; 0 on Windows, which does not count them this way."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _memory(field: str) -> int:

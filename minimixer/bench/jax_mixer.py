@@ -13,16 +13,19 @@ B1, B2, EPS = 0.9, 0.999, 1e-8
 
 
 def linear(params: Params, name: str, x: jax.Array) -> jax.Array:
+    """x: (..., in) -> (..., out)."""
     return x @ params[f"{name}.weight"] + params[f"{name}.bias"]
 
 
 def layer_norm(params: Params, name: str, x: jax.Array) -> jax.Array:
+    """x: (..., C) -> the same shape."""
     x = x - x.mean(-1, keepdims=True)
     x = x * jax.lax.rsqrt((x * x).mean(-1, keepdims=True) + 1e-6)
     return x * params[f"{name}.weight"] + params[f"{name}.bias"]
 
 
 def mlp(params: Params, name: str, x: jax.Array) -> jax.Array:
+    """x: (..., dim) -> the same shape."""
     return linear(params, f"{name}.fc2", jax.nn.gelu(linear(params, f"{name}.fc1", x), approximate=True))
 
 

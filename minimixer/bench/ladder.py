@@ -1,27 +1,23 @@
-"""What each means of the fast engine gains: one block of the micro Mixer, forward and backward, batch 128.
+"""``minimixer bench ladder``: what each means of the fast engine gains, on one block of the micro Mixer.
 
-    python -m tests.benchmarks.ladder --json ladder.json
-
-Every rung lives in a process of its own, and they take turns.  The machine must be idle.
+Forward and backward, batch 128.  Each rung lives in a process of its own; all take turns; the machine must be idle.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from children import Child, Timed, interleave
-from report import describe, machine, table
-
 import minimixer as mm
 from minimixer import nn
+from minimixer.bench.children import Child, Timed, interleave
+from minimixer.bench.report import describe, machine, table
+from minimixer.console import Computing, parse
+from minimixer.errors import OK, MinimixerError
 from minimixer.kernels.host import keep_freed_memory
 
 BATCH = 128
@@ -96,21 +92,27 @@ def rungs() -> Iterator[dict[str, Child]]:
             child.close()
 
 
-def main() -> None:
-    """Climb the ladder and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every sample and the machine")
-    parser.add_argument("--date", help="to be written down with the machine")
-    options = parser.parse_args()
+@dataclass(frozen=True)
+class Ladder(Computing):
+    """How the ladder is climbed."""
 
-    here = machine(options.date)
+    rounds: int = 7
+    """Turns of every rung."""
+    json: Path | None = None
+    """Write every sample and the machine into this file."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Climb the ladder and print it."""
+    options = parse(Ladder, "bench ladder", "What each means of the fast engine gains, on a block of the micro Mixer.",
+                    arguments)
+    here = machine()
     with rungs() as children:
         sums = {name: child.call("witness") for name, child in children.items()}
         reference = sums[next(iter(RUNGS))]
         for name, values in sums.items():
             if not all(abs(a - b) < 1e-3 * b for a, b in zip(values, reference, strict=True)):
-                raise SystemExit(f"{name}: other gradients than those of the reference ops")
+                raise MinimixerError(f"{name}: other gradients than those of the reference ops")
         steps = {name: child.call("calibrate") for name, child in children.items()}
         samples = interleave({name: partial(child.call, "block", steps[name]) for name, child in children.items()},
                              options.rounds)
@@ -124,7 +126,4 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps({"machine": here, "batch": BATCH, "steps": steps, "samples": samples},
                                            indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    return OK

@@ -1,30 +1,26 @@
-"""Time per image against resolution: a Mixer with a fixed tokens_mlp_dim is linear in the number of patches.
-
-    python -m tests.benchmarks.resolution --plot resolution.png --json resolution.json
+"""``minimixer bench resolution``: a Mixer with a fixed tokens_mlp_dim takes time linear in the number of patches.
 
 The Mixer is micro at 32, 64, 96 and 128 pixels.  The machine must be idle.
 """
 
-import argparse
 import json
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import numpy as np
-from children import interleave
-from report import describe, machine, table
 
 import minimixer as mm
 from minimixer import nn
+from minimixer.bench.children import interleave
+from minimixer.bench.report import describe, machine, table
+from minimixer.console import Computing, parse
+from minimixer.errors import OK
 from minimixer.train.parallel import ShardedModel, Workers
 
 PIXELS = (32, 64, 96, 128)
@@ -83,18 +79,27 @@ def plot(patches: list[int], seconds: dict[str, list[float]], slopes: dict[str, 
     figure.savefig(path)
 
 
-def main() -> None:
-    """Measure, fit, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=None, help="default: physical cores")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every sample and the machine")
-    parser.add_argument("--date", help="to be written down with the machine")
-    options = parser.parse_args()
+@dataclass(frozen=True)
+class Resolution(Computing):
+    """How the time by resolution is measured."""
 
-    here = machine(options.date)
+    rounds: int = 5
+    """Turns of every resolution."""
+    batch: int = 32
+    """Pictures a step."""
+    threads: int | None = None
+    """By default one a physical core."""
+    plot: Path | None = None
+    """Draw the times into this .png file."""
+    json: Path | None = None
+    """Write every sample and the machine into this file."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, fit, print."""
+    options = parse(Resolution, "bench resolution", "Time an image of the micro Mixer at 32, 64, 96 and 128 pixels.",
+                    arguments)
+    here = machine()
     with Workers(options.threads) as workers:
         steps = {pixels: steps_at(pixels, options.batch, workers) for pixels in PIXELS}
         samples = interleave({f"{mode} at {pixels}": partial(timed, steps[pixels][mode], options.batch)
@@ -112,7 +117,4 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps({"machine": here, "batch": options.batch, "patches": patches,
                                             "samples": samples, "slopes": slopes}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    return OK

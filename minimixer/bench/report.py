@@ -3,11 +3,12 @@
 import os
 import platform
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from minimixer.nn import MixerConfig
+from minimixer import nn
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
@@ -20,11 +21,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: in
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def machine(date: str | None = None) -> dict[str, Any]:
-    """Processor, cores and versions; the date if one is given."""
+def machine() -> dict[str, Any]:
+    """Processor, cores, versions and date."""
     import joblib
-    from peers import versions
     from threadpoolctl import threadpool_info
+
+    from minimixer.bench.peers import versions
     cpuinfo = Path("/proc/cpuinfo")
     models = [line.split(":")[1].strip() for line in (cpuinfo.read_text().splitlines() if cpuinfo.exists() else [])
               if line.startswith("model name")]
@@ -34,7 +36,8 @@ def machine(date: str | None = None) -> dict[str, Any]:
         "system": platform.platform(), "python": platform.python_version(), **versions(),
         "blas": [{key: pool.get(key) for key in ("internal_api", "version", "architecture", "threading_layer")}
                  for pool in threadpool_info() if pool["user_api"] == "blas"],
-        "load_average": round(os.getloadavg()[0], 2), **({"date": date} if date else {})}
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
+        "date": date.today().isoformat()}
 
 
 def describe(machine: dict[str, Any]) -> str:
@@ -43,15 +46,13 @@ def describe(machine: dict[str, Any]) -> str:
     packages = ", ".join(f"{label} {machine[name]}" for label, name in
                          (("Python", "python"), ("NumPy", "numpy"), ("PyTorch", "torch"), ("JAX", "jax"))
                          if machine[name])
-    date = f"; {machine['date']}" if "date" in machine else ""
-    return f"{machine['processor']}, {machine['physical_cores']} cores; {packages}; {blas}{date}"
+    return (f"{machine['processor']}, {machine['physical_cores']} cores; {packages}; {blas}; "
+            f"{machine['date']}")
 
 
-def flops_per_image(c: MixerConfig, train: bool) -> int:
+def flops_per_image(size: str, train: bool) -> int:
     """Two a multiplication of the Linear products, forward; three times as many with the way back."""
-    block = 2 * c.hidden_dim * c.num_patches * (c.tokens_mlp_dim + c.channels_mlp_dim)
-    stem = c.num_patches * c.patch_size**2 * c.in_channels * c.hidden_dim
-    return (6 if train else 2) * (stem + c.num_blocks * block + c.hidden_dim * c.num_classes)
+    return (6 if train else 2) * nn.trace(nn.mixer(size, seed=None)).macs
 
 
 def speeds(cell: dict[str, Any]) -> dict[str, float]:

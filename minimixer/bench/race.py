@@ -1,0 +1,183 @@
+"""``minimixer bench race``: minimixer, PyTorch, torch.compile and JAX on the same training and inference steps.
+
+Each contender lives in a process of its own and they take turns: all do a block of steps in every round, so a machine
+that slows down slows all of them.  A figure is the median of the rounds.
+"""
+
+import importlib.util
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from minimixer.bench.children import Child, ChildError, interleave
+from minimixer.bench.peers import CONTENDERS, PACKAGE, Roofline
+from minimixer.bench.report import describe, failures, flops_per_image, machine, memory_table, race_table, speeds
+from minimixer.console import Computing, parse
+from minimixer.errors import OK, UsageError
+
+TOLERANCE = 0.001        # nats between the losses of two contenders' third steps
+
+
+@dataclass(frozen=True)
+class Race(Computing):
+    """What is raced."""
+
+    sizes: tuple[Literal["pico", "nano", "micro", "tiny", "small"], ...] = ("nano", "micro")
+    """Mixers for pictures of 32 x 32 pixels."""
+    batches: tuple[int, ...] = (128,)
+    """Pictures a step."""
+    modes: tuple[Literal["train", "infer"], ...] = ("train", "infer")
+    """Whole training steps, or forward passes."""
+    contenders: tuple[Literal["minimixer", "pytorch", "compile", "autotune", "jax"], ...] = (
+        "minimixer", "pytorch", "jax")
+    """Those that are not installed are left out."""
+    threads: int | None = None
+    """Of every contender; by default one a physical core."""
+    rounds: int = 3
+    """Turns of every contender; 0 with --memory measures memory only."""
+    full: bool = False
+    """Four sizes, three batches, torch.compile too, 7 rounds: hours."""
+    plain_malloc: bool = False
+    """Leave the peers' C library as it is; by default it keeps freed memory for them too."""
+    memory: bool = False
+    """Measure peak memory too, each figure in a fresh process (Linux)."""
+    json: Path | None = None
+    """Write every sample and the machine into this file."""
+    markdown: Path | None = None
+    """Write the tables into this file."""
+
+    def __post_init__(self) -> None:
+        if self.rounds < 0 or min(self.batches, default=1) < 1 or (self.threads or 1) < 1:
+            raise UsageError("--rounds counts from 0, --batches and --threads from 1")
+        if self.memory and not Path("/proc/self/clear_refs").exists():
+            raise UsageError("--memory reads /proc, which only Linux has")
+
+
+FULL = Race(sizes=("pico", "nano", "micro", "tiny"), batches=(32, 128, 512),
+            contenders=("minimixer", "pytorch", "compile", "jax"), rounds=7)
+DESCRIPTION = """Race minimixer, PyTorch and JAX on the same steps; the machine must be idle.
+
+Two more benchmarks: minimixer bench ladder, minimixer bench resolution."""
+
+
+def prepare(child: Child, size: str, batch: int, mode: str) -> tuple[float | None, int]:
+    """Build and compile a cell; the loss of its third step, and how many steps a block takes."""
+    return child.call("start", size, batch, mode), child.call("calibrate")
+
+
+def race(children: dict[str, Child], roofline: Child, size: str, batch: int, mode: str, rounds: int) -> dict[str, Any]:
+    """All samples of one cell.  A contender that fails, or computes another loss than the first, is left out."""
+    failed: dict[str, str] = {}
+    steps: dict[str, int] = {}
+    losses: dict[str, float | None] = {}
+    for name, child in children.items():
+        try:
+            losses[name], steps[name] = prepare(child, size, batch, mode)
+        except ChildError as error:
+            failed[name] = str(error)
+    if mode == "train" and losses:
+        third = {name: float(loss) for name, loss in losses.items() if loss is not None}
+        reference = next(iter(third.values()))
+        for name, loss in third.items():
+            if not abs(loss - reference) < TOLERANCE:
+                failed[name] = f"the loss of its third step is {loss:.4f}, not {reference:.4f}"
+
+    def block(name: str) -> dict[str, float] | None:
+        if name in failed:
+            return None
+        try:
+            return children[name].call("block", steps[name])
+        except ChildError as error:
+            failed[name] = str(error)
+            return None
+
+    blocks = {name: partial(block, name) for name in steps}
+    results = interleave({**blocks, "roofline": partial(roofline.call, "block")}, rounds)
+    gflops = results.pop("roofline")
+    return {"size": size, "batch": batch, "mode": mode, "flops_per_image": flops_per_image(size, mode == "train"),
+            "steps": steps, "third_loss": losses, "roofline": gflops, "failures": failed,
+            "samples": {name: samples for name, samples in results.items() if name not in failed}}
+
+
+def peaks(names: list[str], options: Race, threads: int, size: str, batch: int, mode: str) -> dict[str, Any]:
+    """Peak memory of one cell, each contender in a fresh process."""
+    cell: dict[str, Any] = {"size": size, "batch": batch, "mode": mode, "bytes": {}, "failures": {}}
+    for name in names:
+        try:
+            child = enter(name, options, threads)
+            cell["bytes"][name] = child.call("peak", size, batch, mode)
+            child.close()
+        except ChildError as error:
+            cell["failures"][name] = str(error)
+    return cell
+
+
+def enter(name: str, options: Race, threads: int) -> Child:
+    """A contender in a fresh process."""
+    return Child(CONTENDERS[name], threads, not options.plain_malloc, cpus=threads)
+
+
+def start(options: Race, threads: int) -> dict[str, Child]:
+    """The contenders that are installed and come up."""
+    children: dict[str, Child] = {}
+    for name in options.contenders:
+        if importlib.util.find_spec(PACKAGE[name]) is None:
+            print(f"{name}: {PACKAGE[name]} is not installed")
+            continue
+        try:
+            children[name] = enter(name, options, threads)
+        except ChildError as error:
+            print(f"{name}: {error}")
+    return children
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the race and print its tables."""
+    import joblib
+    options = parse(Race, "bench race", DESCRIPTION, arguments, FULL if "--full" in arguments else None)
+    threads = options.threads or joblib.cpu_count(only_physical_cores=True)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    here = machine()
+    print(describe(here), flush=True)
+    if here["load_average"] > 0.5:
+        print(f"the load is {here['load_average']}: something else runs here, these figures will be worth little")
+    children = start(options, threads)
+    names = list(children)
+    cells = list(product(options.sizes, sorted(options.batches), options.modes))
+    raced: list[dict[str, Any]] = []
+    weighed: list[dict[str, Any]] = []
+
+    def save() -> None:
+        if options.json:
+            options.json.write_text(json.dumps({"machine": here, "settings": asdict(options) | {"threads": threads},
+                                                "cells": raced, "memory": weighed}, indent=1, default=str))
+
+    roofline = Child(Roofline, threads, cpus=threads)
+    for size, batch, mode in cells if options.rounds else []:
+        raced.append(race(children, roofline, size, batch, mode, options.rounds))
+        print(f"{size}, batch {batch}, {mode}:", ", ".join(f"{name} {speed:,.0f}"
+              for name, speed in speeds(raced[-1]).items()), "images/s", flush=True)
+        save()
+    for child in (*children.values(), roofline):
+        child.close()
+    for size, batch, mode in cells if options.memory else []:
+        weighed.append(peaks(names, options, threads, size, batch, mode))
+        save()
+
+    text = [f"{describe(here)}; {threads} threads{'; plain malloc' if options.plain_malloc else ''}"]
+    if raced:
+        text += ["Images per second, medians; the ratio is minimixer to its best peer, the roofline that of sgemm.",
+                 race_table(raced, names)]
+    if weighed:
+        text += ["Peak memory in MB, above what the library holds before the model is built.",
+                 memory_table(weighed, names)]
+    text += failures(raced + weighed)
+    print("\n" + "\n\n".join(text))
+    if options.markdown:
+        options.markdown.write_text("\n\n".join(text) + "\n")
+    return OK
