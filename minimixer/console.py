@@ -18,7 +18,7 @@ class Computing:
     """The option of every command that computes for long."""
 
     blas_tune: bool = True
-    """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
+    """OpenBLAS's AVX-512 kernels run where the CPU has them; with this flag, those that it chooses itself."""
 
 
 def parse(options: type[T], name: str, description: str, arguments: Sequence[str] | None,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -26,7 +26,7 @@ from minimixer.train.trained import Trained, load_run
 class Evaluation(Computing):
     """What ``minimixer eval`` measures."""
 
-    run: tyro.conf.Positional[Path]
+    run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
     """Run folder, or a .safetensors file of one."""
     data: Name | None = None
     """Data set; by default the one that the run was trained on."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -20,7 +20,7 @@ from minimixer.train.trained import load_run
 class Inspection:
     """What ``minimixer inspect`` looks at."""
 
-    model: tyro.conf.Positional[str]
+    model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="RUN|NAME")]]
     """A size, such as micro or B/16, or a run folder."""
     image_size: int | None = None
     """Side of the pictures in pixels, for a size; by default the size's own."""

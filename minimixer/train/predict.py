@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -25,9 +25,10 @@ BAR = 24            # columns of a probability of 1
 class Prediction:
     """What ``minimixer predict`` shows."""
 
-    run: tyro.conf.Positional[Path]
+    run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
     """Run folder, or a .safetensors file of one."""
-    images: tyro.conf.Positional[tuple[Path, ...]]
+    images: tyro.conf.Positional[Annotated[
+        tuple[Path, ...], tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(required)")]]
     """Pictures of any kind that Pillow reads: PNG, JPEG, ..."""
     top: int = 5
     """How many classes to show a picture."""
@@ -41,11 +42,12 @@ class Prediction:
     """Threads; by default one a physical core."""
 
 
-DESCRIPTION = """What a run's model sees in pictures, with probabilities.
+DESCRIPTION = """What a run's model sees in pictures.  To fit the model, every picture is
+- turned upright as EXIF says, and laid on white where it is transparent,
+- cut to the square in its middle,
+- resized (bicubic, antialiased), and made grey for a model of grey pictures.
 
-Each is turned upright, laid on white where it is transparent, cut to the square in its
-middle, resized to the model's size (bicubic, antialiased), and made grey for a model of
-grey pictures.  The exit code is 3 if a picture cannot be read; the others are still shown."""
+A picture that cannot be read is told and passed over, and the exit code is 3."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
