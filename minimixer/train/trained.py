@@ -64,6 +64,8 @@ class Trained:
         """
         if images.dtype != np.uint8:
             raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
+        if not len(images):
+            return np.zeros((0, len(self.class_names)), np.float32)
         device = self.model.stem.weight.device
         with Workers(workers) as threads:
             sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device))

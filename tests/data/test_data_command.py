@@ -1,0 +1,115 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from minimixer.data import known
+from minimixer.data.__main__ import main
+from minimixer.data.cifar import CIFAR10
+from minimixer.data.known import KNOWN, Known
+from tests.data.cifar_files import official, pack, packed, unpack
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error of ``minimixer data ...``."""
+    code = main(arguments)
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """CIFAR-10 as an archive of twelve pictures, whose hash is the official one; the .tar.gz."""
+    tarball = pack(tmp_path / "place" / CIFAR10.tarball, packed(CIFAR10))
+    archive = replace(CIFAR10, sha256=hashlib.sha256(tarball.read_bytes()).hexdigest(), size=tarball.stat().st_size)
+    monkeypatch.setitem(KNOWN, "cifar10", replace(KNOWN["cifar10"], pictures=12, archive=archive))
+    return tarball
+
+
+def test_list_tells_what_is_known_and_where_it_is(small, capsys):
+    code, out, _ = run(capsys, "list", "--data-dir", str(small.parent))
+    assert code == 0
+    for name, entry in KNOWN.items():
+        assert f"{name}\n  {entry.content}, {entry.pictures:,} pictures" in out
+        assert entry.source in out
+        assert entry.licence in out
+    assert f"found    {small}" in out
+    assert "found    not found; minimixer data download cifar100" in out
+
+
+def test_path_prints_the_path_alone(small, capsys):
+    assert run(capsys, "path", "cifar10", "--data-dir", str(small.parent)) == (0, f"{small}\n", "")
+    assert run(capsys, "path", "digits")[1].endswith("digits.csv.gz\n")
+    code, out, err = run(capsys, "path", "cifar100")
+    assert (code, out) == (3, "")
+    assert "CIFAR-100 was not found" in err
+
+
+def test_verify_reads_every_picture_and_compares_the_hash(small, capsys):
+    code, out, _ = run(capsys, "verify", "--data-dir", str(small.parent))
+    assert code == 0
+    digits, cifar10, cifar100 = out.splitlines()
+    assert digits.startswith("digits: 1,437 training and 360 test pictures are whole; sha256 68aea062d35a... is right")
+    assert cifar10.startswith("cifar10: 10 training and 2 test pictures are whole; sha256")
+    assert cifar10.endswith(f"is right ({small})")
+    assert cifar100 == "cifar100: not found"
+
+
+def test_verify_of_unpacked_files_says_that_no_hash_is_known(small, tmp_path, capsys):
+    folder = unpack(tmp_path / "files", official(CIFAR10))
+    code, out, _ = run(capsys, "verify", "cifar10", "--data-dir", str(folder))
+    assert code == 0
+    assert f"no sha256 is published for unpacked files ({folder})" in out
+
+
+def test_verify_finds_what_is_wrong(small, tmp_path, capsys, monkeypatch):
+    assert run(capsys, "verify", "cifar100")[0] == 3
+    entry = KNOWN["cifar10"]
+    monkeypatch.setitem(KNOWN, "cifar10", replace(entry, archive=replace(entry.archive, sha256="0" * 64)))
+    code, out, err = run(capsys, "verify", "--data-dir", str(small))
+    assert code == 3
+    assert "the sha256 is" in err
+    assert "digits: 1,437" in out                               # the others are verified all the same
+    monkeypatch.setitem(KNOWN, "cifar10", replace(entry, pictures=60_000))
+    code, _, err = run(capsys, "verify", "cifar10", "--data-dir", str(small))
+    assert code == 3
+    assert "holds 12 pictures, the official cifar10 has 60,000" in err
+    small.write_bytes(small.read_bytes()[:-100])
+    monkeypatch.setitem(KNOWN, "cifar10", entry)
+    assert run(capsys, "verify", "cifar10", "--data-dir", str(small))[0] == 3
+
+
+def test_verify_notices_digits_that_have_changed(capsys, monkeypatch):
+    monkeypatch.setattr(known, "DIGITS_SHA256", "0" * 64)
+    code, _, err = run(capsys, "verify", "digits")
+    assert code == 3
+    assert "the pixels and labels: the sha256 is 68aea" in err
+
+
+def test_download_fetches_only_what_is_missing(small, tmp_path, capsys, monkeypatch):
+    import minimixer.data.download
+    fetched = []
+
+    def fetch(url, target, *, sha256, size):
+        fetched.append((url, target, sha256, size))
+        return target
+
+    monkeypatch.setattr(minimixer.data.download, "download", fetch)
+    assert run(capsys, "download", "cifar10", "--data-dir", str(small.parent)) == (0, f"cifar10 is at {small}\n", "")
+    assert run(capsys, "download", "digits")[0] == 0
+    assert fetched == []
+    code, out, _ = run(capsys, "download", "cifar10", "--data-dir", str(tmp_path / "new"))
+    archive = KNOWN["cifar10"].archive
+    target = tmp_path / "new" / archive.tarball
+    assert (code, out) == (0, f"cifar10 is at {target}\n")
+    assert fetched == [(archive.url, target, archive.sha256, archive.size)]
+
+
+@pytest.mark.parametrize("arguments", [["path", "cifar11"], ["path"], ["verfy"], []])
+def test_wrong_usage_is_exit_code_2(arguments, capsys):
+    assert run(capsys, *arguments)[0] == 2
+
+
+def test_every_known_set_can_be_loaded_by_name(small):
+    assert known.load("digits").name == "digits"
+    assert known.load("cifar10", small).name == "cifar10"
+    assert all(isinstance(entry, Known) for entry in KNOWN.values())

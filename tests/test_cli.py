@@ -1,0 +1,59 @@
+import re
+import subprocess
+import sys
+
+import pytest
+
+import minimixer
+from minimixer.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_that_fits_80_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: minimixer {command}")
+    assert "\x1b" not in text                                   # no colours where there is no terminal
+    if command != "train":
+        assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_command_itself_names_its_commands(arguments, capsys):
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert re.findall(r"^  (\w+) +\w", text, re.MULTILINE) == list(COMMANDS)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"minimixer {minimixer.__version__}\n"
+
+
+@pytest.mark.parametrize(("typed", "message"), [
+    ("trian", "there is no command 'trian'; did you mean 'train'?"), ("evaluate", "did you mean 'eval'?"),
+    ("xyz", "expected one of train, eval, predict, inspect, data, bench, doctor")])
+def test_an_unknown_command_names_the_nearest(typed, message, capsys):
+    assert main([typed]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["eval", "predict", "inspect"])
+def test_a_run_that_is_not_there_is_one_sentence(command, tmp_path, capsys):
+    code = main([command, str(tmp_path / "none"), *(["x.png"] if command == "predict" else [])])
+    out, err = capsys.readouterr()
+    assert code in (1, 2)
+    assert out == ""
+    assert err.startswith(f"minimixer {command}: there is no ")
+    assert err.count("\n") == 1
+
+
+def test_the_package_runs_as_the_command():
+    for arguments, code in ((["--version"], 0), (["nothing"], 2)):
+        result = subprocess.run([sys.executable, "-m", "minimixer", *arguments], capture_output=True, text=True)
+        assert result.returncode == code
+    result = subprocess.run([sys.executable, "-m", "minimixer", "inspect", "pico"], capture_output=True)
+    assert result.returncode == 0
+    assert "swapaxes               (B, C=64, S=64)" in result.stdout.decode()
