@@ -167,7 +167,7 @@ def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
         return fetch(archive.url, target, sha256=archive.sha256, size=archive.size)
     raise DataError(f"""{archive.title} was not found in {", ".join(map(str, places))}.
 Any of these gets {archive.tarball} ({archive.size / 1e6:.0f} MB):
-  python -m minimixer.train {archive.name} --download
+  minimixer data download {archive.name}, or python -m minimixer.train {archive.name} --download
   a browser at {PAGE} (the binary version), then --data-dir FOLDER
 Without a network, the digits need no files: python -m minimixer.train digits""")
 

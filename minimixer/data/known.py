@@ -26,7 +26,7 @@ class Known:
     archive: Archive | None = None
 
 
-CIFAR_LICENCE = "none is stated; its authors ask to cite Krizhevsky, Learning Multiple Layers of Features, 2009"
+CIFAR_LICENCE = "none is stated; cite the report (Krizhevsky 2009) that its page names"
 KNOWN: dict[Name, Known] = {
     "digits": Known("handwritten digits, 8 x 8 pixels, grey, 10 classes", 1797,
                     "https://archive.ics.uci.edu/dataset/80, comes with scikit-learn",

@@ -116,6 +116,11 @@ def trace(model: MlpMixer) -> Trace:
     Returns
     -------
     Trace
+
+    Raises
+    ------
+    RuntimeError
+        Under ``no_grad()``, where no graph is left.
     """
     parts, weight_bytes = _run(model)
     twin = MlpMixer(replace(model.config, **DISTINCT), seed=None)
@@ -139,6 +144,8 @@ def _run(model: MlpMixer) -> tuple[list[list[Step]], int]:
         for module, mode in modes:
             module.training = mode
 
+    if logits.node is None:
+        raise RuntimeError("a trace reads the graph, and under no_grad() there is none: call it outside")
     layers = {node: name for name, module, node in results if len(list(module.modules())) == 1}
     ends = {node for _, module, node in results if module is model.stem or module in model.blocks}
     weights = {id(_memory(p.data)): p.data.nbytes for p in model.parameters()}

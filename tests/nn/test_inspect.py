@@ -94,6 +94,15 @@ def test_a_trace_leaves_the_model_as_it_was():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_a_trace_works_on_every_device_and_needs_the_graph(device):
+    model = nn.mixer("pico")
+    on_host = nn.trace(model)
+    there = nn.trace(model.to(device))
+    assert [(s.name, s.shape, s.macs) for s in there.steps] == [(s.name, s.shape, s.macs) for s in on_host.steps]
+    with mm.no_grad(), pytest.raises(RuntimeError, match=r"under no_grad\(\) there is none"):
+        nn.trace(model)
+
+
 def test_the_table_fits_a_terminal_and_adds_up():
     for name in ("micro", "B/16"):
         text = str(nn.trace(nn.mixer(name, seed=None)))

@@ -43,6 +43,13 @@ def test_it_answers_as_the_run_was_tested(trained_run):
     assert trained.predict(digits.test_images[:0]).shape == (0, 10)
 
 
+def test_it_answers_the_same_on_every_device(trained_run, device):
+    images = load_digits().test_images[:50]
+    there = load_run(trained_run, device)
+    assert there.model.stem.weight.device == device
+    assert np.allclose(there.predict(images), load_run(trained_run).predict(images), atol=1e-4)
+
+
 def test_pictures_that_do_not_fit_get_a_sentence(trained_run):
     trained = load_run(trained_run)
     with pytest.raises(ValueError, match="images are of float32, expected uint8"):
