@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from minimixer.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -18,7 +20,7 @@ class Computing:
     """The option of every command that computes for long."""
 
     blas_tune: bool = True
-    """OpenBLAS's AVX-512 kernels run where the CPU has them; with this flag, those that it chooses itself."""
+    """Use OpenBLAS's AVX-512 kernels where the CPU has them; --no-blas-tune keeps those that it chooses itself."""
 
 
 def parse(options: type[T], name: str, description: str, arguments: Sequence[str] | None,
@@ -28,6 +30,13 @@ def parse(options: type[T], name: str, description: str, arguments: Sequence[str
     return tyro.cli(options, prog=f"minimixer {name}", description=description, default=default or tyro.MISSING_NONPROP,
                     args=sys.argv[1:] if arguments is None else arguments,
                     config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
+
+
+def at_least(lowest: int, **options: int | None) -> None:
+    """Raise UsageError for an option whose number is too small."""
+    for name, value in options.items():
+        if value is not None and value < lowest:
+            raise UsageError(f"--{name} is {value}: expected a whole number from {lowest}")
 
 
 def console() -> "Console":

@@ -16,7 +16,7 @@ import minimixer as mm
 from minimixer import nn
 from minimixer.bench.children import Child, Timed, interleave
 from minimixer.bench.report import describe, machine, table
-from minimixer.console import Computing, parse
+from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
 from minimixer.kernels.host import keep_freed_memory
 
@@ -100,6 +100,9 @@ class Ladder(Computing):
     """Turns of every rung."""
     json: Path | None = None
     """Write every sample and the machine into this file."""
+
+    def __post_init__(self) -> None:
+        at_least(1, rounds=self.rounds)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from minimixer.bench.children import Child, ChildError, interleave
 from minimixer.bench.peers import CONTENDERS, PACKAGE, Roofline
 from minimixer.bench.report import describe, failures, flops_per_image, machine, memory_table, race_table, speeds
-from minimixer.console import Computing, parse
+from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
 
 TOLERANCE = 0.001        # nats between the losses of two contenders' third steps
@@ -52,8 +52,8 @@ class Race(Computing):
     """Write the tables into this file."""
 
     def __post_init__(self) -> None:
-        if self.rounds < 0 or min(self.batches, default=1) < 1 or (self.threads or 1) < 1:
-            raise UsageError("--rounds counts from 0, --batches and --threads from 1")
+        at_least(0, rounds=self.rounds)
+        at_least(1, threads=self.threads, batches=min(self.batches, default=1))
         if self.memory and not Path("/proc/self/clear_refs").exists():
             raise UsageError("--memory reads /proc, which only Linux has")
 

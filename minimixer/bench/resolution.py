@@ -19,7 +19,7 @@ import minimixer as mm
 from minimixer import nn
 from minimixer.bench.children import interleave
 from minimixer.bench.report import describe, machine, table
-from minimixer.console import Computing, parse
+from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
 from minimixer.train.parallel import ShardedModel, Workers
 
@@ -93,6 +93,9 @@ class Resolution(Computing):
     """Draw the times into this .png file."""
     json: Path | None = None
     """Write every sample and the machine into this file."""
+
+    def __post_init__(self) -> None:
+        at_least(1, rounds=self.rounds, batch=self.batch, threads=self.threads)
 
 
 def main(arguments: Sequence[str]) -> int:

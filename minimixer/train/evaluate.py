@@ -14,7 +14,7 @@ import tyro
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import gpu_problem
-from minimixer.console import Computing, parse, show, table
+from minimixer.console import Computing, at_least, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
@@ -41,6 +41,9 @@ class Evaluation(Computing):
     json: bool = False
     """Print one JSON object instead of tables."""
 
+    def __post_init__(self) -> None:
+        at_least(1, workers=self.workers)
+
 
 def choose_device(name: str) -> str:
     """What "auto" stands for on this machine."""
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def command() -> int:
         options = parse(Evaluation, "eval", "Loss and accuracy of a run's model on the test pictures.", arguments)
         trained = load_run(options.run, choose_device(options.device))
-        result = evaluate(trained, test_data(options, trained), options.workers)
+        result = evaluate(trained, find_data(options, trained), options.workers)
         if options.json:
             print(json.dumps(result))
         else:
@@ -62,21 +65,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("eval", command)
 
 
-def test_data(options: Evaluation, trained: Trained) -> Dataset:
+def find_data(options: Evaluation, trained: Trained) -> Dataset:
     """The data set to test on.  Raises DataError or UsageError."""
-    file = trained.path.parent / "config.json"
-    try:
-        config = json.loads(file.read_text())["config"] if file.is_file() else {}
-        config = {"data": config.get("data"), "data_dir": config.get("data_dir")}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file} cannot be read ({error}): name the data set with --data") from error
-    name = options.data or config["data"]
+    name, data_dir = options.data, options.data_dir
     if name is None:
-        raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
-    if name not in KNOWN:
-        raise UsageError(f"there is no data set {name!r}; {nearest(name, KNOWN)}")
-    before = Path(config["data_dir"]) if config["data_dir"] and name == config["data"] else None
-    dataset = load(name, options.data_dir or (before if before and before.exists() else None), options.download)
+        file = trained.path.parent / "config.json"
+        if not file.is_file():
+            raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
+        try:
+            config = json.loads(file.read_text())["config"]
+            name, before = config["data"], config.get("data_dir")
+            data_dir = data_dir or (Path(before) if before and Path(before).exists() else None)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{file} cannot be read ({error}): name the data set with --data") from error
+        if name not in KNOWN:
+            raise UsageError(f"{file} names a data set {name!r} that is not known; {nearest(str(name), KNOWN)}")
+    dataset = load(name, data_dir, options.download)
     shape = (c := trained.model.config).image_size, c.image_size, c.in_channels
     if dataset.test_images.shape[1:] != shape or dataset.class_names != trained.class_names:
         raise UsageError(f"the model takes pictures of shape {shape} in {len(trained.class_names)} classes "

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
-from minimixer.console import console, parse, show, table
+from minimixer.console import at_least, console, parse, show, table
 from minimixer.data import DataError
 from minimixer.data.pictures import printable, read_picture
 from minimixer.errors import DATA, OK, UsageError, run_command
@@ -41,6 +41,9 @@ class Prediction:
     workers: int | None = None
     """Threads; by default one a physical core."""
 
+    def __post_init__(self) -> None:
+        at_least(1, top=self.top, workers=self.workers)
+
 
 DESCRIPTION = """What a run's model sees in pictures.  To fit the model, every picture is
 - turned upright as EXIF says, and laid on white where it is transparent,
@@ -56,8 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse(Prediction, "predict", DESCRIPTION, arguments)
         if not options.images:
             raise UsageError("no picture is named: expected minimixer predict RUN IMAGE...")
-        if options.top < 1:
-            raise UsageError(f"--top is {options.top}: expected a whole number from 1")
         trained = load_run(options.run, choose_device(options.device))
         if not options.json:
             print(f"{trained.path}, step {trained.metadata.get('step')}")

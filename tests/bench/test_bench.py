@@ -73,7 +73,10 @@ def test_full_changes_the_defaults_but_not_what_is_given(monkeypatch):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["rase"], "there is no benchmark 'rase'; did you mean 'race'?"),
-    (["--rounds", "-1"], "--rounds counts from 0"),
+    (["--rounds", "-1"], "--rounds is -1: expected a whole number from 0"),
+    (["--batches", "32", "0"], "--batches is 0: expected a whole number from 1"),
+    (["ladder", "--rounds", "0"], "--rounds is 0: expected a whole number from 1"),
+    (["resolution", "--batch", "0"], "--batch is 0: expected a whole number from 1"),
     (["--sizes", "B/16"], "invalid choice"),
 ])
 def test_wrong_usage_is_exit_code_2(arguments, message, capsys):

@@ -53,7 +53,7 @@ def test_eval_counts_every_class(trained_run, digits, capsys):
     (lambda folder: (folder / "config.json").unlink(), [], "no config.json beside .*: name the data set with --data"),
     (lambda folder: (folder / "config.json").write_text("{"), [], "config.json cannot be read .*--data"),
     (lambda folder: (folder / "config.json").write_text('{"config": {"data": "cifar1"}}'), [],
-     "no data set 'cifar1'; did you mean 'cifar10'"),
+     "names a data set 'cifar1' that is not known; did you mean 'cifar10'"),
 ])
 def test_eval_of_a_folder_without_its_data_set(prepare, arguments, message, trained_run, tmp_path, capsys):
     folder = tmp_path / "run"
@@ -140,10 +140,11 @@ def test_predict_by_the_hundred(trained_run, digits, tmp_path, capsys, monkeypat
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ([], "no picture is named"), (["x.png", "--top", "0"], "--top is 0: expected a whole number from 1")])
+    ([], "no picture is named"), (["x.png", "--top", "0"], "--top is 0: expected a whole number from 1"),
+    (["x.png", "--workers", "0"], "--workers is 0: expected a whole number from 1")])
 def test_predict_used_wrongly(arguments, message, trained_run, capsys):
     assert predict.main([str(trained_run), *arguments]) == 2
-    assert message in capsys.readouterr().err
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_inspect_a_size_and_a_run(trained_run, capsys):
