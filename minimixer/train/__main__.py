@@ -1,7 +1,6 @@
 """``python -m minimixer.train [PRESET] [--FLAGS]``, the same as ``minimixer train``."""
 
 import argparse
-import difflib
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -10,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from minimixer.errors import OK, UsageError, run_command
+from minimixer.errors import OK, UsageError, nearest, run_command
 from minimixer.kernels.host import choose_blas_kernel
 from minimixer.train.config import GROUPS, PRESETS, SUMMARIES, Data, Machine, Model, Output, Recipe, TrainConfig
 from minimixer.train.folder import read_config
@@ -48,7 +47,7 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
     name = named or settings.pop("preset", "digits")
     settings.pop("preset", None)
     if name not in PRESETS:
-        raise UsageError(f"there is no preset {name!r}; {_nearest(name, list(PRESETS))}")
+        raise UsageError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     default = PRESETS[name]
     saved = read_config(known.out) if known.resume and known.out else None
     if saved is not None:
@@ -57,7 +56,7 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
                              "preset")
         default = saved
     flags = tyro.cli(tyro.conf.OmitArgPrefixes[Flags], args=[*_as_flags(settings), *rest], default=_grouped(default),
-                     prog=f"minimixer train {name}", description=_description(name))
+                     prog=f"minimixer train {name}", description=_description(name), config=(tyro.conf.DisallowNone,))
     config = TrainConfig(**{name: value for group in GROUPS for name, value in asdict(getattr(flags, group)).items()})
     return config, flags.estimate
 
@@ -83,7 +82,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     known = ["preset", *(f.name for f in fields(TrainConfig))]
     for name, value in settings.items():
         if name not in known:
-            raise UsageError(f"{path}: there is no setting {name!r}; {_nearest(name, known)}")
+            raise UsageError(f"{path}: there is no setting {name!r}; {nearest(name, known)}")
         if isinstance(value, (dict, list)):
             raise UsageError(f"{path}: {name} is a {'table' if isinstance(value, dict) else 'list'}: expected one "
                              f"value, {name} = ...")
@@ -97,11 +96,6 @@ def _as_flags(settings: dict[str, Any]) -> list[str]:
         flag = name.replace("_", "-")
         flags += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
     return flags
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from minimixer.errors import UsageError
 
 if TYPE_CHECKING:
-    from minimixer.train.estimate import Estimate
     from minimixer.train.loop import Training
+    from minimixer.train.rehearsal import Estimate
 
 
 class Callback:

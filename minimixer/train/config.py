@@ -2,6 +2,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from minimixer.data.known import Name as DataName
 from minimixer.errors import UsageError
 from minimixer.nn.mixer import VARIANTS
 from minimixer.optim import ScheduleKind
@@ -14,7 +15,7 @@ assert set(get_args(ModelName)) == set(VARIANTS)
 class Data:
     """The pictures."""
 
-    data: Literal["digits", "cifar10", "cifar100"] = "digits"
+    data: DataName = "digits"
     """Data set."""
     data_dir: Path | None = None
     """Where its files are: a folder or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""

@@ -15,15 +15,15 @@ from typing import Any
 import minimixer
 from minimixer import optim
 from minimixer.backend import Array, gpu_problem, synchronize, to_device, to_numpy
-from minimixer.data import Augmentation, Batches, Prefetch
+from minimixer.data import Augmentation, Batches, Prefetch, known
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
-from minimixer.train.estimate import Estimate, rehearse
 from minimixer.train.folder import open_folder, write_config
 from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.train.rehearsal import Estimate, rehearse
 from minimixer.train.report import default_reporter
-from minimixer.train.setup import DivergedError, History, build_model, load_data
+from minimixer.train.setup import DivergedError, History, build_model
 
 WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
@@ -35,7 +35,7 @@ class Training:
         self.config = config
         self.callbacks = callbacks
         self.device = "cpu" if config.device == "auto" and gpu_problem() else config.device.replace("auto", "gpu")
-        self.dataset = load_data(config)
+        self.dataset = known.load(config.data, config.data_dir, config.download)
         self.mean, self.std = self.dataset.channel_statistics()
         self.model = build_model(config, self.dataset).to(self.device)
         self.batches = Batches(self.dataset, config.batch_size, config.seed,

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from minimixer.train.callbacks import Callback
-from minimixer.train.estimate import Estimate, duration
+from minimixer.train.rehearsal import Estimate, duration
 
 if TYPE_CHECKING:
     from minimixer.train.loop import Training

@@ -7,7 +7,7 @@ import numpy as np
 from minimixer import plots
 from minimixer.backend import to_device, to_numpy
 from minimixer.train import checkpoint
-from minimixer.train.estimate import duration
+from minimixer.train.rehearsal import duration
 from minimixer.train.resume import BEST
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from minimixer import data
 from minimixer.data import Dataset
 from minimixer.errors import DIVERGED, MinimixerError, UsageError
 from minimixer.nn import VARIANTS, MlpMixer
@@ -47,14 +46,6 @@ class History:
     def best_accuracy(self) -> float:
         """Largest share of right answers on the test pictures, 0..1; NaN before the first test."""
         return max((m["test_accuracy"] for m in self.metrics if "test_accuracy" in m), default=math.nan)
-
-
-def load_data(config: TrainConfig) -> Dataset:
-    """Read the data set of a run.  Raises DataError."""
-    if config.data == "digits":
-        return data.load_digits()
-    load = {"cifar10": data.load_cifar10, "cifar100": data.load_cifar100}[config.data]
-    return load(config.data_dir, download=config.download)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> MlpMixer:

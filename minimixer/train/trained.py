@@ -112,8 +112,7 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
         if len(class_names) != config.num_classes or not mean.shape == std.shape == (config.in_channels,):
             raise ValueError(f"{len(class_names)} class names, mean of shape {mean.shape}, std of {std.shape} for "
                              f"{config.num_classes} classes and {config.in_channels} colours")
-        model.load_state_dict({name.removeprefix("model."): array for name, array in arrays.items()
-                               if name.startswith("model.")})
+        model.load_state_dict(checkpoint.group(arrays, "model"))
     except (KeyError, TypeError, ValueError, MemoryError) as error:
         raise CheckpointError(f"{file} does not describe its own model ({type(error).__name__}: {error}): it was not "
                               "written by this version of minimixer train, or was changed since") from error
