@@ -5,8 +5,9 @@ data it is given, never from a global setting.  Only this file and kernels/cuda.
 """
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from minimixer.errors import MinimixerError
 
 Array: TypeAlias = Any      # numpy.ndarray or cupy.ndarray: CuPy ships no types
 Module: TypeAlias = Any     # numpy or cupy
+Precision = Literal["float32", "tf32"]
 
 INSTALL_CUPY = 'pip install "minimixer[gpu-cuda12]" (CUDA 12) or pip install "minimixer[gpu-cuda13]" (CUDA 13)'
 
@@ -31,11 +33,16 @@ class Device:
     array_type: type
     to_device: Any          # numpy.ndarray -> array
     to_numpy: Any           # array -> numpy.ndarray
-    special: str            # the module that has erf
-    synchronize: Any = lambda: None
+    erf: Callable[[Array], Array]
+    synchronize: Callable[[], None] = lambda: None
 
 
-CPU = Device("cpu", np, np.ndarray, np.asarray, np.asarray, "scipy.special")
+def _lazily(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is imported at the first call."""
+    return lambda *arguments: getattr(importlib.import_module(module), name)(*arguments)
+
+
+CPU = Device("cpu", np, np.ndarray, np.asarray, np.asarray, _lazily("scipy.special", "erf"))
 _devices: dict[str, Device] = {}
 _by_type: dict[type, Device] = {}
 _by_module: dict[Module, Device] = {}
@@ -66,8 +73,9 @@ def gpu_problem() -> str | None:
         return f"CuPy found no usable CUDA device ({error}); check the driver, then {INSTALL_CUPY}"
     if count == 0:
         return "CuPy is installed but this machine has no CUDA device"
-    register(Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, "cupyx.scipy.special",
+    register(Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, _lazily("cupyx.scipy.special", "erf"),
                     lambda: cupy.cuda.get_current_stream().synchronize()))
+    importlib.import_module("minimixer.kernels.cuda")       # enters the fused kernels into the registry
     return None
 
 
@@ -78,6 +86,62 @@ def get_device(name: str) -> Device:
     if name not in _devices:
         raise DeviceError(f"unknown device {name!r}: expected 'cpu' or 'gpu'")
     return _devices[name]
+
+
+def choose_device(wanted: str) -> tuple[str, str]:
+    """The device for a run, and one sentence that says which it is and why.
+
+    Parameters
+    ----------
+    wanted : "auto", "cpu" or "gpu"
+        "auto" takes the GPU where there is one.
+
+    Raises
+    ------
+    DeviceError
+        If "gpu" cannot be used, or for another word.
+    """
+    if wanted == "auto":
+        problem = gpu_problem()
+        return ("cpu", f"on the CPU: {problem}") if problem else ("gpu", f"on the GPU: {_gpu_name()}")
+    if wanted not in ("cpu", "gpu"):
+        raise DeviceError(f"unknown device {wanted!r}: expected 'auto', 'cpu' or 'gpu'")
+    get_device(wanted)
+    return wanted, "on the CPU, as asked" if wanted == "cpu" else f"on the GPU, as asked: {_gpu_name()}"
+
+
+def _gpu_name() -> str:
+    runtime = _devices["gpu"].xp.cuda.runtime
+    return str(runtime.getDeviceProperties(runtime.getDevice())["name"].decode())
+
+
+def set_matmul_precision(precision: Precision, device: str) -> None:
+    """How matrix products of float32 arrays are computed on a device, in this process, from now on.
+
+    "tf32" rounds the factors to 10 bits behind the point and adds up in float32, on the tensor cores of NVIDIA GPUs;
+    "float32", the default everywhere, does not.  (CuPy's name for it is compute type; it affects products of two
+    matrices, not stacks of them.)
+
+    Raises
+    ------
+    DeviceError
+        If the device cannot do that.
+    """
+    if precision not in ("float32", "tf32"):
+        raise DeviceError(f"unknown precision {precision!r}: expected 'float32' or 'tf32'")
+    if get_device(device).name != "gpu":
+        if precision == "tf32":
+            raise DeviceError(f"precision 'tf32' needs an NVIDIA GPU, and this runs on {device!r}: choose 'float32', "
+                              "or device 'gpu'")
+        return
+    cupy = get_device("gpu").xp
+    if precision == "tf32" and int(cupy.cuda.Device().compute_capability) < 80:
+        raise DeviceError(f"precision 'tf32' needs compute capability 8.0, and {_gpu_name()} has less: choose "
+                          "'float32'")
+    # CuPy documents only CUPY_TF32=1, which it reads once, at the first product.
+    linalg = importlib.import_module("cupy._core._routines_linalg")
+    linalg.set_compute_type(np.float32, linalg.COMPUTE_TYPE_TF32 if precision == "tf32"
+                            else linalg.COMPUTE_TYPE_DEFAULT)
 
 
 def as_array(data: Any) -> Array:
@@ -134,5 +198,5 @@ def synchronize(name: str) -> None:
 
 
 def erf(xp: Module, x: Array) -> Array:
-    """Error function; NumPy has none, so it comes from SciPy, imported at the first use."""
-    return importlib.import_module(_by_module[xp].special).erf(x)
+    """Error function; NumPy has none, so it comes from SciPy (or CuPy's part of it), imported at the first use."""
+    return _by_module[xp].erf(x)

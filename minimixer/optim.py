@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from minimixer.backend import Array, Module, array_module
 from minimixer.kernels.registry import choose
@@ -41,6 +41,14 @@ def adamw_update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: floa
     p -= (lr / m_bias) * m / (xp.sqrt(v / v_bias) + eps)
 
 
+def adamw_step(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array],
+               vs: Sequence[Array], factor: Array | None, *, weight_decays: Sequence[float], **options: Any) -> None:
+    """One AdamW step of every parameter, of gradients times ``factor``, a 0-d array.  options: as adamw_update."""
+    update = choose(adamw_update, xp)
+    for p, g, m, v, weight_decay in zip(params, gradients, ms, vs, weight_decays, strict=True):
+        update(xp, p, g if factor is None else g * factor, m, v, weight_decay=weight_decay, **options)
+
+
 class Optimizer:
     """What SGD and AdamW share: parameters, a learning rate to set before each step, and arrays they remember.
 
@@ -62,13 +70,15 @@ class Optimizer:
         self.state: dict[str, list[Array]] = {
             name: [array_module(p.data).zeros_like(p.data) for p in self.params] for name in remembered}
 
-    def step(self, gradients: Sequence[Array] | None = None) -> None:
+    def step(self, gradients: Sequence[Array] | None = None, factor: Array | None = None) -> None:
         """Change every parameter once.
 
         Parameters
         ----------
         gradients : sequence of array, optional
             One a parameter, as ``grad`` returns them; without it the parameters' ``.grad`` is used.
+        factor : array, shape (), optional
+            Scales the gradients on the way, such as that of ``clip_factor``.
 
         Raises
         ------
@@ -78,14 +88,14 @@ class Optimizer:
         given = [p.grad for p in self.params] if gradients is None else gradients
         if len(given) != len(self.params):
             raise ValueError(f"{len(given)} gradients for {len(self.params)} parameters: expected one each")
-        self.step_count += 1
         for i, g in enumerate(given):
             if g is None:
                 raise ValueError(f"parameter {i} of shape {self.params[i].shape} has no .grad: call loss.backward() "
                                  "first")
-            self._update(i, g)
+        self.step_count += 1
+        self._update(array_module(*(p.data for p in self.params), *given), given, factor)
 
-    def _update(self, i: int, g: Array) -> None:
+    def _update(self, xp: Module, gradients: Sequence[Array], factor: Array | None) -> None:
         raise NotImplementedError
 
 
@@ -107,11 +117,11 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def _update(self, i: int, g: Array) -> None:
-        p = self.params[i].data
-        xp = array_module(p, g)
-        choose(sgd_update, xp)(xp, p, g, self.state["velocity"][i], lr=self.lr, momentum=self.momentum,
-                               nesterov=self.nesterov, weight_decay=self.decays[i])
+    def _update(self, xp: Module, gradients: Sequence[Array], factor: Array | None) -> None:
+        update = choose(sgd_update, xp)
+        for p, g, velocity, decay in zip(self.params, gradients, self.state["velocity"], self.decays, strict=True):
+            update(xp, p.data, g if factor is None else g * factor, velocity, lr=self.lr, momentum=self.momentum,
+                   nesterov=self.nesterov, weight_decay=decay)
 
 
 class AdamW(Optimizer):
@@ -134,24 +144,39 @@ class AdamW(Optimizer):
         self.betas = betas
         self.eps = eps
 
-    def _update(self, i: int, g: Array) -> None:
-        p = self.params[i].data
-        xp = array_module(p, g)
-        choose(adamw_update, xp)(xp, p, g, self.state["m"][i], self.state["v"][i], lr=self.lr, beta1=self.betas[0],
-                                 beta2=self.betas[1], eps=self.eps, weight_decay=self.decays[i], step=self.step_count)
+    def _update(self, xp: Module, gradients: Sequence[Array], factor: Array | None) -> None:
+        choose(adamw_step, xp)(xp, [p.data for p in self.params], gradients, self.state["m"], self.state["v"], factor,
+                               weight_decays=self.decays, lr=self.lr, beta1=self.betas[0], beta2=self.betas[1],
+                               eps=self.eps, step=self.step_count)
 
 
-def clip_by_global_norm(gradients: Sequence[Array], max_norm: float) -> tuple[list[Array], Array]:
-    """Scale gradients, all by one factor, so that their common Euclidean norm is at most ``max_norm``.
+def norm_and_factor(xp: Module, gradients: Sequence[Array], max_norm: float) -> tuple[Array, Array]:
+    """Euclidean norm of all gradients together, and ``min(1, max_norm / norm)``; both 0-d arrays."""
+    norm = xp.sqrt(sum((g * g).sum() for g in gradients))
+    return norm, xp.minimum(1, max_norm / (norm + 1e-6))
 
-    (Pascanu et al. 2013.)  Returns the scaled gradients, new arrays, and the norm they had, a 0-d array: on a GPU
-    the host does not wait for it.
+
+def clip_factor(gradients: Sequence[Array], max_norm: float) -> tuple[Array, Array]:
+    """What scales gradients, all alike, so that their common Euclidean norm is at most ``max_norm``; and that norm.
+
+    (Pascanu et al. 2013.)  Both are 0-d arrays on the gradients' device: the host does not wait for them.  Hand the
+    first to ``Optimizer.step``, which then scales the gradients while it reads them.
+
+    Raises
+    ------
+    ValueError
+        If ``max_norm`` is not positive.
     """
     if max_norm <= 0:
         raise ValueError(f"max_norm is {max_norm}: expected a positive number")
     xp = array_module(*gradients)
-    norm = xp.sqrt(sum((g * g).sum() for g in gradients))
-    factor = xp.minimum(1, max_norm / (norm + 1e-6))
+    norm, factor = choose(norm_and_factor, xp)(xp, gradients, max_norm)
+    return factor, norm
+
+
+def clip_by_global_norm(gradients: Sequence[Array], max_norm: float) -> tuple[list[Array], Array]:
+    """Scale gradients as ``clip_factor`` says.  Returns them, new arrays, and the norm they had, a 0-d array."""
+    factor, norm = clip_factor(gradients, max_norm)
     return [g * factor for g in gradients], norm
 
 

@@ -7,14 +7,16 @@ from hypothesis import settings
 
 import minimixer as mm
 from minimixer import backend
+from tests import standin  # noqa: F401  registers the device "standin"
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 GPU_PROBLEM = backend.gpu_problem()
-DEVICES = ["cpu", pytest.param("gpu", marks=[pytest.mark.gpu,
-                                            pytest.mark.skipif(GPU_PROBLEM is not None, reason=str(GPU_PROBLEM))])]
+DEVICES = ["cpu", "standin", pytest.param("gpu", marks=[pytest.mark.gpu,
+                                                       pytest.mark.skipif(GPU_PROBLEM is not None,
+                                                                          reason=str(GPU_PROBLEM))])]
 
 
 def pytest_addoption(parser):

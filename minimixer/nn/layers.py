@@ -3,7 +3,7 @@ import numpy as np
 from minimixer import functional as F
 from minimixer.backend import to_device
 from minimixer.nn.module import Module
-from minimixer.nn.random import Initializer, current_rng, lecun_normal
+from minimixer.nn.random import Initializer, draw, lecun_normal
 from minimixer.tensor import Tensor
 
 
@@ -80,7 +80,7 @@ class Dropout(Module):
         """x: any shape -> the same shape."""
         if not self.training or self.rate == 0:
             return x
-        keep = current_rng().random(x.shape, np.float32) >= self.rate
+        keep = draw(x.shape) >= self.rate
         return x * Tensor(to_device(keep.astype(x.dtype) / (1 - self.rate), x.device))
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class StochasticDepth(Module):
         """x: (B, ...) -> the same shape."""
         if not self.training or self.rate == 0:
             return x
-        keep = current_rng().random((x.shape[0],) + (1,) * (x.ndim - 1), np.float32) >= self.rate      # (B, 1, ...)
+        keep = draw((x.shape[0],) + (1,) * (x.ndim - 1)) >= self.rate           # (B, 1, ...)
         return x * Tensor(to_device(keep.astype(x.dtype), x.device))
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -41,23 +41,42 @@ def lecun_normal(rng: np.random.Generator) -> Initializer:
 
 class _Source(threading.local):
     rng: np.random.Generator | None = None
+    before = after = 0          # pictures of the batch in front of those at hand, and behind them
 
 
 _source = _Source()
 
 
 @contextmanager
-def draw_from(rng: np.random.Generator) -> Iterator[None]:
-    """Within this block, and in this thread only, Dropout and StochasticDepth draw from ``rng``."""
-    previous, _source.rng = _source.rng, rng
+def draw_from(rng: np.random.Generator, shard: slice | None = None, batch: int = 0) -> Iterator[None]:
+    """Within this block, and in this thread only, Dropout and StochasticDepth draw from ``rng``.
+
+    Where they see only the pictures ``shard`` of ``batch`` many, they draw for them what they would have drawn for the
+    whole batch, so where a batch is cut changes nothing; ``rng`` must then be one of ``np.random.default_rng``, which
+    can skip numbers.
+    """
+    previous = vars(_source).copy()
+    _source.rng = rng
+    _source.before, _source.after = (shard.start, batch - shard.stop) if shard else (0, 0)
     try:
         yield
     finally:
-        _source.rng = previous
+        vars(_source).clear()
+        vars(_source).update(previous)
 
 
-def current_rng() -> np.random.Generator:
-    """The Generator of the enclosing ``draw_from``; outside of one, this thread's own, seeded with 0."""
+def draw(shape: tuple[int, ...]) -> Array:
+    """Random numbers in [0, 1) for the pictures at hand, (B, ...), from the generator of the enclosing ``draw_from``.
+
+    Outside of one they come from this thread's own generator, seeded with 0.
+    """
     if _source.rng is None:
         _source.rng = np.random.default_rng(0)
-    return _source.rng
+    each = math.prod(shape[1:])
+    generator: Any = _source.rng.bit_generator
+    if _source.before:
+        generator.advance(_source.before * each)
+    numbers = _source.rng.random(shape)         # of float64: one step of the generator each
+    if _source.after:
+        generator.advance(_source.after * each)
+    return numbers

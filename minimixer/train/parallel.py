@@ -71,7 +71,7 @@ def shards(batch_size: int, config: MixerConfig, device: str = "cpu") -> list[sl
     for that.
     """
     widest = max(config.num_patches * config.channels_mlp_dim, config.hidden_dim * config.tokens_mlp_dim)
-    largest = max(1, SHARD_BYTES[device] // (4 * widest))       # pictures
+    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * widest))      # pictures
     count = -(-batch_size // largest)
     if device == "cpu":
         count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
@@ -114,7 +114,7 @@ class ShardedModel:
         images : array of uint8, shape (B, H, W, channels)
         labels : array of int, shape (B,)
         step : int
-            Decides, with the seed and the shard, what Dropout and StochasticDepth draw.
+            Decides, with the seed, what Dropout and StochasticDepth draw for every picture.
 
         Returns
         -------
@@ -128,7 +128,7 @@ class ShardedModel:
         batch = len(images)
 
         def work(shard: slice) -> tuple[Array, Array, Sequence[Array]]:
-            with draw_from(generator(self.seed, LAYERS, step * batch + shard.start)):
+            with draw_from(generator(self.seed, LAYERS, step), shard, batch):
                 logits = self.model(Tensor(normalize(images[shard], self.mean, self.std)))
             loss = F.cross_entropy(logits, labels[shard], self.label_smoothing, reduction="sum") / batch
             correct = (logits.data.argmax(1) == labels[shard]).sum()

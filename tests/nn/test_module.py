@@ -85,3 +85,18 @@ def test_draw_from_is_reproducible_and_ends(rng):
         with nn.draw_from(np.random.default_rng(5)):
             results.append(layer(x).data)
     assert np.array_equal(*results)
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.StochasticDepth(0.5)], ids=repr)
+def test_where_a_batch_is_cut_does_not_change_what_is_drawn(layer):
+    x = np.ones((20, 3, 2), np.float32)
+
+    def twice(pictures, *shard):
+        with nn.draw_from(np.random.default_rng(5), *shard):
+            return layer(Tensor(pictures)).data, layer(Tensor(pictures)).data
+
+    whole = twice(x)
+    assert not np.array_equal(*whole)
+    parts = [twice(x[s], s, len(x)) for s in (slice(0, 7), slice(7, 8), slice(8, 20))]
+    for i in range(2):
+        assert np.array_equal(np.concatenate([part[i] for part in parts]), whole[i])

@@ -1,0 +1,182 @@
+"""A device for machines without a GPU: NumPy arrays behind a wrapper that refuses what CuPy refuses.
+
+``import tests.standin`` makes it known to minimixer as the device "standin".  What it holds code to:
+
+- No implicit copy to the host: ``np.asarray(x)`` raises, as do all functions of NumPy.  (CuPy would hand ``np.exp(x)``
+  over to ``cupy.exp``; here it is an error, since an op must use the ``xp`` that it was given.)
+- No mixed operands: NumPy arrays are refused in operators, functions, indices and assignments; numbers are not.
+- ``xp`` has only what NumPy and CuPy 14 both have under one name, arrays only the methods of ``cupy.ndarray``.
+- Reductions and single elements are arrays of no axes, never NumPy's scalars.  Dtypes follow NEP 50, as in CuPy 14.
+- What would make the host wait for a GPU (``float(x)``, ``.item()``, a boolean mask, ...) is noted: see ``watch``.
+
+Left out: layouts of results, ``xp.linalg``, ``xp.fft`` and ``xp.random``, keywords that CuPy lacks, and speed.
+"""
+
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import scipy.special
+
+from minimixer import backend
+from tests.cupy_names import FUNCTIONS, METHODS
+
+_waits: list[str] = []
+
+
+@contextmanager
+def watch() -> Iterator[list[str]]:
+    """The calls within this block for which the host would have waited, in a list."""
+    before = len(_waits)
+    seen: list[str] = []
+    try:
+        yield seen
+    finally:
+        seen += _waits[before:]
+
+
+def unwrap(thing):
+    """What NumPy computes with: the memory of device arrays; anything else that holds an array is refused."""
+    if isinstance(thing, DeviceArray):
+        return thing._host
+    if isinstance(thing, np.ndarray):
+        raise TypeError(f"Unsupported type {np.ndarray}: a NumPy array of shape {thing.shape} met a device array")
+    if isinstance(thing, (list, tuple)):
+        return type(thing)(unwrap(item) for item in thing)
+    return thing
+
+
+def wrap(result):
+    if isinstance(result, (np.ndarray, np.generic)):
+        return DeviceArray(np.asarray(result))
+    if isinstance(result, (list, tuple)):
+        return type(result)(wrap(item) for item in result)
+    return result
+
+
+class DeviceArray:
+    __slots__ = ("__weakref__", "_host")
+    __array_ufunc__ = None              # NumPy's operators and ufuncs refuse it
+    __array_priority__ = 100
+    __hash__ = None
+
+    def __init__(self, host: np.ndarray):
+        self._host = host
+
+    def __array__(self, *_, **__):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed: use backend.to_numpy")
+
+    def __array_function__(self, function, *_):
+        raise TypeError(f"np.{function.__name__} was called with a device array: use the function of xp")
+
+    def __getattr__(self, name):
+        if name not in METHODS:
+            raise AttributeError(f"cupy.ndarray has no attribute {name!r}")
+        method = getattr(self._host, name)
+
+        def call(*arguments, **options):
+            if name in ("item", "tolist", "tobytes", "nonzero", "compress"):
+                _waits.append(f".{name}()")
+                return method(*arguments, **options)
+            return wrap(method(*unwrap(arguments), **{key: unwrap(value) for key, value in options.items()}))
+
+        return call
+
+    def get(self):
+        _waits.append(".get()")
+        return self._host.copy(order="K")
+
+    @property
+    def flags(self):
+        flags = self._host.flags        # CuPy's know no `writeable`
+        return types.SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous,
+                                     owndata=flags.owndata)
+
+    @property
+    def data(self):
+        return types.SimpleNamespace(ptr=self._host.ctypes.data)
+
+    def __len__(self):
+        return len(self._host)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def _key(self, key):
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, DeviceArray) and part.dtype == bool for part in parts):
+            _waits.append("a boolean mask")             # the host must know how many were chosen
+        parts = unwrap(parts)
+        return parts if any(part is Ellipsis for part in parts) else (*parts, ...)      # 0-d arrays, no scalars
+
+    def __getitem__(self, key):
+        return DeviceArray(self._host[self._key(key)])
+
+    def __setitem__(self, key, value):
+        self._host[self._key(key)] = unwrap(value)
+
+
+def _operator(name):
+    def method(self, *others):
+        if any(not isinstance(x, DeviceArray) and getattr(type(x), "__array_ufunc__", 0) is None for x in others):
+            return NotImplemented                       # a Tensor knows what to do
+        result = getattr(self._host, name)(*unwrap(others))
+        return result if result is NotImplemented else self if result is self._host else wrap(result)
+    return method
+
+
+def _waiting(name):
+    def method(self, *arguments):
+        _waits.append(name)
+        return getattr(self._host, name)(*arguments)
+    return method
+
+
+BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift",
+          "rshift"]
+for _name in [*BINARY, *("r" + b for b in BINARY), *("i" + b for b in BINARY if b not in ("divmod", "matmul")),
+              "neg", "pos", "abs", "invert", "eq", "ne", "lt", "le", "gt", "ge"]:
+    setattr(DeviceArray, f"__{_name}__", _operator(f"__{_name}__"))
+for _name in ("bool", "float", "int", "complex", "repr", "str", "format"):
+    setattr(DeviceArray, f"__{_name}__", _waiting(f"__{_name}__"))
+for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides"):
+    setattr(DeviceArray, _name, property(lambda self, name=_name: getattr(self._host, name)))
+for _name in ("T", "mT", "real", "imag"):
+    setattr(DeviceArray, _name, property(lambda self, name=_name: wrap(getattr(self._host, name))))
+
+FROM_HOST = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")     # an explicit copy
+NO_LISTS = ("sum", "prod", "mean", "std", "var", "max", "min", "amax", "amin", "any", "all", "argmax", "argmin")
+ANSWERS = ("allclose", "array_equal", "array_equiv")                    # a bool in NumPy, an array in CuPy
+
+
+class _Xp(types.ModuleType):
+    """The array module of the device."""
+
+    def __getattr__(self, name):
+        if name not in FUNCTIONS:
+            raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+        thing = getattr(np, name)
+        value = thing if isinstance(thing, type) or not callable(thing) else self._function(name, thing)
+        setattr(self, name, value)
+        return value
+
+    @staticmethod
+    def _function(name, function):
+        def call(*arguments, **options):
+            if name in FROM_HOST and isinstance(arguments[0], np.ndarray):
+                return DeviceArray(function(arguments[0], *arguments[1:], **options).copy(order="K"))
+            if (name in NO_LISTS or isinstance(function, np.ufunc)) and isinstance(arguments[0], (list, tuple)):
+                raise TypeError(f"Unsupported type {type(arguments[0])}: xp.{name} takes arrays")
+            if name in ("nonzero", "flatnonzero", "argwhere", "unique"):
+                _waits.append(f"xp.{name}")
+            result = function(*unwrap(arguments), **{key: unwrap(value) for key, value in options.items()})
+            return wrap(np.asarray(result) if name in ANSWERS else result)
+        return call
+
+
+xp = _Xp("standin")
+xp.ndarray = DeviceArray
+DEVICE = backend.Device("standin", xp, DeviceArray, lambda array: DeviceArray(array.copy(order="K")), DeviceArray.get,
+                        lambda x: wrap(scipy.special.erf(unwrap(x))))
+backend.register(DEVICE)
