@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from minimixer.backend import Array, Module, array_module
 from minimixer.kernels.registry import choose
@@ -42,11 +42,13 @@ def adamw_update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: floa
 
 
 def adamw_step(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array],
-               vs: Sequence[Array], factor: Array | None, *, weight_decays: Sequence[float], **options: Any) -> None:
-    """One AdamW step of every parameter, of gradients times ``factor``, a 0-d array.  options: as adamw_update."""
+               vs: Sequence[Array], factor: Array | None, *, weight_decays: Sequence[float], lr: float, beta1: float,
+               beta2: float, eps: float, step: int) -> None:
+    """One AdamW step of every parameter, of gradients times ``factor``, a 0-d array, if there is one."""
     update = choose(adamw_update, xp)
     for p, g, m, v, weight_decay in zip(params, gradients, ms, vs, weight_decays, strict=True):
-        update(xp, p, g if factor is None else g * factor, m, v, weight_decay=weight_decay, **options)
+        update(xp, p, g if factor is None else g * factor, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
+               weight_decay=weight_decay, step=step)
 
 
 class Optimizer:

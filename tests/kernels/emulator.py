@@ -1,0 +1,79 @@
+"""Runs cuda.cu without a GPU: a C++ compiler compiles it with block.h, and arrays of the stand-in are its memory."""
+
+import ctypes
+import functools
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from minimixer.kernels import cuda
+from tests.standin import DeviceArray
+
+SOURCE = Path(cuda.__file__).with_suffix(".cu")
+KERNELS = re.findall(r"__global__ void (\w+)\(", SOURCE.read_text())
+COMPILER = shutil.which("g++") or shutil.which("clang++")
+FENCE = 4096        # elements around every array: NaN, so that to read them spoils a result, and to write them shows
+
+
+@functools.cache
+def library(real: str, folder: Path, source: str = "") -> ctypes.CDLL:
+    """The kernels for ``real``; ``source`` takes the place of cuda.cu."""
+    exported = "\n".join(
+        f'extern "C" const char* run_{name}(int blocks, int across, int down, size_t shared, const char* codes, '
+        f"void** arguments, bool backwards) {{ return Launch<&{name}>::run(blocks, across, down, shared, codes, "
+        "arguments, backwards); }" for name in KERNELS)
+    target = folder / f"kernels-{real}-{abs(hash(source))}"
+    target.with_suffix(".cpp").write_text(f'#include "{Path(__file__).with_name("block.h")}"\n'
+                                          f"{source or SOURCE.read_text()}\n{exported}\n")
+    subprocess.run([COMPILER, "-std=c++17", "-O1", "-fPIC", "-shared", "-w", f"-DREAL={real}", "-o",
+                    target.with_suffix(".so"), target.with_suffix(".cpp")], check=True, capture_output=True, text=True)
+    return ctypes.CDLL(str(target.with_suffix(".so")))
+
+
+class Emulator:
+    """Takes the place of ``cuda.kernel``; ``launched`` lists the kernels that ran."""
+
+    def __init__(self, folder: Path, backwards: bool = False, source: str = ""):
+        self.folder, self.backwards, self.source = folder, backwards, source
+        self.launched: list[str] = []
+
+    def __call__(self, name, real):
+        run = getattr(library(real, self.folder, self.source), f"run_{name}")
+        run.restype = ctypes.c_char_p
+
+        def launch(grid, block, arguments, shared_mem=0):
+            assert len(grid) == 1
+            assert block[0] % 32 == 0
+            assert block[0] * block[1] <= 1024
+            assert shared_mem <= 48 << 10
+            self.launched.append(name)
+            memory = [_fence(a) if isinstance(a, DeviceArray) else np.array([a]) for a in arguments]
+            values = [np.array([m.ctypes.data + FENCE * m.itemsize], np.uint64) if isinstance(a, DeviceArray) else m
+                      for a, m in zip(arguments, memory, strict=True)]
+            codes = "".join(("*" if isinstance(a, DeviceArray) else "") + _code(a.dtype) for a in arguments)
+            pointers = (ctypes.c_void_p * len(values))(*(v.ctypes.data for v in values))
+            error = run(grid[0], *block, ctypes.c_size_t(shared_mem), codes.encode(), pointers, self.backwards)
+            assert error is None, f"{name}: {error.decode()}"
+            for argument, array in zip(arguments, memory, strict=True):
+                if isinstance(argument, DeviceArray):
+                    before, inside, after = np.split(array, [FENCE, len(array) - FENCE])
+                    fence = _fence(argument)
+                    assert before.tobytes() == fence[:FENCE].tobytes(), f"{name} wrote in front of an array"
+                    assert after.tobytes() == fence[-FENCE:].tobytes(), f"{name} wrote behind an array"
+                    if not np.array_equal(inside, fence[FENCE:-FENCE], equal_nan=inside.dtype.kind == "f"):
+                        argument._host[...] = inside.reshape(argument.shape)
+
+        return launch
+
+
+def _code(dtype):
+    return {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "uint64": "Q"}[str(dtype)]
+
+
+def _fence(array):
+    assert array.flags.c_contiguous
+    host = array._host.reshape(-1)
+    return np.pad(host, FENCE, constant_values=np.nan if host.dtype.kind == "f" else 99)
