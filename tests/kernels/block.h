@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+#include <setjmp.h>
 #include <ucontext.h>
 
 using std::exp; using std::log; using std::sqrt; using std::tanh;
@@ -22,14 +23,25 @@ static Index threadIdx, blockIdx, blockDim, gridDim;
 static std::vector<char> dynamic_shared;
 
 static const size_t STACK = 1 << 16;
-static ucontext_t scheduler, fibers[1024];
+static ucontext_t scheduler, fibers[1024];          // to start a fiber; later changes need no system call:
+static jmp_buf to_scheduler, to_fiber[1024];
 static std::vector<char> stacks(1024 * STACK);
-static bool done[1024];
+static bool started[1024], done[1024];
 static int current;
 static void (*body)(void**);
 static void** body_arguments;
 
-static void leave() { swapcontext(&fibers[current], &scheduler); }
+static void leave() {
+    if (!_setjmp(to_fiber[current])) _longjmp(to_scheduler, 1);
+}
+
+static void enter() {
+    if (_setjmp(to_scheduler)) return;
+    if (started[current]) _longjmp(to_fiber[current], 1);
+    started[current] = true;
+    swapcontext(&scheduler, &fibers[current]);
+}
+
 static void __syncthreads() { leave(); }
 
 static void fiber() {
@@ -51,7 +63,7 @@ static const char* run_block(bool backwards) {
     int threads = blockDim.x * blockDim.y;
     std::memset(dynamic_shared.data(), 0xff, dynamic_shared.size());        // NaN: nothing is zero by itself
     for (int i = 0; i < threads; i++) {
-        done[i] = false;
+        started[i] = done[i] = false;
         getcontext(&fibers[i]);
         fibers[i].uc_stack.ss_sp = &stacks[i * STACK];
         fibers[i].uc_stack.ss_size = STACK;
@@ -65,7 +77,7 @@ static const char* run_block(bool backwards) {
             if (done[current]) return "threads of one block are at different barriers";
             threadIdx.x = current % blockDim.x;
             threadIdx.y = current / blockDim.x;
-            swapcontext(&scheduler, &fibers[current]);
+            enter();
             finished += done[current];
         }
         if (finished && finished < threads) return "a barrier is not reached by all threads of the block";
