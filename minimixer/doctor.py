@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import minimixer
-from minimixer.backend import gpu_problem
+from minimixer.backend import get_device, gpu_problem
 from minimixer.console import Computing, parse, show, table
 from minimixer.errors import OK, run_command
 from minimixer.kernels.host import (
@@ -21,6 +21,8 @@ from minimixer.kernels.host import (
     keep_freed_memory,
     product_error,
 )
+from minimixer.kernels.rates import copy_rate, product_rate
+from minimixer.kernels.rates import describe as describe_gpu
 from minimixer.nn import VARIANTS
 
 INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
@@ -47,6 +49,12 @@ def report() -> None:
         speeds.add_row(name, " x ".join(map(str, shape)), f"{one:,.0f}", f"{every:,.0f}")
     print("\nsgemm, GFLOP/s, shards of 16 pictures, a thread multiplies alone")
     show(speeds)
+    if gpu_problem() is None:
+        print("\non the GPU")
+        rates = table("", "", show_header=False)
+        for row in measure_gpu():
+            rates.add_row(*row)
+        show(rates)
     print("", *advice(), sep="\n")
 
 
@@ -64,7 +72,7 @@ def describe() -> list[tuple[str, str]]:
                    f"{lib['num_threads']} threads") for lib in blas),
         ("products", f"right to {product_error():.0e} of float64"),
         ("freed memory", "can be kept for the next arrays" if keep_freed_memory() else "goes back to the system"),
-        ("GPU", gpu_problem() or "ready"),
+        *([("GPU", problem)] if (problem := gpu_problem()) else describe_gpu(get_device("gpu").xp)),
     ]
 
 
@@ -90,6 +98,15 @@ def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float
     with threadpool_limits(1, user_api="blas"):
         cores = joblib.cpu_count(only_physical_cores=True)
         return [(name, shape, _rate(shape, 1, seconds), _rate(shape, cores, seconds)) for name, shape in shapes.items()]
+
+
+def measure_gpu(size: int = 4096, megabytes: int = 512) -> list[tuple[str, str]]:
+    """Name and rate of products of float32 matrices, exact and in TF32, and of copies in the GPU's memory."""
+    cupy = get_device("gpu").xp
+    products = [(precision, product_rate(cupy, precision, size)) for precision in ("float32", "tf32")]
+    return [*((f"product of {size:,} x {size:,}, {name}", f"{rate:,.1f} TFLOP/s" if rate else "this GPU cannot")
+              for name, rate in products),
+            ("copy, read and written", f"{copy_rate(cupy, megabytes):,.0f} GB/s")]
 
 
 def _rate(shape: tuple[int, int, int], threads: int, seconds: float) -> float:

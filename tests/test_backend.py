@@ -1,0 +1,103 @@
+import sys
+
+import numpy as np
+import pytest
+
+from minimixer import backend, doctor
+from minimixer.backend import DeviceError
+from tests import fake_cupy
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Put a CuPy of our own in the place of CuPy; what the backend learns from it is forgotten afterwards."""
+    def start(**options):
+        for name in ("_devices", "_by_type", "_by_module", "_by_types"):
+            known = {key: value for key, value in getattr(backend, name).items() if key != "gpu"}
+            monkeypatch.setattr(backend, name, known)
+        cupy, linalg = fake_cupy.make(**options)
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+        monkeypatch.setitem(sys.modules, "cupy._core._routines_linalg", linalg)
+        return linalg
+    return start
+
+
+@pytest.fixture
+def no_cupy(monkeypatch):
+    monkeypatch.setattr(backend, "_devices", {"cpu": backend.CPU})
+    monkeypatch.setitem(sys.modules, "cupy", None)
+
+
+def test_without_cupy_the_choice_is_the_cpu_and_says_why(no_cupy):
+    name, why = backend.choose_device("auto")
+    assert name == "cpu"
+    assert why.startswith("on the CPU: CuPy is not installed; pip install")
+    assert "gpu-cuda12" in why
+    assert "gpu-cuda13" in why
+    assert backend.choose_device("cpu") == ("cpu", "on the CPU, as asked")
+    with pytest.raises(DeviceError, match=r"'gpu' cannot be used: CuPy is not installed; .*gpu-cuda12.*gpu-cuda13"):
+        backend.choose_device("gpu")
+    with pytest.raises(DeviceError, match="unknown device 'tpu': expected 'auto', 'cpu' or 'gpu'"):
+        backend.choose_device("tpu")
+
+
+def test_cupy_without_a_device_is_told_apart(fake):
+    fake(devices=0)
+    assert backend.choose_device("auto") == (
+        "cpu", "on the CPU: CuPy is installed but this machine has no CUDA device")
+    with pytest.raises(DeviceError, match="no CUDA device"):
+        backend.get_device("gpu")
+
+
+def test_a_gpu_is_chosen_and_named(fake):
+    fake()
+    assert backend.choose_device("auto") == ("gpu", "on the GPU: NVIDIA Test")
+    assert backend.choose_device("gpu") == ("gpu", "on the GPU, as asked: NVIDIA Test")
+    there = backend.to_device(np.ones(3), "gpu")
+    assert backend.device_of(there).name == "gpu"
+    assert type(backend.to_numpy(there)) is np.ndarray
+    with pytest.raises(DeviceError, match="'gpu' and 'cpu'"):
+        backend.array_module(there, np.ones(3))
+
+
+def test_tf32_is_switched_on_and_off_where_the_gpu_has_it(fake):
+    linalg = fake()
+    backend.set_matmul_precision("tf32", "gpu")
+    backend.set_matmul_precision("float32", "gpu")
+    assert linalg.types_set == [("float32", linalg.COMPUTE_TYPE_TF32), ("float32", linalg.COMPUTE_TYPE_DEFAULT)]
+
+
+def test_tf32_where_there_is_none_is_one_sentence(fake):
+    linalg = fake(capability="75")
+    with pytest.raises(DeviceError, match=r"capability 8\.0, and NVIDIA Test has less: choose 'float32'"):
+        backend.set_matmul_precision("tf32", "gpu")
+    assert linalg.types_set == []
+    backend.set_matmul_precision("float32", "cpu")
+    with pytest.raises(DeviceError, match=r"needs an NVIDIA GPU, and this runs on 'cpu': choose 'float32', or device"):
+        backend.set_matmul_precision("tf32", "cpu")
+    with pytest.raises(DeviceError, match="unknown precision 'bf16': expected 'float32' or 'tf32'"):
+        backend.set_matmul_precision("bf16", "cpu")
+
+
+def test_the_private_names_of_cupy_that_are_used_exist():
+    pytest.importorskip("cupy", reason="CuPy is not installed")
+    from cupy._core import _routines_linalg as linalg
+    assert linalg.COMPUTE_TYPE_TF32 != linalg.COMPUTE_TYPE_DEFAULT
+    linalg.set_compute_type(np.float32, linalg.COMPUTE_TYPE_DEFAULT)
+
+
+def test_doctor_describes_and_measures_a_gpu(fake):
+    linalg = fake()
+    facts = dict(doctor.describe())
+    assert facts["GPU"] == "NVIDIA Test, compute capability 9.0, 132 multiprocessors"
+    assert facts["GPU memory"] == "140.0 GiB, 100.0 free"
+    assert facts["CuPy"] == "14.2.0, CUDA 12.9, driver for CUDA up to 13.1"
+    rates = doctor.measure_gpu(size=100, megabytes=1)
+    assert rates == [("product of 100 x 100, float32", "0.0 TFLOP/s"), ("product of 100 x 100, tf32", "0.0 TFLOP/s"),
+                     ("copy, read and written", "2 GB/s")]          # 2 MiB in the ms of the fake clock
+    assert linalg.types_set[-1] == ("float32", linalg.COMPUTE_TYPE_DEFAULT)
+
+
+def test_doctor_on_a_gpu_without_tf32_says_so(fake):
+    fake(capability="70")
+    assert ("product of 64 x 64, tf32", "this GPU cannot") in doctor.measure_gpu(size=64, megabytes=1)
