@@ -60,32 +60,60 @@ def both_directions(pair, xp, case, arrays, gy):
     return [y, *(g for g in (gradients if isinstance(gradients, tuple) else (gradients,)) if g is not None)]
 
 
-@needs_compiler
-@pytest.mark.parametrize("case", EVERY, ids=str)
-@pytest.mark.parametrize(("layout", "real"), [("contiguous", "float"), ("transposed", "double")])
-def test_kernels_agree_with_their_ops_in_either_order_of_threads(case, layout, real, rng, emulate):
-    dtype, tolerance = {"float": (np.float32, 2e-5), "double": (np.float64, 1e-12)}[real]
-    arrays = [*case.inputs(rng, layout, dtype), *case.constants]
+REALS = {"float": (np.float32, 2e-5), "double": (np.float64, 1e-12)}
+
+
+def inputs_and_results(case, layout, real, rng):
+    """Arrays, a gradient to go back with, and what the op makes of them in float64."""
+    dtype = REALS[real][0]
+    constants = [c.astype(dtype) if c.dtype.kind == "f" else c for c in case.constants]
+    arrays = [*case.inputs(rng, layout, dtype), *constants]
     shape = case.op.forward(np, *arrays, **case.options)[0].shape
     gy = rng.standard_normal(shape).astype(dtype)
     if layout == "transposed" and gy.ndim > 1:
         gy = np.broadcast_to(gy[..., :1, :], shape)
-    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+    exact = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in (*arrays, gy)]
+    return arrays, gy, both_directions(case.op, np, case, exact[:-1], exact[-1])
+
+
+def assert_close(found, exact, real):
+    dtype, tolerance = REALS[real]
+    for ours, reference in zip(found, exact, strict=True):
+        assert ours.shape == reference.shape
+        assert ours.dtype == dtype
+        assert np.abs(ours - reference).max(initial=0) <= tolerance * max(1, np.abs(reference).max(initial=0))
+
+
+@needs_compiler
+@pytest.mark.parametrize("case", EVERY, ids=str)
+@pytest.mark.parametrize(("layout", "real"), [("contiguous", "float"), ("transposed", "double")])
+def test_kernels_agree_with_their_ops_in_either_order_of_threads(case, layout, real, rng, emulate):
+    arrays, gy, exact = inputs_and_results(case, layout, real, rng)
     before = [a.copy() for a in (*arrays, gy)]
-    exact = both_directions(case.op, np, case, [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays],
-                            gy.astype(np.float64))
     results = []
     for backwards in (False, True):
         emulate(backwards)
         given = [standin.DeviceArray(a) for a in (*arrays, gy)]
         found = [backend.to_numpy(a) for a in both_directions(PAIRS[case.op], standin.xp, case, given[:-1], given[-1])]
-        for ours, reference in zip(found, exact, strict=True):
-            assert ours.shape == reference.shape
-            assert ours.dtype == dtype
-            assert np.abs(ours - reference).max(initial=0) <= tolerance * max(1, np.abs(reference).max(initial=0))
+        assert_close(found, exact, real)
         results.append([a.tobytes() for a in found])
         assert all(np.array_equal(a, b) for a, b in zip((*arrays, gy), before, strict=True))
     assert results[0] == results[1]             # else threads depend on each other without a barrier
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(backend.gpu_problem() is not None, reason=str(backend.gpu_problem()))
+@pytest.mark.parametrize("case", EVERY, ids=str)
+@pytest.mark.parametrize("layout", ["contiguous", "transposed"])
+@pytest.mark.parametrize("real", ["float", "double"])
+def test_kernels_agree_with_their_ops_on_a_gpu_and_repeat_their_bits(case, layout, real, rng):
+    arrays, gy, exact = inputs_and_results(case, layout, real, rng)
+    given = [backend.to_device(a, "gpu") for a in (*arrays, gy)]
+    xp = backend.get_device("gpu").xp
+    runs = [[backend.to_numpy(a) for a in both_directions(PAIRS[case.op], xp, case, given[:-1], given[-1])]
+            for _ in range(2)]
+    assert_close(runs[0], exact, real)
+    assert [a.tobytes() for a in runs[0]] == [a.tobytes() for a in runs[1]]
 
 
 @needs_compiler

@@ -1,5 +1,6 @@
 """Every op: its gradient against finite differences, and the promises that minimixer/ops/op.py makes."""
 
+import contextlib
 import pkgutil
 from importlib import import_module
 
@@ -67,6 +68,22 @@ def test_float32_stays_float32(case, rng, device):
     y = run(case, device)(*leaves)
     gradients = mm.grad(y.sum(), leaves)
     assert {str(a.dtype) for a in (y.data, *gradients)} == {"float32"}
+
+
+@every_case
+@both_layouts
+def test_float32_on_a_device_agrees_with_float64_on_the_cpu(case, layout, rng, device):
+    arrays = case.inputs(rng, layout, np.float32)
+    results = []
+    for on, dtype in ((device, np.float32), ("cpu", np.float64)):
+        leaves = [Tensor(backend.to_device(a.astype(dtype), on), requires_grad=True) for a in arrays]
+        with contextlib.nullcontext() if on == device else mm.reference_kernels():
+            y = run(case, on)(*leaves)
+            v = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32).astype(dtype)
+            gradients = mm.grad((y * backend.to_device(v, on)).sum(), leaves)
+        results.append([y.numpy(), *map(backend.to_numpy, gradients)])
+    for ours, exact in zip(*results, strict=True):
+        assert np.abs(ours - exact).max() <= 1e-5 * max(1, np.abs(exact).max())
 
 
 def test_every_op_has_a_case():

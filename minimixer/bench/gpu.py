@@ -1,0 +1,273 @@
+"""The race on a GPU: training steps of minimixer beside PyTorch eager and compiled, on one GPU, at one precision.
+
+``python -m minimixer.bench.gpu FOLDER`` prints a table and writes FOLDER/gpu.json.  All contenders start from
+minimixer's weights and see the same pictures; their losses after three steps must agree.  A time is the median over
+rounds in which they take turns, each doing a block of steps between two CUDA events, after warm-up.
+
+Floors: the products of a step at the measured rate of large products, and the bytes that a step must move at the
+measured rate of copies (see ``bytes_moved``).
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import math
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import nn, optim
+from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision, to_device
+from minimixer.errors import UsageError, run_command
+from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
+from minimixer.train.parallel import ShardedModel, Workers
+
+RACES = (("micro", 512), ("B/16", 64))
+PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
+SMOOTHING, MAX_NORM, LR, WEIGHT_DECAY = 0.1, 1.0, 1e-3, 0.05
+Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
+
+
+def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
+    """Random pictures (B, H, W, channels) of uint8, and labels (B,)."""
+    rng = np.random.default_rng(0)
+    shape = batch, config.image_size, config.image_size, config.in_channels
+    return rng.integers(0, 256, shape, np.uint8), rng.integers(0, config.num_classes, batch)
+
+
+def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu") -> Step:
+    """Our training step."""
+    images, labels = (to_device(a, device) for a in pictures(config, batch))
+    half = to_device(np.full(config.in_channels, 0.5, np.float32), device)
+    model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING)
+    optimizer = optim.AdamW(model.params, LR, weight_decay=WEIGHT_DECAY)
+
+    def step() -> Any:
+        loss, _, gradients = model.gradients(images, labels, optimizer.step_count)
+        optimizer.step(gradients, optim.clip_factor(gradients, MAX_NORM)[0])
+        return loss
+
+    return step
+
+
+def torch_mixer(torch: Any, config: nn.MixerConfig) -> Any:
+    """The same Mixer as torch.nn.Modules, with our names and our initial weights."""
+    tn = torch.nn
+
+    class Mlp(tn.Module):               # type: ignore[name-defined,misc]
+        def __init__(self, dim: int, hidden: int):
+            super().__init__()
+            self.fc1, self.fc2 = tn.Linear(dim, hidden), tn.Linear(hidden, dim)
+
+        def forward(self, x: Any) -> Any:
+            return self.fc2(tn.functional.gelu(self.fc1(x), approximate="tanh"))
+
+    class Block(tn.Module):             # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.token_norm = tn.LayerNorm(config.hidden_dim, eps=1e-6)
+            self.token_mixing = Mlp(config.num_patches, config.tokens_mlp_dim)
+            self.channel_norm = tn.LayerNorm(config.hidden_dim, eps=1e-6)
+            self.channel_mixing = Mlp(config.hidden_dim, config.channels_mlp_dim)
+
+        def forward(self, x: Any) -> Any:
+            x = x + self.token_mixing(self.token_norm(x).mT).mT
+            return x + self.channel_mixing(self.channel_norm(x))
+
+    class Mixer(tn.Module):             # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = tn.Linear(config.patch_size**2 * config.in_channels, config.hidden_dim)
+            self.blocks = tn.ModuleList([Block() for _ in range(config.num_blocks)])
+            self.norm = tn.LayerNorm(config.hidden_dim, eps=1e-6)
+            self.head = tn.Linear(config.hidden_dim, config.num_classes)
+
+        def forward(self, images: Any) -> Any:
+            b, h, w, channels = images.shape
+            p = config.patch_size
+            tiles = images.reshape(b, h // p, p, w // p, p, channels).transpose(2, 3)
+            x = self.stem(tiles.reshape(b, (h // p) * (w // p), p * p * channels))
+            for block in self.blocks:
+                x = block(x)
+            return self.head(self.norm(x).mean(1))
+
+    model = Mixer()
+    model.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(array.T))
+                           for name, array in nn.MlpMixer(config).state_dict().items()})
+    return model
+
+
+def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, device: str = "cuda") -> Step:
+    """PyTorch's training step, eager or through torch.compile."""
+    images, labels = (torch.from_numpy(a).to(device) for a in pictures(config, batch))
+    model = torch_mixer(torch, config).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=device == "cuda")
+
+    def loss_of(images: Any, labels: Any) -> Any:
+        logits = model((images.float() - 127.5) * (1 / 127.5))
+        return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+
+    forward = torch.compile(loss_of) if compiled else loss_of
+
+    def step() -> Any:
+        optimizer.zero_grad(set_to_none=True)
+        loss = forward(images, labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_NORM)
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def flops(config: nn.MixerConfig, batch: int) -> int:
+    """Of the matrix products of a training step: forward, and twice as many back."""
+    s, c = config.num_patches, config.hidden_dim
+    block = 2 * c * s * config.tokens_mlp_dim + 2 * s * c * config.channels_mlp_dim
+    stem = s * config.patch_size**2 * config.in_channels * c
+    return 3 * 2 * batch * (stem + config.num_blocks * block + c * config.num_classes)
+
+
+def bytes_moved(config: nn.MixerConfig, batch: int) -> int:
+    """Of a training step in float32, at least.
+
+    Every op's result is written and read going forward; going back it is read again, and its gradient is written and
+    read.  AdamW reads four arrays a parameter and writes three.
+    """
+    s, c = config.num_patches, config.hidden_dim
+    block = 6 * s * c + 2 * c * config.tokens_mlp_dim + 2 * s * config.channels_mlp_dim
+    parameters = nn.MlpMixer(config, seed=None).num_parameters()
+    return 4 * (5 * batch * config.num_blocks * block + 7 * parameters)
+
+
+def race(steps: dict[str, Step], clock: Callable[[Step], float], rounds: int, block: int) -> dict[str, float]:
+    """Milliseconds a step of each contender: the median of the rounds.  Raises UsageError if their losses differ."""
+    losses = {}
+    for name, step in steps.items():
+        for _ in range(3):
+            loss = step()
+        losses[name] = float(loss)
+    if not all(math.isclose(loss, losses["minimixer"], rel_tol=2e-2) for loss in losses.values()):
+        raise UsageError(f"the contenders do not do the same work, their third losses are {losses}")
+
+    def repeated(step: Step) -> Step:
+        return lambda: [step() for _ in range(block)]
+
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            times[name].append(clock(repeated(step)) / block)
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def launches(torch: Any, step: Step) -> int | None:
+    """Kernels that one step starts, as CUDA's own profiler counts them, whoever starts them; None without PyTorch."""
+    if torch is None:
+        return None
+    activity = torch.profiler.ProfilerActivity.CUDA
+    with torch.profiler.profile(activities=[activity]) as profile:
+        step()
+        torch.cuda.synchronize()
+    return sum(event.device_type == torch.autograd.DeviceType.CUDA and not event.name.startswith(("Memcpy", "Memset"))
+               for event in profile.events())
+
+
+def import_torch() -> Any:
+    """PyTorch, if it is installed and sees the GPU."""
+    with contextlib.suppress(ImportError):
+        torch = importlib.import_module("torch")
+        return torch if torch.cuda.is_available() else None
+    return None
+
+
+def measure(rounds: int, block: int) -> dict[str, Any]:
+    """Everything, as one JSON object."""
+    cupy, torch = get_device("gpu").xp, import_torch()
+    rates: dict[str, Any] = {precision: product_rate(cupy, precision) for precision in PRECISIONS}
+    rates["copy"] = copy_rate(cupy)
+    rows: list[dict[str, Any]] = []
+    for size, batch in RACES:
+        config = nn.VARIANTS[size]
+        for precision in PRECISIONS:
+            if rates[precision] is None:
+                continue
+            set_matmul_precision(precision, "gpu")
+            steps = {"minimixer": minimixer_step(config, batch)}
+            if torch is not None:
+                torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+                steps |= {"pytorch": torch_step(torch, config, batch, compiled=False),
+                          "compile": torch_step(torch, config, batch, compiled=True)}
+
+            def clock(work: Step) -> float:
+                return milliseconds(cupy, work, repeats=1, warm_up=0)
+
+            row: dict[str, Any] = {"size": size, "batch": batch, "precision": precision,
+                                   "ms": race(steps, clock, rounds, block),
+                                   "launches": {name: launches(torch, step) for name, step in steps.items()},
+                                   "floor_products_ms": flops(config, batch) / rates[precision] / 1e9,
+                                   "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
+            with mm.reference_kernels():
+                plain = minimixer_step(config, batch)
+                row["ms"]["unfused"] = race({"minimixer": plain}, clock, rounds, block)["minimixer"]
+                row["launches"]["unfused"] = launches(torch, plain)
+            rows.append(row)
+            print(line(row), flush=True)
+    set_matmul_precision("float32", "gpu")
+    versions = {"python": platform.python_version(), "minimixer": mm.__version__, "numpy": np.__version__,
+                "torch": getattr(torch, "__version__", None)}
+    return {"machine": describe(cupy), "versions": versions, "rates": rates, "rounds": rounds, "block": block,
+            "races": rows}
+
+
+HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | unfused | to eager | to compile | products | "
+          "copies | launches (unfused) |\n"
+          "| ----- | ----- | --------- | --------: | ------: | ------: | ------: | -------: | ---------: | -------: | "
+          "-----: | -----------------: |")
+
+
+def line(row: dict[str, Any]) -> str:
+    """One race as a row of the table: images per second, ratios, shares of the floors, kernels a step."""
+    ms = row["ms"]
+
+    def rate(name: str) -> str:
+        return f"{row['batch'] / ms[name] * 1e3:,.0f}" if name in ms else "-"
+
+    def ratio(name: str) -> str:
+        return f"{ms[name] / ms['minimixer']:.2f}" if name in ms else "-"
+
+    shares = [f"{row[floor] / ms['minimixer']:.0%}" for floor in ("floor_products_ms", "floor_copies_ms")]
+    count = row["launches"]
+    return (f"| {row['size']:<5} | {row['batch']:<5} | {row['precision']:<9} | {rate('minimixer'):>9} | "
+            f"{rate('pytorch'):>7} | {rate('compile'):>7} | {rate('unfused'):>7} | {ratio('pytorch'):>8} | "
+            f"{ratio('compile'):>10} | {shares[0]:>8} | {shares[1]:>6} | "
+            f"{count['minimixer'] or '-'} ({count['unfused'] or '-'}) |")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the race; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m minimixer.bench.gpu", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path, help="where gpu.json goes")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds, of which the median counts")
+    parser.add_argument("--block", type=int, default=10, help="steps of a contender in a round")
+    options = parser.parse_args(arguments)
+    print(choose_device("gpu")[1])
+    if import_torch() is None:
+        print("PyTorch is not installed or sees no GPU: minimixer runs alone")
+    print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
+    result = measure(options.rounds, options.block)
+    rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
+    print(f"\nmeasured rates (TFLOP/s of products; GB/s of copies): {rates}")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "gpu.json").write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("bench gpu", lambda: main(sys.argv[1:])))

@@ -1,0 +1,75 @@
+"""The race on a GPU, run on the stand-in against PyTorch on the CPU: that it is a fair one, and adds up right."""
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import minimixer as mm
+from minimixer import nn, tensor
+from minimixer.bench import gpu
+from minimixer.errors import UsageError
+
+CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20)
+
+
+def clock(work):
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3
+
+
+def test_the_contenders_do_the_same_work():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    steps = {"minimixer": gpu.minimixer_step(CONFIG, 10, "standin"),
+             "pytorch": gpu.torch_step(torch, CONFIG, 10, compiled=False, device="cpu")}
+    for _ in range(3):
+        ours, theirs = (float(step()) for step in steps.values())
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    times = gpu.race(steps, clock, rounds=3, block=2)
+    assert times.keys() == steps.keys()
+    assert all(math.isfinite(t) and t > 0 for t in times.values())
+
+
+def test_contenders_that_do_other_work_are_refused():
+    steps = {"minimixer": lambda: 1.0, "pytorch": lambda: 1.1}
+    with pytest.raises(UsageError, match="do not do the same work"):
+        gpu.race(steps, clock, rounds=1, block=1)
+
+
+def test_flops_are_those_of_the_products_that_run(monkeypatch):
+    counted = []
+    original = tensor.apply
+
+    def spy(op, *operands, **options):
+        y = original(op, *operands, **options)
+        if op.__name__ == "Linear":
+            counted.append(2 * y.size * operands[1].shape[0])
+        return y
+
+    monkeypatch.setattr(mm.functional, "apply", spy)
+    nn.MlpMixer(CONFIG)(mm.Tensor(np.zeros((5, 8, 8, 3), np.float32)))
+    assert gpu.flops(CONFIG, 5) == 3 * sum(counted)
+
+
+def test_bytes_grow_with_the_batch_and_count_the_parameters():
+    one, two = gpu.bytes_moved(CONFIG, 1), gpu.bytes_moved(CONFIG, 2)
+    assert one - (two - one) == 28 * nn.MlpMixer(CONFIG).num_parameters()
+
+
+def test_a_race_is_a_row_of_the_table():
+    row = {"size": "micro", "batch": 512, "precision": "tf32", "ms": {"minimixer": 10.0, "pytorch": 15, "unfused": 20},
+           "launches": {"minimixer": 300, "pytorch": 200, "unfused": 900}, "floor_products_ms": 5, "floor_copies_ms": 1}
+    cells = [cell.strip() for cell in gpu.line(row).strip("|").split("|")]
+    assert cells == ["micro", "512", "tf32", "51,200", "34,133", "-", "25,600", "1.50", "-", "50%", "10%", "300 (900)"]
+    assert [len(line.split("|")) for line in gpu.HEADER.splitlines()] == [len(cells) + 2] * 2
+
+
+def test_without_a_gpu_it_is_one_sentence(tmp_path):
+    if mm.backend.gpu_problem() is None:
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(mm.backend.DeviceError, match="'gpu' cannot be used"):
+        gpu.main([str(tmp_path)])
+    assert list(tmp_path.iterdir()) == []
