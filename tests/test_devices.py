@@ -120,7 +120,7 @@ def test_optimisers_make_the_steps_of_the_cpu(make, clipped, device, rng):
         assert np.allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-def test_clipping_on_the_way_is_clipping_before_to_the_bit(device, rng):
+def test_clipping_on_the_way_is_clipping_before(device, rng):
     start = rng.standard_normal((6, 7)).astype(np.float32)
     gradients = [backend.to_device(rng.standard_normal((6, 7)).astype(np.float32), device)]
     results = []
@@ -131,7 +131,9 @@ def test_clipping_on_the_way_is_clipping_before_to_the_bit(device, rng):
         else:
             optim.AdamW(params).step(optim.clip_by_global_norm(gradients, 0.5)[0])
         results.append(params[0].numpy())
-    assert np.array_equal(*results)
+    assert np.allclose(*results, rtol=1e-6, atol=0)
+    if device != "gpu":                 # there a compiler may contract a product and a sum
+        assert np.array_equal(*results)
 
 
 def test_normalized_pixels_are_those_of_the_cpu(device, rng):

@@ -48,6 +48,7 @@ def test_step_uses_grad_and_misses_it(rng):
     optimizer = optim.SGD([p], lr=1.0, momentum=0.0)
     with pytest.raises(ValueError, match=r"no \.grad.*loss\.backward\(\)"):
         optimizer.step()
+    assert optimizer.step_count == 0
     before = p.data.copy()
     p.sum().backward()
     optimizer.step()
