@@ -226,14 +226,14 @@ def measure(rounds: int, block: int) -> dict[str, Any]:
             "races": rows}
 
 
-HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | unfused | to eager | to compile | products | "
-          "copies | launches (unfused) |\n"
-          "| ----- | ----- | --------- | --------: | ------: | ------: | ------: | -------: | ---------: | -------: | "
-          "-----: | -----------------: |")
+HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | to eager | to compile | products | copies | "
+          "fused: kernels, ms | unfused: kernels, ms |\n"
+          "| ----- | ----- | --------- | --------: | ------: | ------: | -------: | ---------: | -------: | -----: | "
+          "-----------------: | -------------------: |")
 
 
 def line(row: dict[str, Any]) -> str:
-    """One race as a row of the table: images per second, ratios, shares of the floors, kernels a step."""
+    """One race as a row of the table: images per second, ratios, shares of the floors, kernels and ms a step."""
     ms = row["ms"]
 
     def rate(name: str) -> str:
@@ -242,12 +242,13 @@ def line(row: dict[str, Any]) -> str:
     def ratio(name: str) -> str:
         return f"{ms[name] / ms['minimixer']:.2f}" if name in ms else "-"
 
+    def cost(name: str) -> str:
+        return f"{row['launches'][name] or '-'}, {ms[name]:.2f}"
+
     shares = [f"{row[floor] / ms['minimixer']:.0%}" for floor in ("floor_products_ms", "floor_copies_ms")]
-    count = row["launches"]
     return (f"| {row['size']:<5} | {row['batch']:<5} | {row['precision']:<9} | {rate('minimixer'):>9} | "
-            f"{rate('pytorch'):>7} | {rate('compile'):>7} | {rate('unfused'):>7} | {ratio('pytorch'):>8} | "
-            f"{ratio('compile'):>10} | {shares[0]:>8} | {shares[1]:>6} | "
-            f"{count['minimixer'] or '-'} ({count['unfused'] or '-'}) |")
+            f"{rate('pytorch'):>7} | {rate('compile'):>7} | {ratio('pytorch'):>8} | {ratio('compile'):>10} | "
+            f"{shares[0]:>8} | {shares[1]:>6} | {cost('minimixer'):>18} | {cost('unfused'):>20} |")
 
 
 def main(arguments: Sequence[str]) -> int:
