@@ -4,11 +4,15 @@ What is random is drawn on the host by one NumPy Generator, what is computed is 
 same seed gives the same pictures on a CPU and on a GPU.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from minimixer.backend import Array, array_module
+from minimixer.data.mix import mix_images, mix_labels, mixing_weights, random_erasing
+from minimixer.data.randaugment import randaugment
+from minimixer.errors import UsageError
 
 
 def pad_crop(images: Array, padding: int, offsets: Array) -> Array:
@@ -41,20 +45,80 @@ def flip(images: Array, chosen: Array) -> Array:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which random changes training pictures get: shifts of up to ``crop_padding`` pixels, and mirroring.
+    """Which random changes training pictures get, in this order.
 
-    Called with pictures (B, H, W, channels) and a NumPy Generator, it returns as many changed pictures.
+    Attributes
+    ----------
+    crop_padding : int
+        Shifts of up to so many pixels, over a black border.
+    flip : bool
+        Mirroring, left to right, of half of the pictures.
+    randaugment : int
+        Operations of RandAugment a picture; 0 for none.
+    magnitude : float
+        Their strength, 0 to 30; 10 is the end of AutoAugment's ranges (see ``data/randaugment.py``).
+    erasing : float
+        Share of the pictures in which a rectangle is filled with noise.
+    cutmix, mixup : float
+        Parameter of the Beta distribution by which pictures are mixed; 0 for none.  With both, half of each.
+    mixing : float
+        Share of the pictures that are mixed, if either is on.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range.
     """
 
     crop_padding: int = 0
     flip: bool = False
+    randaugment: int = 0
+    magnitude: float = 10.0
+    erasing: float = 0.0
+    cutmix: float = 0.0
+    mixup: float = 0.0
+    mixing: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, largest in (("crop_padding", None), ("randaugment", None), ("magnitude", 30), ("erasing", 1),
+                              ("cutmix", None), ("mixup", None), ("mixing", 1)):
+            value = getattr(self, name)
+            if not 0 <= value <= (math.inf if largest is None else largest):
+                expected = "a number from 0" if largest is None else f"a number in 0..{largest}"
+                raise UsageError(f"{name} is {value}: expected {expected}")
 
     def __call__(self, images: Array, rng: np.random.Generator) -> Array:
-        """images: (B, H, W, channels) -> the same shape and dtype."""
+        """Change every picture by itself.  images: (B, H, W, channels) of uint8 -> the same."""
         xp = array_module(images)
         if self.crop_padding:
             offsets = rng.integers(0, 2 * self.crop_padding, (len(images), 2), endpoint=True)
             images = pad_crop(images, self.crop_padding, xp.asarray(offsets))
         if self.flip:
             images = flip(images, xp.asarray(rng.random(len(images)) < 0.5))
+        if self.randaugment:
+            images = randaugment(images, self.randaugment, self.magnitude, rng)
+        if self.erasing:
+            images = random_erasing(images, self.erasing, rng)
         return images
+
+    def mix(self, images: Array, labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Mix pictures with others of their batch, by CutMix or mixup; the last step.
+
+        Parameters
+        ----------
+        images : array of uint8, shape (B, H, W, channels)
+        labels : numpy array of int, shape (B,)
+        num_classes : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        images : array of uint8, shape (B, H, W, channels)
+        labels : numpy array
+            If pictures are mixed, float32 probabilities of shape (B, num_classes); otherwise those given.
+        """
+        if not (self.cutmix or self.mixup):
+            return images, labels
+        weights = mixing_weights(images.shape[:3], self.cutmix, self.mixup, self.mixing, rng)
+        xp = array_module(images)
+        return mix_images(images, xp.asarray(weights)), mix_labels(labels, weights, num_classes)

@@ -56,14 +56,19 @@ class Batches:
         return len(self.dataset.train_images) // self.batch_size
 
     def __getitem__(self, step: int) -> tuple[Array, Array]:
-        """The batch of a step, counted from 0 over all epochs: images (B, H, W, channels) of uint8, labels (B,)."""
+        """The batch of a step, counted from 0 over all epochs: images (B, H, W, channels) of uint8, labels (B,).
+
+        Where the augmentation mixes pictures, the labels are probabilities of shape (B, num_classes).
+        """
         epoch, position = divmod(step, len(self))
         if self._order[0] != epoch:
             self._order = epoch, generator(self.seed, ORDER, epoch).permutation(len(self.dataset.train_images))
         chosen = self._order[1][position * self.batch_size:(position + 1) * self.batch_size]
         images = to_device(self.dataset.train_images[chosen], self.device)
-        labels = to_device(self.dataset.train_labels[chosen], self.device)
-        return self.augmentation(images, generator(self.seed, AUGMENTATION, step)), labels
+        rng = generator(self.seed, AUGMENTATION, step)
+        images = self.augmentation(images, rng)
+        images, labels = self.augmentation.mix(images, self.dataset.train_labels[chosen], self.dataset.num_classes, rng)
+        return images, to_device(labels, self.device)
 
 
 class Prefetch:

@@ -112,7 +112,8 @@ class ShardedModel:
         Parameters
         ----------
         images : array of uint8, shape (B, H, W, channels)
-        labels : array of int, shape (B,)
+        labels : array
+            Class numbers, integers of shape (B,), or probabilities of shape (B, num_classes).
         step : int
             Decides, with the seed, what Dropout and StochasticDepth draw for every picture.
 
@@ -121,17 +122,19 @@ class ShardedModel:
         loss : array, shape ()
             Mean over the batch, in nats.
         correct : array, shape ()
+            How many pictures got their class, or the likelier one of a mixture's two.
         gradients : list of array
             Of the mean loss, one a parameter.
         """
         self.model.train()
         batch = len(images)
+        answers = labels if labels.ndim == 1 else labels.argmax(1)          # (B,)
 
         def work(shard: slice) -> tuple[Array, Array, Sequence[Array]]:
             with draw_from(generator(self.seed, LAYERS, step), shard, batch):
                 logits = self.model(Tensor(normalize(images[shard], self.mean, self.std)))
             loss = F.cross_entropy(logits, labels[shard], self.label_smoothing, reduction="sum") / batch
-            correct = (logits.data.argmax(1) == labels[shard]).sum()
+            correct = (logits.data.argmax(1) == answers[shard]).sum()
             return loss.data, correct, autograd.grad(loss, self.params)
 
         loss, correct = 0.0, 0

@@ -1,0 +1,219 @@
+"""RandAugment (Cubuk et al. 2019, arXiv 1909.13719): a few changes, drawn anew for every picture, all equally strong.
+
+Pictures are (n, H, W, channels) of uint8, with one or three channels.  Every change computes what Pillow computes, to
+the last bit, for many pictures at once.  Choices and angles are worked out on the host, pixels where they are.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from minimixer.backend import Array, Module, array_module
+
+FULL = 10           # the magnitude at the end of AutoAugment's ranges: the Mixer paper's M = 15 goes half as far again
+FILL = 128          # grey, where a moved picture leaves a gap
+FIXED = 1 << 16     # one pixel in fixed-point numbers
+
+
+# Colours
+
+def _column(xp: Module, values: Array, dtype: type) -> Array:
+    """One number a picture, (n,), as (n, 1, 1, 1)."""
+    return xp.asarray(values, dtype)[:, None, None, None]
+
+
+def blend(start: Array | int, images: Array, factors: Array) -> Array:
+    """``start + factor * (images - start)``, cut off at 0 and 255: 0 gives ``start``, 1 the picture, 2 more than it."""
+    xp = array_module(images)
+    start = start if isinstance(start, int) else start.astype(xp.float32)
+    mixed = start + _column(xp, factors, xp.float32) * (images - start).astype(xp.float32)
+    return xp.clip(mixed, 0, 255).astype(xp.uint8)
+
+
+def grey(images: Array) -> Array:
+    """Brightness of every pixel, int32, (n, H, W, 1): 0.299 red + 0.587 green + 0.114 blue (ITU-R 601-2)."""
+    xp = array_module(images)
+    if images.shape[-1] == 1:
+        return images.astype(xp.int32)
+    red, green, blue = (images[..., i:i + 1].astype(xp.int32) for i in range(3))
+    return (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
+
+
+def brightness(images: Array, factors: Array) -> Array:
+    """0 is black, 1 the picture."""
+    return blend(0, images, factors)
+
+
+def color(images: Array, factors: Array) -> Array:
+    """0 is a grey picture, 1 the picture."""
+    return blend(grey(images), images, factors)
+
+
+def contrast(images: Array, factors: Array) -> Array:
+    """0 is the picture's mean grey, 1 the picture."""
+    pixels = images.shape[1] * images.shape[2]
+    mean = (2 * grey(images).sum((1, 2, 3), keepdims=True) + pixels) // (2 * pixels)        # (n, 1, 1, 1)  rounded
+    return blend(mean, images, factors)
+
+
+def sharpness(images: Array, factors: Array) -> Array:
+    """0 is the picture smoothed by weights of 1 around a 5, but for its border; 1 is the picture."""
+    x = images.astype(array_module(images).int16)
+    rows = x[:, :-2] + x[:, 1:-1] + x[:, 2:]                                                # (n, H - 2, W, channels)
+    sums = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:] + 4 * x[:, 1:-1, 1:-1]
+    x[:, 1:-1, 1:-1] = (2 * sums + 13) // 26                                                # sums / 13, rounded
+    return blend(x, images, factors)
+
+
+def solarize(images: Array, thresholds: Array) -> Array:
+    """Turn the levels from the threshold on into their opposites."""
+    xp = array_module(images)
+    return xp.where(images < _column(xp, thresholds, xp.int32), images, 255 - images)
+
+
+def posterize(images: Array, bits: Array) -> Array:
+    """Keep the highest bits of every level, 1 to 8 of them."""
+    xp = array_module(images)
+    return images & _column(xp, 256 - 2 ** (8 - np.asarray(bits)), xp.uint8)
+
+
+def _entries(images: Array) -> Array:
+    """Where every pixel's level stands in one table a picture and channel, each 256 long, one behind the other."""
+    xp = array_module(images)
+    n, _, _, channels = images.shape
+    return 256 * xp.arange(n * channels).reshape(n, 1, 1, channels) + images                # (n, H, W, channels)
+
+
+def autocontrast(images: Array) -> Array:
+    """Stretch the levels of every channel until they reach from 0 to 255."""
+    xp = array_module(images)
+    low, high = (f((1, 2))[:, :, None].astype(xp.float64) for f in (images.min, images.max))        # (n, channels, 1)
+    scale = 255 / xp.maximum(high - low, 1)
+    levels = xp.arange(256)
+    tables = xp.where(high > low, xp.clip(levels * scale + -low * scale, 0, 255), levels)   # (n, channels, 256)
+    return tables.astype(xp.uint8).ravel()[_entries(images)]
+
+
+def equalize(images: Array) -> Array:
+    """Move the levels of every channel so that each stretch of them holds about as many pixels."""
+    xp = array_module(images)
+    n, h, w, channels = images.shape
+    entries = _entries(images)
+    counts = xp.bincount(entries.ravel(), minlength=256 * n * channels).reshape(n, channels, 256)
+    brightest = (images == images.max((1, 2), keepdims=True)).sum((1, 2))[:, :, None]       # (n, channels, 1)
+    step = (h * w - brightest) // 255
+    below = counts.cumsum(-1) - counts                                                      # (n, channels, 256)
+    tables = xp.where(step > 0, xp.minimum((step // 2 + below) // xp.maximum(step, 1), 255), xp.arange(256))
+    return tables.astype(xp.uint8).ravel()[entries]
+
+
+# Geometry
+
+def affine(images: Array, matrices: np.ndarray) -> Array:
+    """Take pixel (x, y) of the result from (a x + b y + c, d x + e y + f) of the picture, the pixel that lies there.
+
+    images: (n, H, W, channels), matrices: (n, 6), a row being a, b, c, d, e, f.  What lies outside is ``FILL``.
+    The sums are of whole numbers, 1 / 65536 of a pixel each, so that every device finds the same pixels.
+    """
+    xp = array_module(images)
+    n, h, w, channels = images.shape
+    a, b, c, d, e, f = matrices.astype(np.float64).T[:, :, None, None]                      # each (n, 1, 1)
+    corners = np.stack([a, b, c + a / 2 + b / 2, d, e, f + d / 2 + e / 2])                  # from pixels' centres
+    a, b, c, d, e, f = xp.asarray(np.floor(corners * FIXED + 0.5).astype(np.int32))
+    x, y = xp.arange(w, dtype=xp.int32), xp.arange(h, dtype=xp.int32)[:, None]
+    column, row = (a * x + b * y + c) >> 16, (d * x + e * y + f) >> 16                      # (n, H, W)
+    outside = (column < 0) | (column >= w) | (row < 0) | (row >= h)
+    place = (xp.arange(n)[:, None, None] * h + row) * w + column
+    moved = images.reshape(-1, channels)[xp.where(outside, 0, place)]                       # (n, H, W, channels)
+    moved[outside] = FILL
+    return moved
+
+
+def rotation(degrees: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Turn around the centre, against the clock: matrices (n, 6)."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    x, y = width / 2, height / 2
+    return np.stack([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y], 1)
+
+
+def shift(x: np.ndarray | float = 0, y: np.ndarray | float = 0, shear_x: np.ndarray | float = 0,
+          shear_y: np.ndarray | float = 0) -> np.ndarray:
+    """Take columns ``x + shear_x * row`` and rows ``y + shear_y * column`` further on: matrices (n, 6)."""
+    return np.stack(np.broadcast_arrays(1.0, shear_x, x, shear_y, 1.0, y), 1)
+
+
+# The choice
+
+def _factors(strength: np.ndarray) -> np.ndarray:
+    return np.maximum(0.1, 1 + 0.9 * strength)
+
+
+COLOURS: dict[str, Callable[[Array, np.ndarray], Array]] = {
+    "autocontrast": lambda images, strength: autocontrast(images),
+    "equalize": lambda images, strength: equalize(images),
+    "solarize": lambda images, strength: solarize(images, 256 - 256 * np.minimum(abs(strength), 1)),
+    "posterize": lambda images, strength: posterize(images, np.maximum(1, 8 - np.rint(4 * abs(strength)).astype(int))),
+    "color": lambda images, strength: color(images, _factors(strength)),
+    "contrast": lambda images, strength: contrast(images, _factors(strength)),
+    "brightness": lambda images, strength: brightness(images, _factors(strength)),
+    "sharpness": lambda images, strength: sharpness(images, _factors(strength)),
+}
+TRANSLATION = 150 / 331     # of the side: AutoAugment's 150 pixels of 331
+GEOMETRIES: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
+    "rotate": lambda strength, h, w: rotation(30 * strength, h, w),
+    "shear_x": lambda strength, h, w: shift(shear_x=0.3 * strength),
+    "shear_y": lambda strength, h, w: shift(shear_y=0.3 * strength),
+    "translate_x": lambda strength, h, w: shift(x=TRANSLATION * w * strength),
+    "translate_y": lambda strength, h, w: shift(y=TRANSLATION * h * strength),
+}
+OPERATIONS = ("identity", *COLOURS, *GEOMETRIES)
+
+
+def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
+    """Change every picture by an operation of its own.
+
+    Parameters
+    ----------
+    images : array of uint8, shape (B, H, W, channels)
+    chosen : numpy array of int, shape (B,)
+        Positions in ``OPERATIONS``.
+    strength : numpy array, shape (B,)
+        1 and -1 are the two ends of the operation's range, 0 its middle; those without a direction go by its size.
+
+    Returns
+    -------
+    array of uint8, shape (B, H, W, channels)
+    """
+    xp = array_module(images)
+    _, h, w, _ = images.shape
+    changed = images.copy()
+    moves = np.empty((len(images), 6))
+    for i, name in enumerate(OPERATIONS):
+        of_this = np.flatnonzero(chosen == i)
+        if not of_this.size:
+            continue
+        if name in COLOURS:
+            rows = xp.asarray(of_this)
+            changed[rows] = COLOURS[name](images[rows], strength[of_this])
+        elif name in GEOMETRIES:
+            moves[of_this] = GEOMETRIES[name](strength[of_this], h, w)
+    moved = np.flatnonzero(np.isin(chosen, [OPERATIONS.index(name) for name in GEOMETRIES]))
+    if moved.size:
+        rows = xp.asarray(moved)
+        changed[rows] = affine(images[rows], moves[moved])                                  # one gather for all of them
+    return changed
+
+
+def randaugment(images: Array, layers: int, magnitude: float, rng: np.random.Generator) -> Array:
+    """Change every picture ``layers`` times, each time by one of ``OPERATIONS`` and in a direction drawn for it.
+
+    images: (B, H, W, channels) of uint8 -> the same.  The scale of the magnitude is that of the official code, where 10
+    is the end of AutoAugment's ranges: 30 degrees, a shear of 0.3, 45 % of the side, factors of 0.1 and 1.9, 4 bits,
+    all levels turned into their opposites.  Larger ones go on at the same pace, as far as there is more.  At 0 nothing
+    changes, except by autocontrast and equalize, which have no magnitude.
+    """
+    for _ in range(layers):
+        chosen = rng.integers(len(OPERATIONS), size=len(images))
+        strength = magnitude / FULL * rng.choice([-1.0, 1.0], len(images))
+        images = change(images, chosen, strength)
+    return images
