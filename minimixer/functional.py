@@ -6,10 +6,13 @@ import numpy as np
 
 from minimixer.backend import Array
 from minimixer.ops.gelu import Gelu, GeluErf
+from minimixer.ops.groupnorm import GroupNorm
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
 from minimixer.ops.patches import Patches
+from minimixer.ops.relu import Relu
 from minimixer.ops.softmax import CrossEntropy, Softmax
+from minimixer.ops.unfold import Unfold
 from minimixer.tensor import Tensor, apply
 
 GeluForm = Literal["tanh", "erf"]
@@ -81,6 +84,37 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Te
         raise ValueError(f"layer_norm: the last axis of x {x.shape} is normalized, so weight and bias must have shape "
                          f"{x.shape[-1:]}, got {weight.shape} and {bias.shape}; is an axis swapped?")
     return apply(LayerNorm, x, weight, bias, eps=eps)
+
+
+def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-6) -> Tensor:
+    """Normalize every group of channels of a picture to mean 0 and variance 1, then scale and shift (Wu & He 2018).
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, H, W, C)
+    weight, bias : Tensor, shape (C,)
+    groups : int
+        Divides C; the channels of a group are neighbours.
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or groups does not divide C.
+    """
+    if x.ndim != 4 or not x.shape[-1:] == weight.shape == bias.shape:
+        raise ValueError(f"group_norm: x has shape {x.shape}, weight {weight.shape} and bias {bias.shape}, expected "
+                         "(B, H, W, C), (C,) and (C,)")
+    if groups < 1 or x.shape[-1] % groups:
+        raise ValueError(f"group_norm: {x.shape[-1]} channels cannot be cut into {groups} groups of one size: change "
+                         "groups to a number that divides them")
+    return apply(GroupNorm, x, weight, bias, groups=groups, eps=eps)
+
+
+def relu(x: Tensor) -> Tensor:
+    """``max(x, 0)``, element by element.  x: any shape."""
+    return apply(Relu, x)
 
 
 def softmax(x: Tensor) -> Tensor:
@@ -159,3 +193,37 @@ def patches(images: Tensor, patch_size: int) -> Tensor:
         raise ValueError(f"patches: pictures of {height} x {width} pixels cannot be cut into patches of {patch_size} x "
                          f"{patch_size}: change patch_size to a number that divides both, or resize the pictures")
     return apply(Patches, images, patch_size=patch_size)
+
+
+def unfold(images: Tensor, kernel_size: int, stride: int = 1, padding: int = 0) -> Tensor:
+    """All square windows of pictures, flattened in (row, column, channel) order.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, H, W, C)
+    kernel_size : int
+        K, side of a window in pixels.
+    stride : int
+        Pixels from a window to the next.
+    padding : int
+        Zeros around the picture.
+
+    Returns
+    -------
+    Tensor, shape (B, H', W', K * K * C)
+        H' = (H + 2 * padding - K) // stride + 1, and W' alike.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or the padded picture is smaller than a window.
+    """
+    if images.ndim != 4:
+        raise ValueError(f"unfold: images have shape {images.shape}, expected (B, H, W, C)")
+    if kernel_size < 1 or stride < 1 or padding < 0:
+        raise ValueError(f"unfold: kernel_size is {kernel_size}, stride {stride}, padding {padding}, expected numbers "
+                         "from 1, 1 and 0")
+    if min(images.shape[1:3]) + 2 * padding < kernel_size:
+        raise ValueError(f"unfold: windows of {kernel_size} x {kernel_size} are larger than pictures of "
+                         f"{images.shape[1]} x {images.shape[2]} with {padding} pixels around them")
+    return apply(Unfold, images, kernel_size=kernel_size, stride=stride, padding=padding)

@@ -7,12 +7,15 @@ import numpy as np
 
 from minimixer.ops.arithmetic import Add, Divide, Exp, Log, Multiply, Negative, Power, Sqrt, Subtract, Tanh
 from minimixer.ops.gelu import Gelu, GeluErf
+from minimixer.ops.groupnorm import GroupNorm
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear, MatMul
 from minimixer.ops.patches import Patches
 from minimixer.ops.reduce import Max, Mean, Sum
+from minimixer.ops.relu import Relu
 from minimixer.ops.shape import Reshape, Slice, SwapAxes, Transpose
 from minimixer.ops.softmax import CrossEntropy, Softmax
+from minimixer.ops.unfold import Unfold
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ CASES = [
     *(Case(op, shapes, positive=True) for op in (Add, Subtract, Multiply, Divide)
       for shapes in (((2, 3), (2, 3)), ((2, 3, 4), (3, 1)), ((1, 4), (2, 3, 1)), ((), (2, 2)))),
     *(Case(op, ((2, 3, 4),), positive=True) for op in (Negative, Exp, Log, Sqrt, Tanh, Gelu, GeluErf)),
-    *(Case(op, ((3, 50),)) for op in (Tanh, Gelu, GeluErf)),
+    *(Case(op, ((3, 50),)) for op in (Tanh, Gelu, GeluErf, Relu)),
     *(Case(Power, ((3, 4),), {"n": n}, positive=True) for n in (0, 1, 2, 3.5, -1)),
     Case(Reshape, ((2, 3, 4),), {"shape": (4, -1)}),
     Case(SwapAxes, ((2, 3, 4),), {"axis1": 1, "axis2": 2}),
@@ -60,8 +63,11 @@ CASES = [
     *(Case(Linear, ((*leading, 4), (4, 5), (5,))) for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
     *(Case(LayerNorm, ((*leading, 6), (6,), (6,)), {"eps": 1e-6})
       for leading in ((), (3,), (2, 3), (2, 2, 3), (20, 7))),
+    *(Case(GroupNorm, ((2, 3, 4, 6), (6,), (6,)), {"groups": g, "eps": 1e-6}) for g in (1, 2, 6)),
     *(Case(Softmax, shapes) for shapes in (((5,),), ((3, 5),), ((2, 3, 5),))),
     *(Case(CrossEntropy, ((3, 5),), {"label_smoothing": s}, constants=(labels,))
       for s in (0.0, 0.1) for labels in (LABELS, SOFT_LABELS)),
     *(Case(Patches, ((2, 4, 6, 3),), {"patch_size": p}) for p in (1, 2)),
+    *(Case(Unfold, ((2, 5, 6, 3),), {"kernel_size": k, "stride": s, "padding": p})
+      for k, s, p in ((1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (2, 3, 0), (5, 1, 0))),
 ]
