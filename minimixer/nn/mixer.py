@@ -11,6 +11,7 @@ import numpy as np
 
 from minimixer import functional as F
 from minimixer.nn.layers import Dropout, Gelu, LayerNorm, Linear, StochasticDepth
+from minimixer.nn.model import Model, check_images, check_positive, check_tiling
 from minimixer.nn.module import Module
 from minimixer.nn.random import Initializer, lecun_normal, zeros
 from minimixer.tensor import Tensor
@@ -59,18 +60,18 @@ class MixerConfig:
     stochastic_depth: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, int) and value < 1:
-                raise ValueError(f"{name} is {value}, expected a positive number")
-        if self.image_size % self.patch_size:
-            fits = [p for p in range(1, self.image_size + 1) if self.image_size % p == 0]
-            raise ValueError(f"patches of {self.patch_size} pixels do not tile a picture of {self.image_size}: change "
-                             f"patch_size to one of {fits}, or image_size to a multiple of {self.patch_size}")
+        check_positive(self)
+        check_tiling(self.image_size, self.patch_size)
 
     @property
     def num_patches(self) -> int:
         """S = (image_size / patch_size) squared."""
         return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def widest_array(self) -> int:
+        """Elements a picture of the largest array: the hidden units of one of the two MLPs."""
+        return max(self.num_patches * self.channels_mlp_dim, self.hidden_dim * self.tokens_mlp_dim)
 
 
 class MlpBlock(Module):
@@ -109,7 +110,7 @@ class MixerBlock(Module):
         return x + self.drop_branch(y)
 
 
-class MlpMixer(Module):
+class MlpMixer(Model):
     """The whole Mixer.  images: (B, H, W, in_channels) -> logits: (B, num_classes).
 
     Parameters
@@ -131,25 +132,13 @@ class MlpMixer(Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: (B, H, W, in_channels) float -> logits: (B, num_classes).  Raises ValueError for another size."""
-        self._check(images)
+        check_images(images, self.config, "token mixing has weights")
         x = F.patches(images, self.config.patch_size)           # (B, S, P * P * in_channels)
         x = self.stem(x)                                        # (B, S, C)  a convolution of kernel and stride P
         for block in self.blocks:
             x = block(x)                                        # (B, S, C)
         x = self.norm(x).mean(axis=1)                           # (B, C)  the average patch
         return self.head(x)                                     # (B, num_classes)
-
-    def _check(self, images: Tensor) -> None:
-        size, config = self.config.image_size, self.config
-        if images.ndim != 4 or images.shape[1:] != (size, size, config.in_channels):
-            raise ValueError(
-                f"images have shape {images.shape}, expected (B, {size}, {size}, {config.in_channels}): token mixing "
-                f"has weights for just S = ({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize "
-                f"the pictures to {size} x {size}, or build the model with another image_size")
-
-    def __repr__(self) -> str:
-        from minimixer.nn.summary import summarize
-        return summarize(self)
 
 
 _S = MixerConfig(hidden_dim=512, num_blocks=8, tokens_mlp_dim=256, channels_mlp_dim=2048)

@@ -1,14 +1,16 @@
-"""What ``print(model)`` shows: every step of a Mixer with its shape, transposes included."""
+"""What ``print(model)`` shows: every step with its shape, transposes included."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from minimixer.nn.module import Module
 
 if TYPE_CHECKING:
+    from minimixer.nn.convnet import ConvNet, ResidualBlock
     from minimixer.nn.mixer import MixerBlock, MlpBlock, MlpMixer
+    from minimixer.nn.model import Model
+    from minimixer.nn.vit import VisionTransformer, ViTBlock
 
-B = TypeVar("B")
 Row = tuple[str, tuple[int | str, ...], int]        # step, shape of its result, parameters
 
 
@@ -28,7 +30,7 @@ def _mlp(name: str, mlp: "MlpBlock", *shape: int | str) -> Iterator[Row]:
         yield _row(f"{name}.dropout", mlp.dropout, *shape)
 
 
-def _skip(block: "MixerBlock", *shape: int | str) -> Iterator[Row]:
+def _skip(block: "MixerBlock | ViTBlock | ResidualBlock", *shape: int | str) -> Iterator[Row]:
     if block.drop_branch.rate:
         yield _row("drop_branch", block.drop_branch, *shape)
     yield "x = x + y", ("B", *shape), 0
@@ -46,39 +48,95 @@ def block_rows(block: "MixerBlock", s: int, c: int) -> Iterator[Row]:
     yield from _skip(block, s, c)
 
 
-def alike(blocks: Sequence[B]) -> list[tuple[range, B]]:
-    """Neighbours that are equal share an entry: their numbers, and what they are."""
-    entries: list[tuple[range, B]] = []
-    for i, block in enumerate(blocks):
-        if entries and entries[-1][1] == block:
-            entries[-1] = range(entries[-1][0].start, i + 1), block
-        else:
-            entries.append((range(i, i + 1), block))
-    return entries
+def vit_block_rows(block: "ViTBlock", s: int, c: int) -> Iterator[Row]:
+    """The rows of one block of a ViT."""
+    attention, h = block.attention, block.attention.num_heads
+    yield _row("attention_norm", block.attention_norm, s, c)
+    for name in ("query", "key", "value"):
+        yield _row(f"attention.{name}", getattr(attention, name), s, c)
+    yield "reshape, swapaxes(1, 2)", ("B", h, s, c // h), 0
+    yield "softmax(query @ key.T / sqrt(d))", ("B", h, s, s), 0
+    yield "@ value", ("B", h, s, c // h), 0
+    yield "swapaxes(1, 2), reshape", ("B", s, c), 0
+    yield _row("attention.out", attention.out, s, c)
+    if block.dropout.rate:
+        yield _row("dropout", block.dropout, s, c)
+    yield from _skip(block, s, c)
+    yield _row("mlp_norm", block.mlp_norm, s, c)
+    yield from _mlp("mlp", block.mlp, s, c)
+    yield from _skip(block, s, c)
 
 
-def blocks_title(numbers: range) -> str:
-    """The blocks of these numbers, in words."""
-    return f"blocks.{numbers[0]}" + (f" to blocks.{numbers[-1]}" if len(numbers) > 1 else "")
+def residual_block_rows(block: "ResidualBlock", side: int) -> Iterator[Row]:
+    """The rows of one block of a ConvNet; ``side`` is that of its result."""
+    shape = side, side, block.norm1.weight.size
+    for i in (1, 2):
+        yield _row(f"conv{i}", getattr(block, f"conv{i}"), *shape)
+        yield _row(f"norm{i}", getattr(block, f"norm{i}"), *shape)
+        if i == 1:
+            yield "relu", ("B", *shape), 0
+    if block.shortcut is not None:
+        yield _row("shortcut", block.shortcut, *shape)
+    yield from _skip(block, *shape)
+    yield "relu", ("B", *shape), 0
 
 
-def summarize(model: "MlpMixer") -> str:
-    """A table of the model; blocks of equal size and equal rates share their rows."""
+def blocks_rows(blocks: list[list[Row]]) -> Iterator[Row | str]:
+    """The rows of all blocks; neighbours that are alike, down to their rates, share theirs."""
+    groups: list[tuple[int, list[Row]]] = []            # number of the first block, rows
+    for i, of_block in enumerate(blocks):
+        if not groups or groups[-1][1] != of_block:
+            groups.append((i, of_block))
+    ends = [first for first, _ in groups[1:]] + [len(blocks)]
+    for (first, of_block), end in zip(groups, ends, strict=True):
+        yield f"blocks.{first}" if end == first + 1 else f"blocks.{first} to blocks.{end - 1}, each:"
+        yield from (("  " + step, shape, parameters) for step, shape, parameters in of_block)
+
+
+def patch_rows(model: "MlpMixer | VisionTransformer", blocks: list[list[Row]]) -> Iterator[Row | str]:
+    """The rows of a model of patches, with its own blocks in the middle."""
     config = model.config
-    s, c, size, p = config.num_patches, config.hidden_dim, config.image_size, config.patch_size
-    rows: list[Row | str] = [
-        ("images", ("B", size, size, config.in_channels), 0),
-        (f"patches {p} x {p}", ("B", s, p * p * config.in_channels), 0),
-        _row("stem", model.stem, s, c)]
-    for numbers, of_block in alike([list(block_rows(block, s, c)) for block in model.blocks]):
-        rows.append(blocks_title(numbers) + (", each:" if len(numbers) > 1 else ""))
-        rows += [("  " + step, shape, parameters) for step, shape, parameters in of_block]
-    rows.append(_row("norm", model.norm, s, c))
-    rows.append(("mean(axis=1)", ("B", c), 0))
-    rows.append(_row("head", model.head, config.num_classes))
-    title = f"MlpMixer: {model.num_parameters():,} parameters"
+    s, c, p = config.num_patches, config.hidden_dim, config.patch_size
+    yield f"patches {p} x {p}", ("B", s, p * p * config.in_channels), 0
+    yield _row("stem", model.stem, s, c)
+    if (position := getattr(model, "position", None)) is not None:
+        yield "x = x + position", ("B", s, c), position.size
+    yield from blocks_rows(blocks)
+    yield _row("norm", model.norm, s, c)
+    yield "mean(axis=1)", ("B", c), 0
+
+
+def convnet_rows(model: "ConvNet") -> Iterator[Row | str]:
+    """The rows of a ConvNet."""
+    config, side, blocks = model.config, model.config.image_size, []
+    yield _row("stem", model.stem, side, side, config.width)
+    yield _row("norm", model.norm, side, side, config.width)
+    yield "relu", ("B", side, side, config.width), 0
+    for block in model.blocks:
+        side //= block.conv1.stride
+        blocks.append(list(residual_block_rows(block, side)))
+    yield from blocks_rows(blocks)
+    yield "mean(axis=(1, 2))", ("B", model.head.weight.shape[0]), 0
+
+
+def summarize(model: "Model") -> str:
+    """A table of a Mixer, a ViT or a ConvNet; blocks of equal size and equal rates share their rows."""
+    from minimixer.nn.mixer import MlpMixer
+    from minimixer.nn.vit import VisionTransformer
+
+    config: Any = model.config
+    of_model: Any = model
+    if isinstance(model, MlpMixer):
+        rows = patch_rows(model, [list(block_rows(b, config.num_patches, config.hidden_dim)) for b in model.blocks])
+    elif isinstance(model, VisionTransformer):
+        rows = patch_rows(model, [list(vit_block_rows(b, config.num_patches, config.hidden_dim)) for b in model.blocks])
+    else:
+        rows = convnet_rows(of_model)
+    images = ("images", ("B", config.image_size, config.image_size, config.in_channels), 0)
+    head = _row("head", of_model.head, config.num_classes)
+    title = f"{type(model).__name__}: {model.num_parameters():,} parameters"
     return "\n".join([title, "", _line("step", "shape of the result", "parameters"),
-                      *(row if isinstance(row, str) else _format(*row) for row in rows)])
+                      *(row if isinstance(row, str) else _format(*row) for row in (images, *rows, head))])
 
 
 def _line(step: str, shape: str, parameters: str) -> str:

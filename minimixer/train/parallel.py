@@ -17,7 +17,7 @@ from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.kernels.host import keep_freed_memory
-from minimixer.nn import MixerConfig, MlpMixer, draw_from
+from minimixer.nn import Model, ModelConfig, draw_from
 from minimixer.tensor import Tensor
 
 A = TypeVar("A")
@@ -64,14 +64,13 @@ class Workers:
         return map(fn, items) if self._pool is None else self._pool.map(fn, items)
 
 
-def shards(batch_size: int, config: MixerConfig, device: str = "cpu") -> list[slice]:
+def shards(batch_size: int, config: ModelConfig, device: str = "cpu") -> list[slice]:
     """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor.
 
     On a CPU their number is a multiple of four, so that two or four threads end together, unless the batch is too small
     for that.
     """
-    widest = max(config.num_patches * config.channels_mlp_dim, config.hidden_dim * config.tokens_mlp_dim)
-    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * widest))      # pictures
+    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * config.widest_array))     # pictures
     count = -(-batch_size // largest)
     if device == "cpu":
         count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
@@ -84,7 +83,7 @@ class ShardedModel:
 
     Parameters
     ----------
-    model : MlpMixer
+    model : Model
     workers : Workers
     mean, std : array, shape (channels,)
         Of the pixels on the 0..1 scale.
@@ -93,7 +92,7 @@ class ShardedModel:
         Of the layers that draw.
     """
 
-    def __init__(self, model: MlpMixer, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
+    def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
                  seed: int = 0):
         self.model = model
         self.workers = workers

@@ -1,0 +1,184 @@
+"""A residual network for small pictures (He et al. 2016, arXiv 1512.03385, section 4.2).
+
+A convolution is a Linear layer on all windows of a picture.  Where the paper normalizes over the batch, this network
+normalizes over groups of channels of one picture (Wu & He 2018): so a picture's logits depend on that picture alone,
+the gradient of a batch is the sum of those of its shards, and there are no running averages to keep.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minimixer import functional as F
+from minimixer.nn.layers import Linear, StochasticDepth
+from minimixer.nn.model import Model, check_positive
+from minimixer.nn.module import Module
+from minimixer.nn.random import Initializer, lecun_normal, zeros
+from minimixer.tensor import Tensor
+
+STAGES = 3
+
+
+@dataclass(frozen=True)
+class ConvNetConfig:
+    """The sizes of a residual network: a stem, three stages of blocks, and 6 * blocks_per_stage + 2 layers in all.
+
+    Attributes
+    ----------
+    image_size : int
+        Side of a picture in pixels, a multiple of 4.  It decides no weight: pictures of another side are accepted.
+    width : int
+        Channels of the first stage; the second has half the side and twice the channels, the third again.
+    blocks_per_stage : int
+        Blocks of two convolutions each.
+    groups : int
+        In which channels are normalized; divides width.
+    num_classes, in_channels, stochastic_depth
+        As in ``MixerConfig``.
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, or does not divide as it must.
+    """
+
+    image_size: int = 32
+    width: int = 32
+    blocks_per_stage: int = 3
+    groups: int = 8
+    num_classes: int = 10
+    in_channels: int = 3
+    stochastic_depth: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_positive(self)
+        if self.image_size % 2 ** (STAGES - 1):
+            raise ValueError(f"image_size is {self.image_size}, expected a multiple of {2 ** (STAGES - 1)}: the side "
+                             "is halved twice")
+        if self.width % self.groups:
+            raise ValueError(f"{self.width} channels cannot be cut into {self.groups} groups of one size: change "
+                             "groups to a number that divides width")
+
+    @property
+    def widest_array(self) -> int:
+        """Elements a picture of the largest array: the 3 x 3 windows of the first stage."""
+        return 9 * self.image_size**2 * max(self.width, self.in_channels)
+
+
+class Convolution(Module):
+    """A filter of K x K pixels an output channel, moved over the picture.  x: (B, H, W, in) -> (B, H', W', out).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : int
+        K.
+    stride : int
+        Pixels from one place of the filter to the next.
+    padding : int, optional
+        Zeros around the picture; by default K // 2, which keeps the size where K is odd and the stride 1.
+    init : Initializer, optional
+        Of the weights, (K * K * in, out).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+                 padding: int | None = None, init: Initializer | None = None):
+        self.kernel_size, self.stride = kernel_size, stride
+        self.padding = kernel_size // 2 if padding is None else padding
+        self.filters = Linear(kernel_size**2 * in_channels, out_channels, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, H, W, in) -> (B, H', W', out)."""
+        windows = F.unfold(x, self.kernel_size, self.stride, self.padding)      # (B, H', W', K * K * in)
+        return self.filters(windows)                                            # (B, H', W', out)
+
+    def __repr__(self) -> str:
+        k, (n_in, n_out) = self.kernel_size, self.filters.weight.shape
+        by = f"/{self.stride}" if self.stride > 1 else ""
+        return f"Convolution {k}x{k}{by}, {n_in // k**2} -> {n_out}"
+
+
+class GroupNorm(Module):
+    """Normalize groups of channels over all pixels of a picture, then scale by ``weight`` and shift by ``bias``."""
+
+    def __init__(self, channels: int, groups: int, eps: float = 1e-6):
+        self.weight = Tensor(np.ones(channels, np.float32), requires_grad=True)
+        self.bias = Tensor(np.zeros(channels, np.float32), requires_grad=True)
+        self.groups, self.eps = groups, eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, H, W, C) -> the same shape."""
+        return F.group_norm(x, self.weight, self.bias, self.groups, self.eps)
+
+    def __repr__(self) -> str:
+        return f"GroupNorm {self.weight.size} in {self.groups}"
+
+
+class ResidualBlock(Module):
+    """Two convolutions, beside a skip connection.  x: (B, H, W, in_channels) -> (B, H / stride, W / stride, channels).
+
+    Where the shape changes, the skip connection is a 1 x 1 convolution (the paper's option B).
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int, groups: int, drop_branch: float = 0.0,
+                 init: Initializer | None = None):
+        self.conv1 = Convolution(in_channels, channels, 3, stride, init=init)
+        self.norm1 = GroupNorm(channels, groups)
+        self.conv2 = Convolution(channels, channels, 3, init=init)
+        self.norm2 = GroupNorm(channels, groups)
+        self.shortcut = (None if (in_channels, stride) == (channels, 1)
+                         else Convolution(in_channels, channels, 1, stride, init=init))
+        self.drop_branch = StochasticDepth(drop_branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, H, W, in_channels) -> (B, H / stride, W / stride, channels)."""
+        y = F.relu(self.norm1(self.conv1(x)))                       # (B, H / stride, W / stride, channels)
+        y = self.norm2(self.conv2(y))
+        x = x if self.shortcut is None else self.shortcut(x)        # (B, H / stride, W / stride, channels)
+        return F.relu(x + self.drop_branch(y))
+
+
+class ConvNet(Model):
+    """The whole network.  images: (B, H, W, in_channels) -> logits: (B, num_classes).
+
+    Parameters
+    ----------
+    config : ConvNetConfig
+    seed : int or None
+        Of the initial weights, as for ``MlpMixer``.
+    """
+
+    def __init__(self, config: ConvNetConfig, seed: int | None = 0):
+        init = zeros if seed is None else lecun_normal(np.random.default_rng(seed))
+        width, per_stage = config.width, config.blocks_per_stage
+        self.config = config
+        self.stem = Convolution(config.in_channels, width, 3, init=init)
+        self.norm = GroupNorm(width, config.groups)
+        channels = [width * 2**stage for stage in range(STAGES) for _ in range(per_stage)]
+        before = [width, *channels[:-1]]
+        rates = np.linspace(0, config.stochastic_depth, len(channels)).tolist()
+        self.blocks = [ResidualBlock(n_in, n, n // n_in, config.groups, rate, init)     # twice the channels: stride 2
+                       for n_in, n, rate in zip(before, channels, rates, strict=True)]
+        self.head = Linear(channels[-1], config.num_classes, zeros)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: (B, H, W, in_channels) float, of any size -> logits: (B, num_classes)."""
+        if images.ndim != 4 or images.shape[3] != self.config.in_channels:
+            raise ValueError(f"images have shape {images.shape}, expected (B, H, W, {self.config.in_channels})")
+        x = F.relu(self.norm(self.stem(images)))                # (B, H, W, width)
+        for block in self.blocks:
+            x = block(x)                                        # (B, H / 4, W / 4, 4 * width) in the end
+        x = x.mean(axis=(1, 2))                                 # (B, 4 * width)  the average pixel
+        return self.head(x)                                     # (B, num_classes)
+
+
+_MICRO = ConvNetConfig()
+
+# Within 7 % of the parameters of the Mixer of that name.
+CONVNET_VARIANTS: dict[str, ConvNetConfig] = {
+    "pico": replace(_MICRO, width=8, blocks_per_stage=4),
+    "nano": replace(_MICRO, width=16, blocks_per_stage=5),      # the paper's ResNet-32
+    "micro": _MICRO,                                            # its ResNet-20, twice as wide
+    "tiny": replace(_MICRO, width=48),
+    "small": replace(_MICRO, width=64),
+}

@@ -1,0 +1,66 @@
+"""What the whole models share: a Mixer, a ViT and a ConvNet are told the same things and asked the same questions."""
+
+from typing import Any, Protocol
+
+from minimixer.nn.module import Module
+from minimixer.tensor import Tensor
+
+
+class ModelConfig(Protocol):
+    """The sizes of a model; a frozen dataclass."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of a picture in pixels."""
+
+    @property
+    def in_channels(self) -> int:
+        """Colours of a pixel."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+
+    @property
+    def widest_array(self) -> int:
+        """Elements, for one picture, of the largest array that ``forward`` makes."""
+
+
+class Model(Module):
+    """A whole model.  images: (B, H, W, in_channels) -> logits: (B, num_classes).
+
+    Attributes
+    ----------
+    config : ModelConfig
+    """
+
+    config: Any
+
+    def __repr__(self) -> str:
+        from minimixer.nn.summary import summarize
+        return summarize(self)
+
+
+def check_positive(config: Any) -> None:
+    """Raise ValueError if a whole number of a config is not positive."""
+    for name, value in vars(config).items():
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"{name} is {value}, expected a positive number")
+
+
+def check_tiling(image_size: int, patch_size: int) -> None:
+    """Raise ValueError if patches do not tile a picture."""
+    if image_size % patch_size:
+        fits = [p for p in range(1, image_size + 1) if image_size % p == 0]
+        raise ValueError(f"patches of {patch_size} pixels do not tile a picture of {image_size}: change patch_size to "
+                         f"one of {fits}, or image_size to a multiple of {patch_size}")
+
+
+def check_images(images: Tensor, config: Any, what_it_has: str) -> None:
+    """Raise ValueError for pictures that a model of patches cannot take: its weights are for one number of patches."""
+    size, channels = config.image_size, config.in_channels
+    if images.ndim != 4 or images.shape[1:] != (size, size, channels):
+        raise ValueError(
+            f"images have shape {images.shape}, expected (B, {size}, {size}, {channels}): {what_it_has} for just S = "
+            f"({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize the pictures to {size} x "
+            f"{size}, or build the model with another image_size")
