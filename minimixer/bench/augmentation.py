@@ -1,0 +1,103 @@
+"""What augmentation costs beside a training step, and what it looks like.
+
+    python -m tests.benchmarks.augmentation --data-dir FOLDER --plot augmentation.png
+
+Batches of 128 pictures of CIFAR-10, prepared as in training; the step is that of the micro Mixer.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+from report import describe, machine, table
+
+from minimixer import data, nn, plots
+from minimixer.data import Augmentation, Batches, Dataset
+from minimixer.data.mix import random_erasing
+from minimixer.data.randaugment import OPERATIONS, change
+from minimixer.train.parallel import ShardedModel, Workers
+
+BATCH = 128
+KINDS = {
+    "none": Augmentation(),
+    "crop_padding=4": Augmentation(crop_padding=4),
+    "flip": Augmentation(flip=True),
+    "randaugment=1": Augmentation(randaugment=1),
+    "randaugment=2": Augmentation(randaugment=2),
+    "erasing=0.25": Augmentation(erasing=0.25),
+    "cutmix=1": Augmentation(cutmix=1.0),
+    "mixup=0.8": Augmentation(mixup=0.8),
+    "all of them, randaugment=2": Augmentation(4, True, 2, 10, 0.25, 1.0, 0.8),
+}
+
+
+def batch_seconds(dataset: Dataset, augmentation: Augmentation, count: int) -> float:
+    """Of one batch, the median of several."""
+    batches = Batches(dataset, BATCH, 0, augmentation)
+    return median(timed(lambda step=step: batches[step]) for step in range(count))
+
+
+def timed(work) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def step_seconds(dataset: Dataset, count: int) -> float:
+    """Of the gradients of one training step of micro, the median of several."""
+    images, labels = Batches(dataset, BATCH)[0]
+    with Workers() as workers:
+        model = ShardedModel(nn.mixer("micro"), workers, *dataset.channel_statistics())
+        return median(timed(lambda step=step: model.gradients(images, labels, step)) for step in range(count))
+
+
+def gallery(dataset: Dataset, path: Path) -> None:
+    """Draw one picture changed in every way, mixtures, and what all of it together makes."""
+    firsts = [dataset.train_images[np.flatnonzero(dataset.train_labels == k)[i]]
+              for k, i in enumerate((7, 3, 2, 5, 1, 4, 6, 2))]
+    horse = firsts[7][None]
+    shown = [("picture", horse[0]), ("pad_crop", data.pad_crop(horse, 4, np.array([[8, 1]]))[0]),
+             ("flip", data.flip(horse, np.array([True]))[0])]
+    shown += [(name, change(horse, np.array([i]), np.array([0.8]))[0]) for i, name in enumerate(OPERATIONS) if i]
+    shown.append(("random_erasing", random_erasing(horse, 1, np.random.default_rng(3))[0]))
+    for kind, augmentation in (("CutMix", Augmentation(cutmix=1.0)), ("mixup", Augmentation(mixup=1.0))):
+        images, targets = augmentation.mix(np.stack(firsts), np.arange(8), 10, np.random.default_rng(5))
+        chosen = [i for i in range(8) if 0.3 < targets[i].max() < 0.8][:4 if kind == "CutMix" else 3]
+        for i in chosen:
+            shares = [f"{dataset.class_names[k]} {targets[i, k]:.0%}" for k in np.argsort(-targets[i])[:2]]
+            shown.append(("\n".join([kind, *shares]), images[i]))
+    everything = Augmentation(crop_padding=4, flip=True, randaugment=2, erasing=0.25)
+    shown += [("all but mixing,\nby chance", image)
+              for image in everything(np.repeat(horse, 32 - len(shown), axis=0), np.random.default_rng(1))]
+    titles, images = zip(*shown, strict=True)
+    plots.picture_grid(np.stack(images), path, titles)
+
+
+def main() -> None:
+    """Measure, print, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, help="where CIFAR-10 is; as for training")
+    parser.add_argument("--steps", type=int, default=9)
+    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--date", help="to be written down with the machine")
+    options = parser.parse_args()
+
+    dataset = data.load_cifar10(options.data_dir)
+    if options.plot:
+        gallery(dataset, options.plot)
+    step = step_seconds(dataset, options.steps)
+    rows = [[name, f"{1e3 * seconds:.1f}", f"{seconds / step:.1%}"]
+            for name, augmentation in KINDS.items()
+            for seconds in [batch_seconds(dataset, augmentation, 3 * options.steps)]]
+    print(describe(machine(options.date)), f"A step takes {1e3 * step:.0f} ms.",
+          table(["augmentation", "ms a batch", "of a step"], rows), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()
