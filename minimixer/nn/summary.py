@@ -8,7 +8,6 @@ from minimixer.nn.module import Module
 if TYPE_CHECKING:
     from minimixer.nn.convnet import ConvNet, ResidualBlock
     from minimixer.nn.mixer import MixerBlock, MlpBlock, MlpMixer
-    from minimixer.nn.model import Model
     from minimixer.nn.vit import VisionTransformer, ViTBlock
 
 Row = tuple[str, tuple[int | str, ...], int]        # step, shape of its result, parameters
@@ -119,21 +118,20 @@ def convnet_rows(model: "ConvNet") -> Iterator[Row | str]:
     yield "mean(axis=(1, 2))", ("B", model.head.weight.shape[0]), 0
 
 
-def summarize(model: "Model") -> str:
+def summarize(model: Any) -> str:
     """A table of a Mixer, a ViT or a ConvNet; blocks of equal size and equal rates share their rows."""
     from minimixer.nn.mixer import MlpMixer
     from minimixer.nn.vit import VisionTransformer
 
-    config: Any = model.config
-    of_model: Any = model
+    config = model.config
     if isinstance(model, MlpMixer):
         rows = patch_rows(model, [list(block_rows(b, config.num_patches, config.hidden_dim)) for b in model.blocks])
     elif isinstance(model, VisionTransformer):
         rows = patch_rows(model, [list(vit_block_rows(b, config.num_patches, config.hidden_dim)) for b in model.blocks])
     else:
-        rows = convnet_rows(of_model)
+        rows = convnet_rows(model)
     images = ("images", ("B", config.image_size, config.image_size, config.in_channels), 0)
-    head = _row("head", of_model.head, config.num_classes)
+    head = _row("head", model.head, config.num_classes)
     title = f"{type(model).__name__}: {model.num_parameters():,} parameters"
     return "\n".join([title, "", _line("step", "shape of the result", "parameters"),
                       *(row if isinstance(row, str) else _format(*row) for row in (images, *rows, head))])
