@@ -70,13 +70,14 @@ def gallery(dataset: Dataset, path: Path) -> None:
         images, targets = augmentation.mix(np.stack(firsts), np.arange(8), 10, np.random.default_rng(5))
         chosen = [i for i in range(8) if 0.3 < targets[i].max() < 0.8][:4 if kind == "CutMix" else 3]
         for i in chosen:
-            shares = [f"{dataset.class_names[k]} {targets[i, k]:.0%}" for k in np.argsort(-targets[i])[:2]]
-            shown.append(("\n".join([kind, *shares]), images[i]))
+            shares = [f"{dataset.class_names[k]}\N{NO-BREAK SPACE}{targets[i, k]:.0%}"
+                      for k in np.argsort(-targets[i])[:2]]
+            shown.append((f"{kind}: {shares[0]}, {shares[1]}", images[i]))
     everything = Augmentation(crop_padding=4, flip=True, randaugment=2, erasing=0.25)
-    shown += [("all but mixing,\nby chance", image)
+    shown += [("all but mixing", image)
               for image in everything(np.repeat(horse, 32 - len(shown), axis=0), np.random.default_rng(1))]
     titles, images = zip(*shown, strict=True)
-    plots.picture_grid(np.stack(images), path, titles)
+    plots.picture_grid(np.stack(images), titles, path, columns=8)
 
 
 def main() -> None:
