@@ -1,7 +1,7 @@
 """What ``print(model)`` shows: every step with its shape, transposes included."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minimixer.nn.module import Module
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from minimixer.nn.mixer import MixerBlock, MlpBlock, MlpMixer
     from minimixer.nn.vit import VisionTransformer, ViTBlock
 
+B = TypeVar("B")
 Row = tuple[str, tuple[int | str, ...], int]        # step, shape of its result, parameters
 
 
@@ -47,6 +48,22 @@ def block_rows(block: "MixerBlock", s: int, c: int) -> Iterator[Row]:
     yield from _skip(block, s, c)
 
 
+def alike(blocks: Sequence[B]) -> list[tuple[range, B]]:
+    """Neighbours that are equal share an entry: their numbers, and what they are."""
+    entries: list[tuple[range, B]] = []
+    for i, block in enumerate(blocks):
+        if entries and entries[-1][1] == block:
+            entries[-1] = range(entries[-1][0].start, i + 1), block
+        else:
+            entries.append((range(i, i + 1), block))
+    return entries
+
+
+def blocks_title(numbers: range) -> str:
+    """The blocks of these numbers, in words."""
+    return f"blocks.{numbers[0]}" + (f" to blocks.{numbers[-1]}" if len(numbers) > 1 else "")
+
+
 def vit_block_rows(block: "ViTBlock", s: int, c: int) -> Iterator[Row]:
     """The rows of one block of a ViT."""
     attention, h = block.attention, block.attention.num_heads
@@ -82,13 +99,8 @@ def residual_block_rows(block: "ResidualBlock", side: int) -> Iterator[Row]:
 
 def blocks_rows(blocks: list[list[Row]]) -> Iterator[Row | str]:
     """The rows of all blocks; neighbours that are alike, down to their rates, share theirs."""
-    groups: list[tuple[int, list[Row]]] = []            # number of the first block, rows
-    for i, of_block in enumerate(blocks):
-        if not groups or groups[-1][1] != of_block:
-            groups.append((i, of_block))
-    ends = [first for first, _ in groups[1:]] + [len(blocks)]
-    for (first, of_block), end in zip(groups, ends, strict=True):
-        yield f"blocks.{first}" if end == first + 1 else f"blocks.{first} to blocks.{end - 1}, each:"
+    for numbers, of_block in alike(blocks):
+        yield blocks_title(numbers) + (", each:" if len(numbers) > 1 else "")
         yield from (("  " + step, shape, parameters) for step, shape, parameters in of_block)
 
 
