@@ -1,25 +1,25 @@
-"""What augmentation costs beside a training step, and what it looks like.
-
-    python -m tests.benchmarks.augmentation --data-dir FOLDER --plot augmentation.png
+"""``minimixer bench augmentation``: what augmentation costs beside a training step, and what it looks like.
 
 Batches of 128 pictures of CIFAR-10, prepared as in training; the step is that of the micro Mixer.
 """
 
-import argparse
-import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).parent))
+from typing import Any
 
 import numpy as np
-from report import describe, machine, table
 
 from minimixer import data, nn, plots
+from minimixer.bench.report import describe, machine, table
+from minimixer.console import Computing, at_least, parse
 from minimixer.data import Augmentation, Batches, Dataset
 from minimixer.data.mix import random_erasing
 from minimixer.data.randaugment import OPERATIONS, change
+from minimixer.errors import OK
 from minimixer.train.parallel import ShardedModel, Workers
 
 BATCH = 128
@@ -39,10 +39,10 @@ KINDS = {
 def batch_seconds(dataset: Dataset, augmentation: Augmentation, count: int) -> float:
     """Of one batch, the median of several."""
     batches = Batches(dataset, BATCH, 0, augmentation)
-    return median(timed(lambda step=step: batches[step]) for step in range(count))
+    return median(timed(partial(batches.__getitem__, step)) for step in range(count))
 
 
-def timed(work) -> float:
+def timed(work: Callable[[], Any]) -> float:
     """Seconds of one call."""
     start = time.perf_counter()
     work()
@@ -54,7 +54,7 @@ def step_seconds(dataset: Dataset, count: int) -> float:
     images, labels = Batches(dataset, BATCH)[0]
     with Workers() as workers:
         model = ShardedModel(nn.mixer("micro"), workers, *dataset.channel_statistics())
-        return median(timed(lambda step=step: model.gradients(images, labels, step)) for step in range(count))
+        return median(timed(partial(model.gradients, images, labels, step)) for step in range(count))
 
 
 def gallery(dataset: Dataset, path: Path) -> None:
@@ -80,15 +80,25 @@ def gallery(dataset: Dataset, path: Path) -> None:
     plots.picture_grid(np.stack(images), titles, path, columns=8)
 
 
-def main() -> None:
-    """Measure, print, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, help="where CIFAR-10 is; as for training")
-    parser.add_argument("--steps", type=int, default=9)
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    parser.add_argument("--date", help="to be written down with the machine")
-    options = parser.parse_args()
+@dataclass(frozen=True)
+class Cost(Computing):
+    """How the cost of augmentation is measured."""
 
+    data_dir: Path | None = None
+    """Where CIFAR-10 is; as for training."""
+    steps: int = 9
+    """Training steps, and a third of the batches, that are measured."""
+    plot: Path | None = None
+    """Draw one picture changed in every way into this .png file."""
+
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, draw."""
+    options = parse(Cost, "bench augmentation", "What preparing a batch of CIFAR-10 costs beside a step of micro.",
+                    arguments)
     dataset = data.load_cifar10(options.data_dir)
     if options.plot:
         gallery(dataset, options.plot)
@@ -96,9 +106,6 @@ def main() -> None:
     rows = [[name, f"{1e3 * seconds:.1f}", f"{seconds / step:.1%}"]
             for name, augmentation in KINDS.items()
             for seconds in [batch_seconds(dataset, augmentation, 3 * options.steps)]]
-    print(describe(machine(options.date)), f"A step takes {1e3 * step:.0f} ms.",
+    print(describe(machine()), f"A step takes {1e3 * step:.0f} ms.",
           table(["augmentation", "ms a batch", "of a step"], rows), sep="\n\n")
-
-
-if __name__ == "__main__":
-    main()
+    return OK
