@@ -103,7 +103,7 @@ def choose_device(wanted: str) -> tuple[str, str]:
     """
     if wanted == "auto":
         problem = gpu_problem()
-        return ("cpu", f"on the CPU: {problem}") if problem else ("gpu", f"on the GPU: {_gpu_name()}")
+        return ("cpu", f"on the CPU: {problem.split(';')[0]}") if problem else ("gpu", f"on the GPU: {_gpu_name()}")
     if wanted not in ("cpu", "gpu"):
         raise DeviceError(f"unknown device {wanted!r}: expected 'auto', 'cpu' or 'gpu'")
     get_device(wanted)

@@ -11,7 +11,18 @@ import tyro
 
 from minimixer.errors import OK, UsageError, nearest, run_command
 from minimixer.kernels.host import choose_blas_kernel
-from minimixer.train.config import GROUPS, PRESETS, SUMMARIES, Data, Machine, Model, Output, Recipe, TrainConfig
+from minimixer.train.config import (
+    GROUPS,
+    PRESETS,
+    SUMMARIES,
+    Augment,
+    Data,
+    Machine,
+    Model,
+    Output,
+    Recipe,
+    TrainConfig,
+)
 from minimixer.train.folder import read_config
 from minimixer.train.loop import estimate, fit
 
@@ -21,6 +32,7 @@ class Flags:
     """The flags of a command line, in the groups that the help shows."""
 
     data: Data
+    augment: Augment
     model: Model
     recipe: Recipe
     machine: Machine

@@ -2,13 +2,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from minimixer.data import Augmentation
 from minimixer.data.known import Name as DataName
 from minimixer.errors import UsageError
-from minimixer.nn.mixer import VARIANTS
+from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
 
-ModelName = Literal["pico", "nano", "micro", "tiny", "small", "S/32", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14"]
-assert set(get_args(ModelName)) == set(VARIANTS)
+ModelName = Literal[
+    "pico", "nano", "micro", "tiny", "small", "S/32", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14",
+    "vit-pico", "vit-nano", "vit-micro", "vit-tiny", "vit-small",
+    "convnet-pico", "convnet-nano", "convnet-micro", "convnet-tiny", "convnet-small"]
+assert set(get_args(ModelName)) == set(MODELS)
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,36 @@ class Data:
     """Fetch the data set if it is not found."""
     batch_size: int = 128
     """Pictures a step."""
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random changes to the training pictures, in this order."""
+
     crop_padding: int = 0
-    """Training pictures are shifted by up to this many pixels."""
+    """Shifts of up to this many pixels."""
     flip: bool = False
-    """Training pictures are mirrored at random."""
+    """Mirror half of the pictures."""
+    randaugment: int = 0
+    """Operations of RandAugment a picture."""
+    magnitude: float = 10.0
+    """Their strength, 0 to 30."""
+    erasing: float = 0.0
+    """Share of the pictures in which a rectangle is filled with noise."""
+    cutmix: float = 0.0
+    """Parameter of the Beta distribution by which rectangles are exchanged; 0 for none."""
+    mixup: float = 0.0
+    """The same for the mean of two pictures; with both, half of each."""
+    mixing: float = 1.0
+    """Share of the pictures that are mixed, if cutmix or mixup is on."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """The Mixer; its picture size and classes follow from the data."""
+    """The model; its picture size and classes follow from the data."""
 
     model: ModelName = "pico"
-    """A size of the paper, or one of pico, nano, micro, tiny, small."""
+    """A Mixer of the paper or of our own sizes, or a ViT or a ConvNet of about as many parameters."""
     patch_size: int | None = None
     """P, pixels; by default the model's own."""
     stochastic_depth: float = 0.0
@@ -77,6 +99,8 @@ class Machine:
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Auto takes the GPU if there is one."""
+    precision: Literal["float32", "tf32"] = "float32"
+    """Of matrix products on a GPU; tf32 keeps 10 of 23 bits of the fraction, and is faster."""
     workers: int | None = None
     """Threads; by default one a physical core."""
     blas_tune: bool = True
@@ -102,7 +126,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class TrainConfig(Output, Machine, Recipe, Model, Data):
+class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
     """Everything that decides a run.  Raises UsageError for a value that cannot be."""
 
     def __post_init__(self) -> None:
@@ -111,11 +135,16 @@ class TrainConfig(Output, Machine, Recipe, Model, Data):
         for name in ("max_steps", "workers", "checkpoint_every", "patch_size"):
             value = getattr(self, name)
             _check(value is None or value >= 1, name, value, "a whole number from 1")
-        for name in ("lr", "weight_decay", "clip_norm", "warmup_steps", "crop_padding", "seed"):
+        for name in ("lr", "weight_decay", "clip_norm", "warmup_steps", "seed"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "a number from 0")
+        self.augmentation()
         for name in ("label_smoothing", "dropout", "stochastic_depth", "ema"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number in [0, 1)")
         _check(not (self.resume and self.out is None), "resume", True, "--out with the run folder to go on with")
+
+    def augmentation(self) -> Augmentation:
+        """The random changes that the configuration asks for."""
+        return Augmentation(**{field.name: getattr(self, field.name) for field in fields(Augmentation)})
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
@@ -125,7 +154,7 @@ def _check(holds: bool, name: str, value: object, expected: str) -> None:
 
 CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)
 
-GROUPS = {"data": Data, "model": Model, "recipe": Recipe, "machine": Machine, "output": Output}
+GROUPS = {"data": Data, "augment": Augment, "model": Model, "recipe": Recipe, "machine": Machine, "output": Output}
 
 PRESETS: dict[str, TrainConfig] = {
     "digits": TrainConfig(patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, warmup_steps=50),

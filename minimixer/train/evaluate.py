@@ -13,7 +13,7 @@ import tyro
 
 from minimixer import functional as F
 from minimixer.autograd import no_grad
-from minimixer.backend import gpu_problem
+from minimixer.backend import choose_device
 from minimixer.console import Computing, at_least, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
@@ -45,16 +45,11 @@ class Evaluation(Computing):
         at_least(1, workers=self.workers)
 
 
-def choose_device(name: str) -> str:
-    """What "auto" stands for on this machine."""
-    return ("cpu" if gpu_problem() else "gpu") if name == "auto" else name
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says, and return the exit code."""
     def command() -> int:
         options = parse(Evaluation, "eval", "Loss and accuracy of a run's model on the test pictures.", arguments)
-        trained = load_run(options.run, choose_device(options.device))
+        trained = load_run(options.run, choose_device(options.device)[0])
         result = evaluate(trained, find_data(options, trained), options.workers)
         if options.json:
             print(json.dumps(result))

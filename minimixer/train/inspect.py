@@ -61,7 +61,11 @@ def find_model(options: Inspection) -> MlpMixer:
     if changes:
         raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "
                          "token mixing has weights for one number of patches only")
-    return load_run(options.model).model
+    model = load_run(options.model).model
+    if not isinstance(model, MlpMixer):
+        raise UsageError(f"{options.model} holds a {type(model).__name__}, and only Mixers are traced: "
+                         "print(mm.train.load_run(...).model) shows its steps and shapes")
+    return model
 
 
 def show(name: str, traced: Trace) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import minimixer
 from minimixer import optim
-from minimixer.backend import Array, gpu_problem, synchronize, to_device, to_numpy
-from minimixer.data import Augmentation, Batches, Prefetch, known
+from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
+from minimixer.data import Batches, Prefetch, known
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
@@ -34,12 +34,12 @@ class Training:
     def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = ()):
         self.config = config
         self.callbacks = callbacks
-        self.device = "cpu" if config.device == "auto" and gpu_problem() else config.device.replace("auto", "gpu")
+        self.device, self.device_why = choose_device(config.device)
+        set_matmul_precision(config.precision, self.device)
         self.dataset = known.load(config.data, config.data_dir, config.download)
         self.mean, self.std = self.dataset.channel_statistics()
         self.model = build_model(config, self.dataset).to(self.device)
-        self.batches = Batches(self.dataset, config.batch_size, config.seed,
-                               Augmentation(config.crop_padding, config.flip), self.device)
+        self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device)
         whole = config.epochs * len(self.batches)
         self.total_steps = min(whole, config.max_steps or whole)
         self.schedule = optim.Schedule(config.schedule, config.lr, self.total_steps,
@@ -126,10 +126,9 @@ class Training:
     def train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
         """Gradients of a batch, clipping, one update; the loss and the number of right answers, 0-d arrays."""
         loss, correct, gradients = self.sharded.gradients(images, labels, self.step)
-        if self.config.clip_norm:
-            gradients, _ = optim.clip_by_global_norm(gradients, self.config.clip_norm)
+        factor = optim.clip_factor(gradients, self.config.clip_norm)[0] if self.config.clip_norm else None
         self.optimizer.lr = self.schedule(self.step)
-        self.optimizer.step(gradients)
+        self.optimizer.step(gradients, factor)
         self.recent.append(loss)
         self.step += 1
         if self.ema is not None:

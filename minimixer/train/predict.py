@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from minimixer.backend import choose_device
 from minimixer.console import at_least, console, parse, show, table
 from minimixer.data import DataError
 from minimixer.data.pictures import printable, read_picture
 from minimixer.errors import DATA, OK, UsageError, run_command
-from minimixer.train.evaluate import choose_device
 from minimixer.train.trained import Trained, load_run
 
 AT_ONCE = 256       # pictures in memory
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parse(Prediction, "predict", DESCRIPTION, arguments)
         if not options.images:
             raise UsageError("no picture is named: expected minimixer predict RUN IMAGE...")
-        trained = load_run(options.run, choose_device(options.device))
+        trained = load_run(options.run, choose_device(options.device)[0])
         if not options.json:
             print(f"{trained.path}, step {trained.metadata.get('step')}")
         code = OK

@@ -23,9 +23,10 @@ def introduction(training: "Training") -> list[str]:
     """What will be trained, on what, and where it goes."""
     config, dataset = training.config, training.dataset
     workers = training.sharded.workers.count
-    where = f"{workers} thread{'s' * (workers != 1)}" if training.device == "cpu" else "the GPU"
     begun = f", from step {training.step:,}" if training.step else ""
-    return [f"{config.model} Mixer, {training.model.num_parameters():,} parameters, on {where}",
+    threads = f", {workers} thread{'s' * (workers != 1)}" if training.device == "cpu" else ""
+    return [f"{config.model} ({type(training.model).__name__}), {training.model.num_parameters():,} parameters",
+            f"{training.device_why}{threads}",
             f"{config.data}, {len(dataset.train_images):,} training and {len(dataset.test_images):,} test pictures",
             f"{config.epochs} epochs, {training.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{training.history.out}",

@@ -61,13 +61,10 @@ def report(training: "Training", counts: np.ndarray) -> str:
     best = max(tests, key=lambda line: line["test_accuracy"])
     right = counts.diagonal() / np.maximum(counts.sum(1), 1)
     order = np.argsort(right, kind="stable")
-    model = training.model.config
     rows = [
         ("best test accuracy", f"{best['test_accuracy']:.2%} after epoch {best['epoch']:g}"),
         ("last test accuracy", f"{tests[-1]['test_accuracy']:.2%}, loss {tests[-1]['test_loss']:.3f} nats"),
-        ("model", f"{config.model} Mixer, {training.model.num_parameters():,} parameters: {model.num_blocks} blocks, "
-                  f"patches of {model.patch_size} pixels, S = {model.num_patches}, C = {model.hidden_dim}, "
-                  f"D_S = {model.tokens_mlp_dim}, D_C = {model.channels_mlp_dim}"),
+        ("model", f"{config.model} ({type(training.model).__name__}), {training.model.num_parameters():,} parameters"),
         ("data", f"{config.data}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test "
                  f"pictures, {dataset.num_classes} classes"),
         ("training", f"{training.step:,} steps of {config.batch_size} pictures, {config.optimizer}, learning rate "

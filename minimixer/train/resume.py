@@ -50,8 +50,9 @@ def go_back(training: "Training") -> None:
 
 
 def _what_it_is(training: "Training") -> dict[str, Any]:
-    return {"model": asdict(training.model.config), "class_names": training.dataset.class_names,
-            "mean": training.mean.tolist(), "std": training.std.tolist(), "step": training.step}
+    return {"model_name": training.config.model, "model": asdict(training.model.config),
+            "class_names": training.dataset.class_names, "mean": training.mean.tolist(), "std": training.std.tolist(),
+            "step": training.step}
 
 
 def _names(training: "Training") -> list[str]:

@@ -1,13 +1,13 @@
 """What a run is made of: its data and its model, and the history it leaves."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minimixer.data import Dataset
 from minimixer.errors import DIVERGED, MinimixerError, UsageError
-from minimixer.nn import VARIANTS, MlpMixer
+from minimixer.nn import Model, build
 from minimixer.train.config import TrainConfig
 
 
@@ -48,13 +48,13 @@ class History:
         return max((m["test_accuracy"] for m in self.metrics if "test_accuracy" in m), default=math.nan)
 
 
-def build_model(config: TrainConfig, dataset: Dataset) -> MlpMixer:
+def build_model(config: TrainConfig, dataset: Dataset) -> Model:
     """The model of a run, sized for the pictures and classes of the data set.  Raises UsageError."""
     _, size, _, channels = dataset.train_images.shape
-    variant = VARIANTS[config.model]
+    asked = {name: getattr(config, name) for name in ("patch_size", "dropout", "stochastic_depth")
+             if getattr(config, name)}
     try:
-        return MlpMixer(replace(variant, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
-                                patch_size=config.patch_size or variant.patch_size, dropout=config.dropout,
-                                stochastic_depth=config.stochastic_depth), config.seed)
+        return build(config.model, config.seed, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
+                     **asked)
     except ValueError as error:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error

@@ -9,7 +9,7 @@ import numpy as np
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
-from minimixer.nn import MixerConfig, MlpMixer
+from minimixer.nn import Model, build
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
@@ -24,7 +24,7 @@ class Trained:
 
     Attributes
     ----------
-    model : MlpMixer
+    model : Model
         In evaluation mode.
     class_names : tuple of str
         One a class.
@@ -36,7 +36,7 @@ class Trained:
         The checkpoint file.
     """
 
-    model: MlpMixer
+    model: Model
     class_names: tuple[str, ...]
     mean: Array
     std: Array
@@ -66,7 +66,7 @@ class Trained:
             raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
         if not len(images):
             return np.zeros((0, len(self.class_names)), np.float32)
-        device = self.model.stem.weight.device
+        device = self.model.parameters()[0].device
         with Workers(workers) as threads:
             sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device))
             return to_numpy(sharded.predict(to_device(images, device)))
@@ -105,8 +105,9 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     file = find_checkpoint(Path(path))
     arrays, metadata = checkpoint.read(file)
     try:
-        config = MixerConfig(**metadata["model"])
-        model = MlpMixer(config, seed=None)
+        # Only runs of train state a name; what was imported is a Mixer.
+        model = build(metadata.get("model_name", "micro"), None, **metadata["model"])
+        config = model.config
         class_names = tuple(map(str, metadata["class_names"]))
         mean, std = (np.asarray(metadata[name], np.float32) for name in ("mean", "std"))
         if len(class_names) != config.num_classes or not mean.shape == std.shape == (config.in_channels,):

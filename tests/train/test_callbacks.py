@@ -99,7 +99,7 @@ def test_what_stays_on_the_screen_fits_80_columns(terminal, width, tmp_path):
     assert sum(line.startswith("epoch") for line in stay) >= (0 if terminal else 6)
     if not terminal:
         assert "\x1b" not in text.getvalue()
-        assert stay[3].startswith("Estimate: about ")
+        assert stay[4].startswith("Estimate: about ")
     assert all(len(line) <= 80 for line in stay if str(tmp_path) not in line)
 
 

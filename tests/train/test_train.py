@@ -109,3 +109,21 @@ def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
         fit(replace(config, patch_size=4))
     with pytest.raises(CheckpointError, match=r"optim\.velocity.*--optimizer"):
         fit(replace(config, optimizer="sgd"))
+
+
+@pytest.mark.parametrize("model", ["vit-pico", "convnet-pico"])
+def test_other_models_train_with_mixed_pictures_and_are_loaded_again(model, tmp_path, capsys):
+    from minimixer.train import load_run
+    arguments = ["--model", model, "--max-steps", "3", "--cutmix", "1", "--randaugment", "1", "--workers", "2",
+                 "--out", str(tmp_path / "run")]
+    if model.startswith("convnet"):
+        assert main([*arguments, "--patch-size", "2"]) == 2
+        assert "convnet-pico has no patch_size" in capsys.readouterr().err
+        assert main(["cifar10", "--model", model, "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]) == 3
+        config = replace(QUICK, model=model, patch_size=None, max_steps=3, cutmix=1.0, out=tmp_path / "run")
+        fit(config)
+    else:
+        assert main(arguments) == 0
+    trained = load_run(tmp_path / "run")
+    assert type(trained.model).__name__ == {"vit-pico": "VisionTransformer", "convnet-pico": "ConvNet"}[model]
+    assert trained.predict(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2, 10)
