@@ -58,7 +58,7 @@ class Model:
     model: ModelName = "pico"
     """A Mixer of the paper or of our own sizes, or a ViT or a ConvNet of about as many parameters."""
     patch_size: int | None = None
-    """P, pixels; by default the model's own."""
+    """P, pixels; by default the model's own.  ConvNets have none."""
     stochastic_depth: float = 0.0
     """Rate of the last block; grows linearly from 0."""
     dropout: float = 0.0

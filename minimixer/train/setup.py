@@ -52,7 +52,7 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
     """The model of a run, sized for the pictures and classes of the data set.  Raises UsageError."""
     _, size, _, channels = dataset.train_images.shape
     asked = {name: getattr(config, name) for name in ("patch_size", "dropout", "stochastic_depth")
-             if getattr(config, name)}
+             if getattr(config, name) and not (name == "patch_size" and config.model.startswith("convnet"))}
     try:
         return build(config.model, config.seed, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
                      **asked)
