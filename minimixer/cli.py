@@ -23,6 +23,8 @@ COMMANDS = {
     "eval": Command("minimixer.train.evaluate", "test a trained Mixer, class by class", computes=True),
     "predict": Command("minimixer.train.predict", "tell what a trained Mixer sees in pictures"),
     "inspect": Command("minimixer.train.inspect", "show every step of a Mixer: shapes, parameters, MACs, memory"),
+    "import": Command("minimixer.convert.import_weights", "make a run from an official .npz or timm's .safetensors"),
+    "export": Command("minimixer.convert.export_weights", "write a run's weights for the official code or for timm"),
     "data": Command("minimixer.data.__main__", "list, download, verify and find data sets"),
     "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX", computes=True),
     "doctor": Command("minimixer.doctor", "tell what this machine is and what would be faster on it", computes=True),

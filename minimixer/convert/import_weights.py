@@ -1,0 +1,90 @@
+"""``minimixer import FILE --out RUN``: a file of weights becomes a run folder, as if it had been trained here."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import minimixer
+from minimixer import weights
+from minimixer.errors import OK, UsageError, run_command
+from minimixer.nn import MlpMixer
+from minimixer.train import RunError, checkpoint
+from minimixer.weights import Report
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """Make a run folder from a file of weights."""
+
+    file: tyro.conf.Positional[Path]
+    """An official .npz, or a .safetensors file with timm's names."""
+    out: Path
+    """The run folder to make."""
+    num_classes: int | None = None
+    """Start a new head, of zeros, for so many classes."""
+    image_size: int | None = None
+    """Grow the token mixing to pictures of this side: 2, 3, ... times that of the file."""
+    labels: Path | None = None
+    """Text file with the names of the classes, one a line; without it they are numbered."""
+    mean: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
+    """Subtracted from pixels on the 0..1 scale; the official files expect 0.5."""
+    std: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
+    """What they are then divided by: 0.5 and 0.5 scale them to -1..1."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_classes", "image_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name.replace('_', '-')} is {value}: expected a whole number from 1")
+        if not self.std > 0:
+            raise UsageError(f"--std is {self.std}: expected a number above 0")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Import as the command line says, and return the exit code."""
+    def command() -> int:
+        config = tyro.cli(ImportConfig, args=arguments, prog="minimixer import")
+        model, report = import_weights(config)
+        print(report)
+        print(f"\n{model.num_parameters():,} parameters, pictures of {model.config.image_size} x "
+              f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {config.out}")
+        return OK
+
+    return run_command("import", command)
+
+
+def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
+    """Make the run folder.  Raises WeightsError, RunError or UsageError, and then leaves no folder behind."""
+    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
+        raise RunError(f"{config.out} is there already and not an empty folder: name another one with --out")
+    model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes)
+    names = _class_names(config.labels, model.config.num_classes)
+    channels = model.config.in_channels
+    config.out.mkdir(parents=True, exist_ok=True)
+    content = {"import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
+               "environment": {"minimixer": minimixer.__version__, "python": platform.python_version()}}
+    checkpoint.save(config.out / "best.safetensors", model, None, {
+        "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
+        "std": [config.std] * channels, "step": 0})
+    (config.out / "config.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
+    return model, report
+
+
+def _class_names(labels: Path | None, num_classes: int) -> list[str]:
+    if labels is None:
+        return [str(number) for number in range(num_classes)]
+    try:
+        names = [line.strip() for line in labels.read_text("utf-8").rstrip().splitlines()]
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {labels}: give --labels a text file with one class name a line") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{labels} is not UTF-8 text: give --labels a text file with one class name a line") from None
+    if len(names) != num_classes:
+        raise UsageError(f"{labels} names {len(names):,} classes, the model has {num_classes:,}: expected one name a "
+                         "line, in the order of the class numbers")
+    return names

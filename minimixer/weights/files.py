@@ -1,0 +1,186 @@
+"""Arrays in files: no pickle is ever read, and nothing is allocated that the file cannot hold."""
+
+import contextlib
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from minimixer.backend import Array
+from minimixer.errors import MinimixerError
+from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
+
+LARGEST_EXPANSION = 20          # floats hardly shrink; an archive that unpacks to more than this is a trap,
+ALWAYS_ALLOWED = 1 << 26        # bytes; unless it is small anyway
+FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
+DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, RuntimeError, SyntaxError)
+
+
+class WeightsError(MinimixerError):
+    """A file of weights cannot be read or does not fit; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """An open file: how it is laid out, what it holds, and how to read an array of it as floating point."""
+
+    path: Path
+    layout: Layout
+    shapes: Mapping[str, Shape]
+    read: Callable[[str], Array]
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[WeightsFile]:
+    """Open an official .npz or a .safetensors file with timm's names; only headers are read until arrays are asked for.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file, or it is damaged, unsafe or of another kind.
+    """
+    kind = _kind(path)
+    with _open_npz(path) if kind == "npz" else _open_safetensors(path) as file:
+        yield file
+
+
+def _kind(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(9)
+    except FileNotFoundError:
+        raise WeightsError(f"there is no file {path}: check the name") from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if head.startswith(b"PK"):
+        return "npz"
+    if head.startswith(b"\x80"):
+        raise _pickled(path, "a pickle, as PyTorch's .pth files are")
+    if head[8:] == b"{":
+        return "safetensors"
+    raise WeightsError(f"{path} is neither an .npz nor a .safetensors file: give an official .npz, or timm's weights "
+                       "saved as .safetensors")
+
+
+def _pickled(path: Path, what: str) -> WeightsError:
+    return WeightsError(f"{path} is {what}: reading it could run any program, so it is refused; convert it to "
+                        ".safetensors with timm first, as docs/weights.md shows")
+
+
+def _damaged(path: Path, why: object) -> WeightsError:
+    return WeightsError(f"{path} is damaged ({why}): fetch it again")
+
+
+@contextmanager
+def _open_npz(path: Path) -> Iterator[WeightsFile]:
+    with contextlib.ExitStack() as stack:
+        try:
+            npz = stack.enter_context(np.load(stack.enter_context(open(path, "rb")), allow_pickle=False))
+        except DAMAGE as error:
+            raise _damaged(path, error) from error
+        if any(name.endswith("data.pkl") for name in npz.zip.namelist()):
+            raise _pickled(path, "a PyTorch file, which holds a pickle")
+        unpacked = sum(info.file_size for info in npz.zip.infolist())
+        if unpacked > max(ALWAYS_ALLOWED, LARGEST_EXPANSION * path.stat().st_size):
+            raise WeightsError(f"{path} would unpack to {unpacked:,} bytes, more than {LARGEST_EXPANSION} times its "
+                               "size: weights do not shrink that well, so this is no file of weights")
+        headers = {}
+        for info in npz.zip.infolist():
+            try:
+                headers[info.filename.removesuffix(".npy")] = _npy_header(npz.zip, info)
+            except DAMAGE as error:
+                raise _damaged(path, f"{info.filename}: {error}") from error
+            except _PickledArray:
+                raise _pickled(path, f"an archive in which {info.filename} holds pickled Python objects") from None
+
+        def read(name: str) -> Array:
+            _check_kind(path, name, headers[name][1])
+            try:
+                return _as_float(npz[name])
+            except DAMAGE as error:
+                raise _damaged(path, f"{name}: {error}") from error
+
+        yield WeightsFile(path, OFFICIAL, {name: shape for name, (shape, _) in headers.items()}, read)
+
+
+class _PickledArray(Exception):
+    pass
+
+
+def _npy_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape, str]:
+    """Shape and dtype in the header of an array, once its bytes are known to be there."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("NumPy does not write archives like this one")
+    with archive.open(info) as file:
+        version = npy.read_magic(file)
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        shape, _, dtype = read_header(file)
+        if dtype.hasobject:
+            raise _PickledArray
+        claimed = file.tell() + math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or claimed != info.file_size:
+        raise ValueError(f"the header tells of {claimed:,} bytes, the archive of {info.file_size:,}")
+    return shape, dtype.str.lstrip("<>|=")
+
+
+@contextmanager
+def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
+    from safetensors import SafetensorError, deserialize, safe_open
+
+    try:
+        opened = safe_open(path, "numpy")
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+    with opened as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}       # noqa: SIM118 (not a dict)
+        dtypes = {name: part.get_dtype() for name, part in slices.items()}
+        halves: dict[str, Any] = {}
+        if "BF16" in dtypes.values():           # NumPy has no name for it
+            halves = dict(deserialize(path.read_bytes()))       # type: ignore[no-untyped-call]
+
+        def read(name: str) -> Array:
+            _check_kind(path, name, dtypes[name])
+            if dtypes[name] == "BF16":
+                return _as_float(np.frombuffer(halves[name]["data"], "V2").reshape(halves[name]["shape"]))
+            return _as_float(file.get_tensor(name))
+
+        yield WeightsFile(path, TIMM, {name: tuple(part.get_shape()) for name, part in slices.items()}, read)
+
+
+def _check_kind(path: Path, name: str, dtype: str) -> None:
+    if dtype not in FLOATS:
+        raise WeightsError(f"{path}: {name} holds {dtype}, expected floating point numbers; is this a file of weights?")
+
+
+def _as_float(array: Array) -> Array:
+    """float64 and float32 as they are, float16 and bfloat16 (void of 2 bytes in an .npz) as float32."""
+    if array.dtype == np.dtype("V2"):
+        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.promote_types(array.dtype, np.float32), copy=False)
+
+
+def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array]) -> None:
+    """Write an .npz (official) or a .safetensors file (timm), whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        if layout is OFFICIAL:
+            with open(temporary, "wb") as file:
+                np.savez(file, **arrays)
+        else:
+            from safetensors.numpy import save_file
+            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary,
+                      {"format": "pt"})
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

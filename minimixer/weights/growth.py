@@ -1,0 +1,46 @@
+import numpy as np
+
+from minimixer.backend import Array
+
+
+def part_order(side: int, k: int) -> Array:
+    """Where the patches of part 0, of part 1, ... stand in the reading order of the whole picture; (k^2 side^2,).
+
+    The picture of (k side) x (k side) patches is cut into k x k parts of side x side patches each.
+    """
+    whole = np.arange((k * side) ** 2).reshape(k, side, k, side)        # part's row, row in it, part's column, column
+    return whole.swapaxes(1, 2).reshape(-1)                             # (k^2 side^2,)
+
+
+def grow(array: Array, shape: tuple[str, ...], side: int, k: int) -> Array:
+    """An array of a token-mixing MLP for pictures of k times the side and the same patches (appendix C).
+
+    The new MLP treats each of k x k parts of the picture by itself, as the old one treated the whole picture.  In the
+    order of the parts W' is block-diagonal, k^2 copies of W, and b' is k^2 copies of b::
+
+        W1' = diag(W1, ..., W1)  (k^2 S, k^2 D_S)       b1' = (b1, ..., b1)  (k^2 D_S,)
+        W2' = diag(W2, ..., W2)  (k^2 D_S, k^2 S)       b2' = (b2, ..., b2)  (k^2 S,)
+
+    The axes of length k^2 S are then put into the reading order of the whole picture.
+
+    Parameters
+    ----------
+    array : array
+        W1 (S, D_S), b1 (D_S,), W2 (D_S, S) or b2 (S,), with S = side^2.
+    shape : tuple of str
+        Its axes, ``"S"`` or ``"D_S"``.
+    side, k : int
+    """
+    copies = np.arange(k * k)
+    if array.ndim == 2:
+        n, m = array.shape
+        grown = np.zeros((k * k, n, k * k, m), array.dtype)
+        grown[copies, :, copies, :] = array                             # the blocks on the diagonal
+        grown = grown.reshape(k * k * n, k * k * m)
+    else:
+        grown = np.tile(array, k * k)
+    back = np.argsort(part_order(side, k))
+    for axis, letter in enumerate(shape):
+        if letter == "S":
+            grown = grown.take(back, axis)
+    return grown

@@ -1,0 +1,75 @@
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from minimixer.weights.names import Shape
+
+BLOCK = re.compile(r"(?<=[_.])(\d+)(?=[/.])")       # the number of a block in a name: MixerBlock_3/..., blocks.3....
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An array in the file, and where it is in the model; the shapes may differ by a transpose or by growth."""
+
+    theirs: str
+    their_shape: Shape
+    ours: str
+    our_shape: Shape
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of every array between a file and a model; ``print`` shows it as a table.
+
+    Attributes
+    ----------
+    path : Path
+    layout : str
+        ``"official"`` or ``"timm"``.
+    mapped : tuple of Mapped
+    missing : tuple of str
+        Names of the layout that the file does not have.
+    unused : tuple of str
+        Names in the file that the model does not take.
+    notes : tuple of str
+        What was changed on the way, a sentence each.
+    """
+
+    path: Path
+    layout: str
+    mapped: tuple[Mapped, ...]
+    missing: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        rows = [("name in the file", "shape", "name in the model", "shape, if another")]
+        theirs = gather((m.theirs, m.their_shape) for m in self.mapped)
+        ours = gather((m.ours, m.our_shape) for m in self.mapped)
+        rows += [(a, _text(b), c, _text(d) if d != b else "") for (a, b), (c, d) in zip(theirs, ours, strict=True)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [f"{self.path.name}, {self.layout} layout: {len(self.mapped)} arrays mapped, {len(self.missing)} "
+                 f"missing, {len(self.unused)} unused", ""]
+        lines += ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+                  for row in rows]
+        for title, names in (("missing", self.missing), ("unused", self.unused)):
+            lines += [f"{title}: {name}" for name, _ in gather((name, ()) for name in names)]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def gather(names: Iterable[tuple[str, Shape]]) -> Iterator[tuple[str, Shape]]:
+    """Names that differ in their block alone, and have one shape, as one: ``blocks.{0..11}.norm1.bias``."""
+    groups: dict[tuple[str, Shape], list[int]] = {}
+    for name, shape in names:
+        number = BLOCK.search(name)
+        groups.setdefault((BLOCK.sub("{}", name, count=1), shape), []).append(int(number[1]) if number else 0)
+    for (pattern, shape), numbers in groups.items():
+        first, last = min(numbers), max(numbers)
+        whole = len(numbers) > 1 and sorted(numbers) == list(range(first, last + 1))
+        span = f"{{{first}..{last}}}" if whole else ", ".join(map(str, sorted(numbers)))
+        yield pattern.replace("{}", span, 1), shape
+
+
+def _text(shape: Shape) -> str:
+    return "({})".format(", ".join(map(str, shape)))

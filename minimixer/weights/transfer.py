@@ -1,0 +1,239 @@
+"""Weights into a Mixer and out of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from minimixer.backend import Array
+from minimixer.functional import GeluForm
+from minimixer.nn import Gelu, MixerConfig, MlpMixer, zeros
+from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
+from minimixer.weights.growth import grow
+from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of
+from minimixer.weights.report import Mapped, Report
+
+FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_blocks", "D_C": "channels_mlp_dim"}
+
+
+def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
+    """Copy the weights of an official ``.npz`` file into a Mixer, which then computes GELU in its tanh form.
+
+    A model for K times the side, with K^2 times the ``tokens_mlp_dim``, takes the weights by the rule of ``grow``.
+
+    Parameters
+    ----------
+    model : MlpMixer
+        Of the sizes of the file; ``model_from`` makes one.
+    path : str or PathLike
+    new_head : bool
+        Start with a head of zeros, as the paper does for fine-tuning, whatever head the file has.
+
+    Returns
+    -------
+    Report
+        Every mapped, missing and unused name.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read or does not fit; the model is then as it was.
+    """
+    return _load(model, Path(path), OFFICIAL, new_head)
+
+
+def load_timm(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
+    """As ``load_official``, from a ``.safetensors`` file with timm's names; GELU is then in its erf form."""
+    return _load(model, Path(path), TIMM, new_head)
+
+
+def save_official(model: MlpMixer, path: str | PathLike[str]) -> Report:
+    """Write a Mixer's weights as an official ``.npz`` file.  Raises OSError."""
+    return _save(model, Path(path), OFFICIAL)
+
+
+def save_timm(model: MlpMixer, path: str | PathLike[str]) -> Report:
+    """Write a Mixer's weights as a ``.safetensors`` file with timm's names.  Raises OSError."""
+    return _save(model, Path(path), TIMM)
+
+
+def config_of(path: str | PathLike[str], *, image_size: int | None = None,
+              num_classes: int | None = None) -> MixerConfig:
+    """The configuration that fits a file of either layout, read off its shapes.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    image_size : int, optional
+        Another size, K times that of the file; ``tokens_mlp_dim`` is then K^2 times that of the file.
+    num_classes : int, optional
+        Another number of classes than the file has.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, is no Mixer's, or cannot grow to this size.
+    """
+    with open_weights(Path(path)) as file:
+        return _config(file, image_size, num_classes)
+
+
+def model_from(path: str | PathLike[str], *, image_size: int | None = None,
+               num_classes: int | None = None) -> tuple[MlpMixer, Report]:
+    """Build the Mixer that a file of either layout holds.
+
+    Parameters and errors are those of ``config_of``; a head for another number of classes starts as zeros.
+    """
+    with open_weights(Path(path)) as file:
+        config = _config(file, image_size, num_classes)
+        new_head = _measure(file).get("K") != config.num_classes
+        model = MlpMixer(config, seed=None)
+        return model, _copy(file, model, new_head)
+
+
+def _load(model: MlpMixer, path: Path, layout: Layout, new_head: bool) -> Report:
+    with open_weights(path) as file:
+        if file.layout is not layout:
+            raise WeightsError(f"{path} has the {file.layout.name} layout: use weights.load_{file.layout.name}")
+        return _copy(file, model, new_head)
+
+
+def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
+    sizes = _measure(file)
+    k = _check_fit(file, sizes, model.config, new_head)
+    layout, mapped, missing, arrays = file.layout, [], [], {}
+    for row, block in rows_of(sizes["L"]):
+        theirs, ours = layout.name_of(row, block), row.ours.format(block)
+        if new_head and is_head(row):
+            missing += [theirs] * (theirs not in file.shapes)
+            continue
+        array = layout.from_file(file.read(theirs))
+        if k > 1 and ("S" in row.shape or "D_S" in row.shape):
+            array = grow(array, row.shape, math.isqrt(sizes["S"]), k)
+        arrays[ours] = array
+        mapped.append(Mapped(theirs, file.shapes[theirs], ours, array.shape))
+    notes = []
+    if k > 1:
+        notes.append(f"the token-mixing MLPs have grown by K^2 = {k * k}, block-diagonally: each of {k} x {k} parts of "
+                     "the picture is mixed by itself until training joins them")
+    if new_head:
+        arrays |= {name: zeros(p.shape) for name, p in model.named_parameters() if name.startswith("head.")}
+        notes.append(f"the head for {model.config.num_classes} classes starts as zeros, as the paper fine-tunes")
+    try:
+        model.load_state_dict(arrays)
+    except ValueError as error:             # a subclass with parameters of its own
+        raise WeightsError(f"{file.path}: {error}") from error
+    if model.config.gelu != layout.gelu:
+        _set_gelu(model, layout.gelu)
+        notes.append(f"GELU is now in its {layout.gelu} form, which these weights were made for")
+    used = {m.theirs for m in mapped}
+    return Report(file.path, layout.name, tuple(mapped), tuple(missing),
+                  tuple(name for name in file.shapes if name not in used), tuple(notes))
+
+
+def _set_gelu(model: MlpMixer, form: GeluForm) -> None:
+    model.config = replace(model.config, gelu=form)
+    for module in model.modules():
+        if isinstance(module, Gelu):
+            module.form = form
+
+
+def _measure(file: WeightsFile) -> dict[str, int]:
+    """The sizes that the shapes in a file tell, by the letters of the table.
+
+    Raises
+    ------
+    WeightsError
+        If the arrays are not a whole Mixer's, or contradict each other.
+    """
+    layout, shapes = file.layout, file.shapes
+    if any(name.startswith("model.") for name in shapes) and "stem.proj.weight" not in shapes:
+        raise WeightsError(f"{file.path} looks like a checkpoint of minimixer: it needs no import; to change its "
+                           "layout, use minimixer export with its run folder")
+    sizes = {"L": max(1, len(layout.blocks_in(shapes)))}
+    expected = [(row, layout.name_of(row, block)) for row, block in rows_of(sizes["L"])]
+    has_head = any(layout.name_of(row, 0) in shapes for row in TABLE if is_head(row))
+    missing = [name for row, name in expected if name not in shapes and (has_head or not is_head(row))]
+    if missing:
+        raise WeightsError(f"{file.path} is no MLP-Mixer in the {layout.name} layout: it lacks {_some(missing)}, and "
+                           f"holds {_some(list(shapes))}")
+    for row, name in expected:
+        if len(shapes.get(name, ())) == len(row.shape):
+            for letter, size in zip(layout.letters(row), shapes[name], strict=True):
+                sizes.setdefault(letter, size)
+    for row, name in expected:
+        letters = layout.letters(row)
+        if name in shapes and (0 in shapes[name] or shapes[name] != tuple(map(sizes.get, letters))):
+            raise WeightsError(f"{file.path}: {name} has shape {shapes[name]}, expected ({', '.join(letters)}) = "
+                               f"({', '.join(str(sizes.get(letter, '?')) for letter in letters)}), going by the arrays "
+                               "before it: the file is damaged, or no plain MLP-Mixer")
+    return sizes
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "nothing"
+
+
+def _config(file: WeightsFile, image_size: int | None, num_classes: int | None) -> MixerConfig:
+    sizes = _measure(file)
+    side = math.isqrt(sizes["S"])
+    if side * side != sizes["S"]:
+        raise WeightsError(f"{file.path} has weights for S = (H / P)(W / P) = {sizes['S']} patches, which is no square "
+                           "number: only models for square pictures can be read")
+    if num_classes is None and "K" not in sizes:
+        raise WeightsError(f"{file.path} has no head: say how many classes a new one shall have (num_classes)")
+    k, rest = divmod(side * sizes["P"] if image_size is None else image_size, side * sizes["P"])
+    if rest or k < 1:
+        raise WeightsError(_why_not(file.path, sizes, f"a picture of {image_size} pixels"))
+    try:
+        return MixerConfig(
+            image_size=k * side * sizes["P"], tokens_mlp_dim=k * k * sizes["D_S"], gelu=file.layout.gelu,
+            num_classes=sizes["K"] if num_classes is None else num_classes,
+            **{field: sizes[letter] for letter, field in FIELDS.items()})
+    except ValueError as error:
+        raise WeightsError(f"{file.path}: {error}") from error
+
+
+def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig, new_head: bool) -> int:
+    """K, by which the token-mixing MLPs must grow for the model.  Raises WeightsError if another size differs."""
+    wanted = sizes_of(config)
+    for letter, field in FIELDS.items():
+        if sizes[letter] != wanted[letter]:
+            raise WeightsError(f"{file.path} has {field} {sizes[letter]}, the model {wanted[letter]}: build the model "
+                               "with weights.model_from, or give a file of its sizes")
+    k = max(1, math.isqrt(wanted["S"] // sizes["S"]))
+    if wanted["S"] != k * k * sizes["S"] or math.isqrt(sizes["S"]) ** 2 != sizes["S"]:
+        raise WeightsError(_why_not(file.path, sizes, f"the model's picture of {config.image_size} pixels"))
+    if wanted["D_S"] != k * k * sizes["D_S"]:
+        grown = f", K = {k} times the side of the file's," if k > 1 else ""
+        raise WeightsError(f"{file.path} has tokens_mlp_dim {sizes['D_S']}, the model {wanted['D_S']}: for pictures of "
+                           f"{config.image_size} pixels{grown} it must be {k * k * sizes['D_S']}")
+    if not new_head and sizes.get("K") != wanted["K"]:
+        head = f"a head for {sizes['K']} classes" if "K" in sizes else "no head"
+        raise WeightsError(f"{file.path} has {head}, the model has {wanted['K']} classes: pass new_head=True to start "
+                           "with a head of zeros, as for fine-tuning")
+    return k
+
+
+def _why_not(path: Path, sizes: Mapping[str, int], what: str) -> str:
+    s, p = sizes["S"], sizes["P"]
+    size = math.isqrt(s) * p
+    return (f"{path} does not fit {what}: token mixing has weights for just S = (H / P)(W / P) = ({size} / {p})"
+            f"({size} / {p}) = {s} patches, and can grow only to whole multiples of the side: choose an image_size of "
+            f"{size}, {2 * size}, {3 * size}, ..., and resize the pictures to it")
+
+
+def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
+    sizes, state = sizes_of(model.config), model.state_dict()
+    arrays: dict[str, Array] = {}
+    mapped = []
+    for row, block in rows_of(sizes["L"]):
+        theirs, ours = layout.name_of(row, block), row.ours.format(block)
+        arrays[theirs] = layout.to_file(state[ours], row, sizes)
+        mapped.append(Mapped(theirs, arrays[theirs].shape, ours, state[ours].shape))
+    write_weights(path, layout, arrays)
+    notes = () if model.config.gelu == layout.gelu else (
+        f"this model computes GELU in its {model.config.gelu} form, the {layout.name} code in its {layout.gelu} form: "
+        "expect slightly different logits there",)
+    return Report(path, layout.name, tuple(mapped), notes=notes)
