@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
 LARGEST_EXPANSION = 20          # floats hardly shrink; an archive that unpacks to more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # bytes; unless it is small anyway
 FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
-DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, RuntimeError, SyntaxError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, EOFError, KeyError, RuntimeError)
 
 
 class WeightsError(MinimixerError):
