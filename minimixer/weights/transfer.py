@@ -6,7 +6,7 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from minimixer.backend import Array
+from minimixer.backend import Array, to_numpy
 from minimixer.functional import GeluForm
 from minimixer.nn import Gelu, MixerConfig, MlpMixer, zeros
 from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
@@ -225,7 +225,8 @@ def _why_not(path: Path, sizes: Mapping[str, int], what: str) -> str:
 
 
 def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
-    sizes, state = sizes_of(model.config), model.state_dict()
+    sizes = sizes_of(model.config)
+    state = {name: to_numpy(parameter.data) for name, parameter in model.named_parameters()}
     arrays: dict[str, Array] = {}
     mapped = []
     for row, block in rows_of(sizes["L"]):
