@@ -96,9 +96,9 @@ def test_what_cannot_be_imported_leaves_no_folder(options, code, words, npz, tmp
     (tmp_path / "three.txt").write_text("a\nb\nc\n")
     (tmp_path / "latin.txt").write_bytes(b"f\xe4hre\n")
     assert main(["import", str(npz), "--out", "run", *options]) == code
-    error = capsys.readouterr().err
-    assert error.startswith("minimixer import: ")
+    error = " ".join(capsys.readouterr().err.split())           # tyro breaks lines where the terminal ends
     assert words in error
+    assert "Traceback" not in error
     assert not (tmp_path / "run").exists()
 
 
