@@ -14,6 +14,7 @@ from minimixer import weights
 from minimixer.errors import OK, UsageError, run_command
 from minimixer.nn import MlpMixer
 from minimixer.train import RunError, checkpoint
+from minimixer.train.folder import CONFIG, is_empty
 from minimixer.weights import Report
 
 
@@ -60,18 +61,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
     """Make the run folder.  Raises WeightsError, RunError or UsageError, and then leaves no folder behind."""
-    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
+    if config.out.exists() and not (config.out.is_dir() and is_empty(config.out)):
         raise RunError(f"{config.out} is there already and not an empty folder: name another one with --out")
     model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes)
     names = _class_names(config.labels, model.config.num_classes)
     channels = model.config.in_channels
     config.out.mkdir(parents=True, exist_ok=True)
-    content = {"import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
+    content = {"config": {}, "import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
                "environment": {"minimixer": minimixer.__version__, "python": platform.python_version()}}
     checkpoint.save(config.out / "best.safetensors", model, None, {
         "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
         "std": [config.std] * channels, "step": 0})
-    (config.out / "config.json").write_text(json.dumps(content, indent=2, default=str) + "\n")
+    checkpoint.write_atomically(config.out / CONFIG, (json.dumps(content, indent=2, default=str) + "\n").encode())
     return model, report
 
 
