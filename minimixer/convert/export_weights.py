@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -17,12 +17,12 @@ from minimixer.weights import Report, WeightsError
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Write the best weights of a run as an official .npz, or as .safetensors with timm's names."""
+    """Write a run's best weights for the official code or for timm."""
 
-    run: tyro.conf.Positional[Path]
+    run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
     """A run folder, or one of its .safetensors files."""
     format: Literal["official", "timm"]
-    """Whose code shall read the file."""
+    """Whose code shall read it: an official .npz, or a .safetensors file."""
     out: Path
     """The file to write; one that is there is replaced."""
 

@@ -22,7 +22,7 @@ from minimixer.weights import Report
 class ImportConfig:
     """Make a run folder from a file of weights."""
 
-    file: tyro.conf.Positional[Path]
+    file: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FILE")]]
     """An official .npz, or a .safetensors file with timm's names."""
     out: Path
     """The run folder to make."""

@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 
 from minimixer.backend import Array
 from minimixer.errors import MinimixerError
-from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
+from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape, printable
 
 LARGEST_EXPANSION = 20          # floats hardly shrink; an archive that unpacks to more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # bytes; unless it is small anyway
@@ -77,7 +77,7 @@ def _pickled(path: Path, what: str) -> WeightsError:
 
 
 def _damaged(path: Path, why: object) -> WeightsError:
-    return WeightsError(f"{path} is damaged ({why}): fetch it again")
+    return WeightsError(f"{path} is damaged ({printable(why)}): fetch it again")
 
 
 @contextmanager
@@ -100,7 +100,8 @@ def _open_npz(path: Path) -> Iterator[WeightsFile]:
             except DAMAGE as error:
                 raise _damaged(path, f"{info.filename}: {error}") from error
             except _PickledArray:
-                raise _pickled(path, f"an archive in which {info.filename} holds pickled Python objects") from None
+                what = f"an archive in which {printable(info.filename)} holds pickled Python objects"
+                raise _pickled(path, what) from None
 
         def read(name: str) -> Array:
             _check_kind(path, name, headers[name][1])
@@ -158,7 +159,7 @@ def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
 
 def _check_kind(path: Path, name: str, dtype: str) -> None:
     if dtype not in FLOATS:
-        raise WeightsError(f"{path}: {name} holds {dtype}, expected floating point numbers; is this a file of weights?")
+        raise WeightsError(f"{path}: {name} holds {dtype}, expected floating point numbers: is this a file of weights?")
 
 
 def _as_float(array: Array) -> Array:

@@ -14,6 +14,13 @@ from minimixer.nn import MixerConfig
 Shape = tuple[int, ...]
 
 
+def printable(text: object, longest: int = 120) -> str:
+    """What a file says, on one line of a terminal, whatever it says."""
+    line = " ".join(str(text).split())
+    line = line if line.isprintable() else ascii(line)
+    return line if len(line) <= longest else line[:longest - 3] + "..."
+
+
 @dataclass(frozen=True)
 class Row:
     """One array of a Mixer, or one of every block: its names, and its shape in the official files."""

@@ -3,7 +3,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from minimixer.weights.names import Shape
+from minimixer.weights.names import Shape, printable
 
 BLOCK = re.compile(r"(?<=[_.])(\d+)(?=[/.])")       # the number of a block in a name: MixerBlock_3/..., blocks.3....
 
@@ -54,7 +54,7 @@ class Report:
         lines += ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
                   for row in rows]
         for title, names in (("missing", self.missing), ("unused", self.unused)):
-            lines += [f"{title}: {name}" for name, _ in gather((name, ()) for name in names)]
+            lines += [f"{title}: {printable(name)}" for name, _ in gather((name, ()) for name in names)]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 

@@ -11,7 +11,7 @@ from minimixer.functional import GeluForm
 from minimixer.nn import Gelu, MixerConfig, MlpMixer, zeros
 from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
 from minimixer.weights.growth import grow
-from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of
+from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, printable, rows_of, sizes_of
 from minimixer.weights.report import Mapped, Report
 
 FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_blocks", "D_C": "channels_mlp_dim"}
@@ -172,7 +172,7 @@ def _measure(file: WeightsFile) -> dict[str, int]:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "nothing"
+    return ", ".join(map(printable, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "nothing"
 
 
 def _config(file: WeightsFile, image_size: int | None, num_classes: int | None) -> MixerConfig:
