@@ -11,6 +11,7 @@ import tyro
 
 import minimixer
 from minimixer import weights
+from minimixer.console import at_least, parse
 from minimixer.errors import OK, UsageError, run_command
 from minimixer.nn import MlpMixer
 from minimixer.train import RunError, checkpoint
@@ -20,7 +21,7 @@ from minimixer.weights import Report
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """Make a run folder from a file of weights."""
+    """What ``minimixer import`` reads and makes."""
 
     file: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FILE")]]
     """An official .npz, or a .safetensors file with timm's names."""
@@ -38,18 +39,15 @@ class ImportConfig:
     """What they are then divided by: 0.5 and 0.5 scale them to -1..1."""
 
     def __post_init__(self) -> None:
-        for name in ("num_classes", "image_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name.replace('_', '-')} is {value}: expected a whole number from 1")
+        at_least(1, **{"num-classes": self.num_classes, "image-size": self.image_size})
         if not self.std > 0:
             raise UsageError(f"--std is {self.std}: expected a number above 0")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Import as the command line says, and return the exit code."""
     def command() -> int:
-        config = tyro.cli(ImportConfig, args=arguments, prog="minimixer import")
+        config = parse(ImportConfig, "import", "Make a run folder from a file of weights.", arguments)
         model, report = import_weights(config)
         print(report)
         print(f"\n{model.num_parameters():,} parameters, pictures of {model.config.image_size} x "

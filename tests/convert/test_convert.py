@@ -10,6 +10,7 @@ import minimixer as mm
 from minimixer import nn
 from minimixer.cli import main
 from minimixer.train import PRESETS, checkpoint, fit
+from minimixer.train.trained import load_run
 from minimixer.weights import model_from, save_official, save_timm
 from tests.weights.models import SMALL, official_arrays, randomized, write_npz
 
@@ -20,10 +21,9 @@ def npz(tmp_path, rng):
 
 
 def model_of(run):
-    """The model of a run folder, from what its checkpoint says of itself."""
-    _, metadata = checkpoint.read(run / "best.safetensors")
-    model = nn.MlpMixer(nn.MixerConfig(**metadata["model"]), seed=None)
-    return model, checkpoint.load(run / "best.safetensors", model)
+    """The model of a run folder, and what its checkpoint says of itself."""
+    trained = load_run(run)
+    return trained.model, trained.metadata
 
 
 def test_an_import_makes_a_run_folder_and_prints_the_table(npz, tmp_path, rng, capsys):
@@ -114,12 +114,12 @@ def test_an_import_never_writes_into_another_run(npz, tmp_path, capsys):
 def test_what_cannot_be_exported(npz, tmp_path, capsys):
     out = ["--format", "timm", "--out", str(tmp_path / "b.safetensors")]
     assert main(["export", str(tmp_path), *out]) == 1
-    assert "there is no checkpoint" in capsys.readouterr().err
+    assert "is not a run folder" in capsys.readouterr().err
     assert main(["export", str(npz), *out]) == 1
     assert "is not a whole minimixer checkpoint" in capsys.readouterr().err
     checkpoint.save(tmp_path / "best.safetensors", nn.MlpMixer(SMALL), None, {"model": {"kind": "another"}})
     assert main(["export", str(tmp_path), *out]) == 1
-    assert "does not say which Mixer it holds" in capsys.readouterr().err
+    assert "does not describe its own model" in capsys.readouterr().err
     assert main(["import", str(npz), "--out", str(tmp_path / "run")]) == 0
     assert main(["export", str(tmp_path / "run"), "--format", "timm", "--out", str(tmp_path)]) == 1
     assert "is a folder" in capsys.readouterr().err
