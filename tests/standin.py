@@ -13,6 +13,7 @@ Left out: layouts of results, ``xp.linalg``, ``xp.fft`` and ``xp.random``, keywo
 """
 
 import types
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,7 @@ from minimixer import backend
 from tests.cupy_names import FUNCTIONS, METHODS
 
 _waits: list[str] = []
+_of_memory: "weakref.WeakValueDictionary[int, DeviceArray]" = weakref.WeakValueDictionary()
 
 
 @contextmanager
@@ -56,13 +58,22 @@ def wrap(result):
 
 
 class DeviceArray:
-    __slots__ = ("__weakref__", "_host")
+    __slots__ = ("__weakref__", "_base", "_host")
     __array_ufunc__ = None              # NumPy's operators and ufuncs refuse it
     __array_priority__ = 100
     __hash__ = None
 
     def __init__(self, host: np.ndarray):
         self._host = host
+        self._base = None
+        _of_memory[id(host)] = self
+
+    @property
+    def base(self):
+        """The device array whose memory this one is a view of: the same object every time."""
+        if self._host.base is not None and self._base is None:
+            self._base = _of_memory.get(id(self._host.base)) or DeviceArray(self._host.base)
+        return self._base
 
     def __array__(self, *_, **__):
         raise TypeError("Implicit conversion to a NumPy array is not allowed: use backend.to_numpy")

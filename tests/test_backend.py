@@ -32,7 +32,6 @@ def test_without_cupy_the_choice_is_the_cpu_and_says_why(no_cupy):
     name, why = backend.choose_device("auto")
     assert name == "cpu"
     assert why == "on the CPU: CuPy is not installed"
-    assert "gpu-cuda13" in why
     assert backend.choose_device("cpu") == ("cpu", "on the CPU, as asked")
     with pytest.raises(DeviceError, match=r"'gpu' cannot be used: CuPy is not installed; .*gpu-cuda12.*gpu-cuda13"):
         backend.choose_device("gpu")

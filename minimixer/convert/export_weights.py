@@ -10,6 +10,7 @@ import tyro
 from minimixer import weights
 from minimixer.console import parse
 from minimixer.errors import OK, run_command
+from minimixer.nn import MlpMixer
 from minimixer.train.trained import load_run
 from minimixer.weights import Report, WeightsError
 
@@ -42,4 +43,7 @@ def export_weights(config: ExportConfig) -> Report:
     if config.out.is_dir():
         raise WeightsError(f"{config.out} is a folder: give --out the name of the file to write")
     save = {"official": weights.save_official, "timm": weights.save_timm}[config.format]
-    return save(load_run(config.run).model, config.out)
+    model = load_run(config.run).model
+    if not isinstance(model, MlpMixer):
+        raise WeightsError(f"{config.run} holds a {type(model).__name__}: both formats are of Mixers")
+    return save(model, config.out)

@@ -87,7 +87,7 @@ def test_wrong_usage_is_exit_code_2(arguments, message, capsys):
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_has_help(name, capsys):
     assert main([name, "--help"]) == 0
-    assert "--rounds" in capsys.readouterr().out
+    assert f"minimixer bench {name}" in capsys.readouterr().out
 
 
 def test_blocks_take_turns_in_an_order_that_turns():
