@@ -1,4 +1,4 @@
-"""Pictures of runs and models, readable in print and by colour-blind eyes (Okabe & Ito's palette)."""
+"""Pictures of runs, as PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,7 @@ from textwrap import fill
 from typing import Any
 
 from minimixer.backend import Array
-
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+from minimixer.plots.style import BLUE, GREEN, ORANGE
 
 
 def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> None:

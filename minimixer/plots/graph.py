@@ -1,0 +1,100 @@
+"""A picture of the graph that autograd will walk."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from minimixer.autograd import Edge, Node, edge_to
+from minimixer.kernels.registry import FAST
+from minimixer.plots.style import BLUE, INK, ORANGE, PALE, canvas
+from minimixer.tensor import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDE, HIGH = 1.7, 0.82       # inches from box to box
+
+
+def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure":
+    """Draw the ops that made a Tensor, left to right, each with the shape of what it made.
+
+    Round blue boxes are ops, square orange ones are leaves, which get a gradient.  Numbers and Tensors that get no
+    gradient are not in the graph.
+
+    Parameters
+    ----------
+    result : Tensor
+        Of an op, before or after ``backward``.
+    names : mapping, optional
+        Names of leaves and of results, ``{"x": x, "loss": loss}``.
+
+    Raises
+    ------
+    ValueError
+        If the Tensor has no history.
+    """
+    root = result.node
+    if root is None:
+        raise ValueError("graph: this Tensor has no history: was it made by an op, from a leaf with "
+                         "requires_grad=True, outside of no_grad()?")
+    known = {edge_to(tensor): name for name, tensor in (names or {}).items()}
+    originals = {replacement: reference for (reference, _), replacement in FAST.items()}
+    order = _leaves_first(root)
+    places = _places(order)
+    top = max(y for _, y in places.values())
+    skips = any(places[node][0] - places[source][0] > 1 for node in order if isinstance(node, Node)
+                for source in node.edges if source is not None)
+    picture, axes = canvas(WIDE * (1 + max(x for x, _ in places.values())) + 0.2, HIGH * (top + 1 + skips) + 0.2)
+    spots = {edge: (WIDE * (x + 0.5), HIGH * (top - y + 0.5)) for edge, (x, y) in places.items()}
+    boxes = {}
+    for edge in order:
+        is_op = isinstance(edge, Node)
+        title = originals.get(edge.op, edge.op).__name__ if isinstance(edge, Node) else known.get(edge, "leaf")
+        if is_op and edge in known:
+            title = f"{known[edge]} = {title}"
+        boxes[edge] = axes.text(
+            *spots[edge], f"{title}\n{edge.shape}", ha="center", va="center", fontsize=9, color=INK, linespacing=1.4,
+            bbox={"boxstyle": f"{'round' if is_op else 'square'},pad=0.4", "linewidth": 1.3 if is_op else 2,
+                  "facecolor": PALE if is_op else "white", "edgecolor": BLUE if is_op else ORANGE})
+    picture.draw_without_rendering()        # only now the boxes know where they end
+    for edge in order:
+        sources = [source for source in edge.edges if source is not None] if isinstance(edge, Node) else []
+        for position, source in enumerate(sources):
+            bend = 0.25 * (sources.count(source) - 1) * (1 if position == sources.index(source) else -1)
+            if places[edge][0] - places[source][0] > 1:
+                bend -= 0.15                # past the boxes between them
+            axes.annotate("", spots[edge], spots[source], zorder=1, arrowprops={
+                "arrowstyle": "-|>", "color": INK, "linewidth": 1.0, "shrinkA": 1, "shrinkB": 1,
+                "patchA": boxes[source].get_bbox_patch(), "patchB": boxes[edge].get_bbox_patch(),
+                "connectionstyle": f"arc3,rad={bend}"})
+    return picture
+
+
+def _leaves_first(root: Edge) -> list[Edge]:
+    """Every Node and leaf below the root, arguments before results, without recursion."""
+    order: list[Edge] = []
+    seen: set[Edge] = set()
+    stack = [(root, False)]
+    while stack:
+        edge, finished = stack.pop()
+        if finished:
+            order.append(edge)
+        elif edge not in seen:
+            seen.add(edge)
+            stack.append((edge, True))
+            if isinstance(edge, Node):
+                stack += [(source, False) for source in reversed(edge.edges) if source is not None]
+    return order
+
+
+def _places(order: list[Edge]) -> dict[Edge, tuple[int, int]]:
+    """Column and row of a box: an op stands right of all its arguments, a leaf below, just left of its first reader."""
+    column: dict[Edge, int] = {}
+    for edge in order:
+        sources = [column[s] for s in edge.edges if s is not None] if isinstance(edge, Node) else []
+        column[edge] = 1 + max(sources, default=-1)
+    for edge in order:
+        if not isinstance(edge, Node):
+            column[edge] = min(column[n] for n in order if isinstance(n, Node) and edge in n.edges) - 1
+    columns = [sorted((edge for edge in order if column[edge] == i), key=lambda edge: not isinstance(edge, Node))
+               for i in range(1 + max(column.values()))]
+    return {edge: (i, row) for i, edges in enumerate(columns) for row, edge in enumerate(edges)}

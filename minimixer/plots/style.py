@@ -1,0 +1,77 @@
+"""What all pictures share: Okabe & Ito's palette, a figure that shows itself in a notebook, and plain curves."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from minimixer.backend import Array, to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
+PALE = "#EAF1F7"        # what a box is filled with
+INK = "#222222"
+
+
+def figure(width: float = 6.0, height: float = 3.4) -> "Figure":
+    """An empty matplotlib Figure of this size in inches.
+
+    It belongs to no pyplot window, and shows itself where it is the last line of a notebook cell.
+    """
+    from minimixer.plots.picture import Picture
+    return Picture(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def canvas(width: float, height: float, *, margin: float = 0.1) -> "tuple[Figure, Axes]":
+    """A Figure for drawing: one unit is one inch, nothing is stretched, no axes are shown."""
+    picture = figure(width, height)
+    picture.set_layout_engine("none")
+    axes = picture.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-margin, width - margin), ylim=(-margin, height - margin))
+    axes.set_axis_off()
+    return picture, axes
+
+
+def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, title: str = "", log: str = "",
+          marks: Mapping[str, float] | None = None) -> "Figure":
+    """Draw curves over one axis, told apart by colour, line and marker.
+
+    Parameters
+    ----------
+    x : array, shape (N,)
+    curves : mapping
+        Label to values, each (N,); five at most.
+    xlabel, ylabel, title : str
+    log : str
+        The axes with a logarithmic scale: "", "x", "y" or "xy".
+    marks : mapping, optional
+        Label to a position on x, drawn as a vertical line.
+
+    Raises
+    ------
+    ValueError
+        If there are more than five curves.
+    """
+    if len(curves) > 5:
+        raise ValueError(f"lines: {len(curves)} curves cannot be told apart, expected five at most")
+    picture = figure()
+    axes = picture.subplots()
+    looks = zip((BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", "-"), "os^Dv", strict=True)
+    for (label, y), (colour, line, marker) in zip(curves.items(), looks, strict=False):
+        axes.plot(to_numpy(x), to_numpy(y), color=colour, linestyle=line, marker=marker if len(x) <= 30 else "",
+                  markersize=4, label=label)
+    for label, position in (marks or {}).items():
+        axes.axvline(position, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.annotate(label, (position, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0),
+                      textcoords="offset points", va="top", fontsize=8, color=INK)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if "x" in log:
+        axes.set_xscale("log")
+    if "y" in log:
+        axes.set_yscale("log")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    if len(curves) > 1:
+        axes.legend(frameon=False)
+    return picture
