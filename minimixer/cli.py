@@ -27,6 +27,7 @@ COMMANDS = {
     "export": Command("minimixer.convert.export_weights", "write a run's weights for the official code or for timm"),
     "data": Command("minimixer.data.__main__", "list, download, verify and find data sets"),
     "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX", computes=True),
+    "lessons": Command("minimixer.lessons", "list, copy and open the notebooks"),
     "doctor": Command("minimixer.doctor", "tell what this machine is and what would be faster on it", computes=True),
 }
 

@@ -1,7 +1,106 @@
+"""Pictures are figures with the labels that they promise; they refuse what they cannot draw."""
+
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+import minimixer as mm
 from minimixer import plots
+
+
+def words(figure):
+    figure.draw_without_rendering()
+    return [text.get_text() for axes in figure.axes for text in [*axes.texts, axes.title] if text.get_text()]
+
+
+def test_shapes_label_every_axis_and_array():
+    figure = plots.shapes({"x": {"B": 2, "S": 4, "C": 6}, "bias": {"C": 6}, "loss": {}}, "+=", "title")
+    shown = words(figure)
+    for word in ("x", "(B, S, C)", "bias", "(C,)", "loss", "()", "B = 2", "S = 4", "C = 6", "+", "=", "title"):
+        assert word in shown
+
+
+def test_shapes_takes_real_sizes_and_refuses_four_axes():
+    assert "C = 768" in words(plots.shapes({"x": {"B": 4096, "S": 196, "C": 768}}))
+    with pytest.raises(ValueError, match="x has 4 axes"):
+        plots.shapes({"x": {"B": 1, "H": 2, "W": 2, "C": 3}})
+
+
+def test_transposition_writes_the_numbers_of_both_tables():
+    shown = words(plots.transposition(np.array([[1, 2, 3], [4, 5, 6]]), row=1, names=("S", "C")))
+    for number in "123456":
+        assert shown.count(number) == 2
+    assert shown.count("S = 2") == shown.count("C = 3") == 2
+    assert plots.transposition(np.zeros((64, 16)))
+
+
+def test_graph_shows_every_op_under_the_name_of_its_reference_and_every_leaf():
+    layer = mm.nn.Linear(3, 2)
+    y = mm.functional.gelu(layer(mm.Tensor(np.ones((4, 3), np.float32))))
+    loss = (y * y).mean()
+    figure = plots.graph(loss, {"weight": layer.weight, "loss": loss})
+    assert sorted(t for t in words(figure) if t) == sorted([
+        "weight\n(3, 2)", "leaf\n(2,)", "Linear\n(4, 2)", "Gelu\n(4, 2)", "Multiply\n(4, 2)", "loss = Mean\n()"])
+    arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None)]
+    assert len(arrows) == 6                     # y * y has two
+
+
+def test_graph_of_a_long_chain_needs_no_recursion():
+    x = y = mm.Tensor(np.ones(1), requires_grad=True)
+    for _ in range(1500):
+        y = -y
+    from minimixer.plots.graph import _leaves_first
+    assert len(_leaves_first(y.node)) == 1501
+    assert _leaves_first(y.node)[0] is x
+
+
+def test_graph_refuses_a_tensor_without_history():
+    with pytest.raises(ValueError, match="no history"):
+        plots.graph(mm.Tensor(np.ones(2), requires_grad=True))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_patch_grid_numbers_the_patches_in_reading_order(channels, rng):
+    figure = plots.patch_grid(rng.integers(0, 256, (8, 12, channels), np.uint8), 4)
+    assert [text.get_text() for text in figure.axes[1].texts] == list("012345")
+    assert f"S = 2 x 3 = 6 patches, each 4 x 4 x {channels} = {16 * channels} numbers" in words(figure)
+
+
+def test_patch_grid_shows_what_the_op_cuts(rng):
+    image = rng.random((8, 12, 3), np.float32)
+    patches = mm.functional.patches(mm.Tensor(image[None]), 4).data[0].reshape(6, 4, 4, 3)
+    shown = [np.asarray(picture.get_array()) for picture in plots.patch_grid(image, 4).axes[1].images]
+    np.testing.assert_array_equal(shown, patches)
+    with pytest.raises(ValueError, match="cannot be cut"):
+        plots.patch_grid(image, 5)
+
+
+def test_weight_maps_share_one_scale_around_zero(rng):
+    weights = rng.standard_normal((5, 3, 4))
+    figure = plots.weight_maps(weights, list("abcde"), columns=3)
+    images = [image for axes in figure.axes for image in axes.images]
+    assert len(images) == 5
+    largest = np.abs(weights).max()
+    assert {image.get_clim() for image in images} == {(-largest, largest)}
+
+
+def test_lines_tell_five_curves_apart_and_no_more():
+    curves = {str(i): [1.0, 2.0] for i in range(5)}
+    figure = plots.lines([1.0, 2.0], curves, xlabel="x", ylabel="y", log="xy", marks={"here": 1.5})
+    drawn = [line for line in figure.axes[0].lines if line.get_label() in curves]
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in drawn}) == 5
+    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
+    with pytest.raises(ValueError, match="6 curves"):
+        plots.lines([1.0], {str(i): [1.0] for i in range(6)}, xlabel="", ylabel="")
+
+
+def test_a_figure_shows_itself_without_pyplot():
+    code = ("import sys; from minimixer import plots; png = plots.figure()._repr_png_(); "
+            "assert png.startswith(b'\\x89PNG') and png == plots.figure()._repr_png_(); "
+            "assert 'matplotlib.pyplot' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("title", ["", "what they show"])

@@ -60,8 +60,9 @@ def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure"
         sources = [source for source in edge.edges if source is not None] if isinstance(edge, Node) else []
         for position, source in enumerate(sources):
             bend = 0.25 * (sources.count(source) - 1) * (1 if position == sources.index(source) else -1)
-            if places[edge][0] - places[source][0] > 1:
-                bend -= 0.15                # past the boxes between them
+            span = places[edge][0] - places[source][0]
+            if span > 1:                    # over the boxes between them, an arc of about half an inch to one
+                bend -= min(0.9 + 0.2 * span, 1.9) / (WIDE * span)
             axes.annotate("", spots[edge], spots[source], zorder=1, arrowprops={
                 "arrowstyle": "-|>", "color": INK, "linewidth": 1.0, "shrinkA": 1, "shrinkB": 1,
                 "patchA": boxes[source].get_bbox_patch(), "patchB": boxes[edge].get_bbox_patch(),

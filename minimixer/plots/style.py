@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from minimixer.backend import Array, to_numpy
+from minimixer.backend import Array, as_array, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +39,9 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
 
     Parameters
     ----------
-    x : array, shape (N,)
+    x : array or list, shape (N,)
     curves : mapping
-        Label to values, each (N,); five at most.
+        Label to values, each an array or list of shape (N,); five at most.
     xlabel, ylabel, title : str
     log : str
         The axes with a logarithmic scale: "", "x", "y" or "xy".
@@ -59,8 +59,8 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
     axes = picture.subplots()
     looks = zip((BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", "-"), "os^Dv", strict=True)
     for (label, y), (colour, line, marker) in zip(curves.items(), looks, strict=False):
-        axes.plot(to_numpy(x), to_numpy(y), color=colour, linestyle=line, marker=marker if len(x) <= 30 else "",
-                  markersize=4, label=label)
+        axes.plot(to_numpy(as_array(x)), to_numpy(as_array(y)), color=colour, linestyle=line, label=label,
+                  marker=marker if len(x) <= 30 else "", markersize=4)
     for label, position in (marks or {}).items():
         axes.axvline(position, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
         axes.annotate(label, (position, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0),

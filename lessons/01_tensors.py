@@ -1,0 +1,286 @@
+# %% [markdown]
+# # 01 Tensors, shapes, broadcasting
+#
+# - **Time:** 10 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Needs:** Python and a little NumPy
+# - **Previous:** [00 A picture to a prediction](00_first_prediction.ipynb)
+# - **Next:** [02 Autograd: the tape](02_autograd.ipynb)
+
+# %% [markdown]
+# ## Goal
+#
+# After this lesson you can
+#
+# 1. say the shape of `a + b` before you run it,
+# 2. explain why the gradient of broadcasting is a **sum**,
+# 3. read `unbroadcast`, the function of minimixer that computes this sum.
+#
+# Every layer of an MLP-Mixer adds a bias, so every layer broadcasts. If you understand this lesson, you understand half
+# of all shape errors in deep learning.
+
+# %%
+import inspect
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import plots
+from minimixer.ops import arithmetic, op
+
+# %% [markdown]
+# A minimixer `Tensor` is a NumPy array and a memory: it knows which operation made it. The array is `x.data`. The
+# length of every axis is `x.shape`.
+
+# %%
+x = mm.Tensor(np.arange(12, dtype=np.float32).reshape(4, 3), requires_grad=True)
+print(x.shape, x.ndim, x.size, x.dtype)
+x
+
+# %% [markdown]
+# `requires_grad=True` says: I will ask for the gradient of this Tensor later.
+
+# %% [markdown]
+# ## Picture
+#
+# Two letters name the axes in this lesson: **B** is the batch (how many pictures), **C** is the number of channels (how
+# many numbers describe one picture).
+
+# %%
+plots.shapes({"x": {"B": 4, "C": 3}, "bias": {"C": 3}, "y": {"B": 4, "C": 3}}, "+=")
+
+# %% [markdown]
+# `x` has shape (B, C), `bias` has shape (C,). NumPy adds the same `bias` to each of the B rows. This is
+# **broadcasting**:
+#
+# $$y_{b,c} = x_{b,c} + \mathrm{bias}_c$$
+#
+# Look at the indices. `bias` has no index $b$. So one number, $\mathrm{bias}_c$, is used in B places.
+#
+# **The rule.** Write the two shapes one below the other, aligned on the right. Two axes fit if they are equal, or if
+# one of them is 1. A missing axis counts as 1. The result takes the larger of the two.
+#
+# ```
+# x       4  3
+# bias       3      the missing axis counts as 1
+# y       4  3
+# ```
+#
+# Broadcasting copies nothing. `strides` says how many bytes NumPy moves in memory to reach the next element of an axis.
+# Along a repeated axis it moves 0 bytes: it reads the same number again.
+
+# %%
+bias = np.array([10.0, 20.0, 30.0])
+repeated = np.broadcast_to(bias, (4, 3))
+print("strides:", repeated.strides, "bytes")
+repeated
+
+# %% [markdown]
+# ## Predict
+#
+# What is the shape of each result? One of the four raises an error. Write your answers down first.
+#
+# 1. `(4, 3) + (3,)`
+# 2. `(4, 3) + (4,)`
+# 3. `(4, 1) + (3,)`
+# 4. `(2, 1, 3) * (4, 1)`
+#
+# <details><summary>Answer</summary>
+#
+# 1. (4, 3): the rule of the picture.
+# 2. An error. From the right, 3 meets 4. They are not equal, and none of them is 1. That there is a 4 in the first
+#    shape does not help: it is not at the right place.
+# 3. (4, 3): both arrays are repeated.
+# 4. (2, 4, 3): from the right, 3 meets 1, then 1 meets 4, then 2 meets a missing axis.
+#
+# </details>
+
+# %%
+for left, right in [((4, 3), (3,)), ((4, 3), (4,)), ((4, 1), (3,)), ((2, 1, 3), (4, 1))]:
+    try:
+        print(left, right, "->", (np.zeros(left) + np.zeros(right)).shape)
+    except ValueError:
+        print(left, right, "-> error")
+
+# %% [markdown]
+# ## Build
+#
+# Now the gradient. A network ends in one number, the loss $L$. Call $g_{b,c}$ the gradient of the loss with respect to
+# $y_{b,c}$: if $y_{b,c}$ grows by a small $\delta$, the loss grows by $g_{b,c}\,\delta$. In code this array is called
+# `gy`. It has the shape of `y`.
+#
+# What is the gradient of `bias`? Let $\mathrm{bias}_c$ grow by $\delta$. Then **all B numbers of column c** grow by
+# $\delta$: $y_{0,c}, y_{1,c}, \ldots, y_{B-1,c}$. Each of them changes the loss, and small changes add up:
+#
+# $$\frac{\partial L}{\partial\,\mathrm{bias}_c} = \sum_{b=0}^{B-1} g_{b,c}$$
+#
+# One number went to B places. So B gradients come back, and their **sum** is its gradient. In NumPy, this is one line.
+
+# %%
+gy = np.arange(12.0).reshape(4, 3)      # (B, C)  some gradient of y
+gbias = gy.sum(axis=0)                  # (C,)  the sum over b
+print("gy:", gy.shape, " gradient of bias:", gbias.shape, gbias)
+
+# %% [markdown]
+# Broadcasting can repeat an array in two ways, and both are undone by a sum:
+#
+# - an axis was **missing**: sum it away,
+# - an axis had **length 1**: sum over it, but keep it with length 1 (`keepdims=True`).
+
+
+# %%
+def sum_to_shape(gy, shape):
+    """Gradient of an operand of this shape, which was broadcast to the shape of gy."""
+    missing = gy.ndim - len(shape)
+    gy = gy.sum(axis=tuple(range(missing)))         # the same number of axes as `shape`
+    for axis, n in enumerate(shape):
+        if n == 1:
+            gy = gy.sum(axis=axis, keepdims=True)   # length 1 again
+    return gy                                       # shape
+
+
+for shape in [(4, 3), (3,), (1, 3), (4, 1), ()]:
+    print(f"{shape!s:<8} gets {sum_to_shape(gy, shape).tolist()}")
+
+# %% [markdown]
+# The last line is a single number, shape `()`. It went to all 12 places, so its gradient is the sum of all 12.
+
+# %% [markdown]
+# ## Check
+#
+# **First check: finite differences.** Trust no formula that you have not tested. Move one number of `bias` up by a
+# small step, then down, and see how the loss changes. (Lesson 03 explains this method and its limits.) The loss here
+# is
+# $L = \sum_{b,c} g_{b,c}\, y_{b,c}$: its gradient with respect to $y_{b,c}$ is $g_{b,c}$, just as we want.
+
+# %%
+def loss_of(bias):
+    return (gy * (x.data + bias)).sum()
+
+
+step = 1e-5
+for c in range(3):
+    move = step * np.eye(3)[c]                      # (C,)  only entry c moves
+    slope = (loss_of(bias + move) - loss_of(bias - move)) / (2 * step)
+    print(f"bias[{c}]: finite difference {slope:.4f}, sum {gbias[c]:.4f}")
+
+# %% [markdown]
+# minimixer has a function for this test. It takes a function of Tensors and tries every entry of every input.
+
+# %%
+rng = np.random.default_rng(0)
+report = mm.gradcheck(lambda a, b: a * b, rng.random((2, 1, 3)), rng.random((4, 1)))
+print("all gradients right:", report.ok)
+
+# %% [markdown]
+# **Second check: the file of the library.** This is the code that runs in every addition and multiplication of
+# minimixer. Read it with me. It is in `minimixer/ops/op.py`.
+
+# %%
+print(inspect.getsource(op.unbroadcast))
+
+# %% [markdown]
+# | line | meaning |
+# | --- | --- |
+# | `if target is None` | the operand was a Python number, as in `x * 2`: nobody wants its gradient |
+# | `shape, dtype = target` | the shape and the type of the operand: a sum does not need its numbers |
+# | `if gy.shape != shape` | nothing was repeated: nothing to do, the most common case |
+# | `added` | how many axes were missing, our `missing` |
+# | `repeated` | the axes of length 1 that became longer |
+# | `gy.sum((...), keepdims=True)` | one sum over all of them, then `reshape` drops the missing ones |
+# | `astype(dtype)` | a float32 operand gets a float32 gradient |
+#
+# It is our function, in one pass over the memory. And who calls it? Addition:
+
+# %%
+print(inspect.getsource(arithmetic.Add))
+
+# %%
+for shape in [(4, 3), (3,), (1, 3), (4, 1), ()]:
+    assert np.allclose(sum_to_shape(gy, shape), op.unbroadcast(gy, (shape, gy.dtype)))
+print("our function and the library agree")
+
+# %% [markdown]
+# ## Break it
+#
+# The classic bug is silent: **two shapes that broadcast, but should not**. A model returns predictions of shape (B, 1).
+# The targets have shape (B,). You subtract them, as everybody does.
+
+# %%
+target = np.array([1.0, 2.0, 3.0, 4.0])             # (B,)
+prediction = target.reshape(4, 1).copy()            # (B, 1)  the perfect prediction!
+error = prediction - target                         # we wanted (B, 1)
+print("shape of the error:", error.shape)
+print("mean squared error:", (error**2).mean())
+
+# %% [markdown]
+# **Symptom.** There is no error message. The prediction is perfect, but the loss is 2.5 and not 0. (4, 1) and (4,)
+# became (4, 4): every prediction was compared with every target. A model trained this way learns to predict the
+# *mean* of all targets, because the mean is nearest to all of them.
+
+# %%
+guess = mm.Tensor(np.zeros((4, 1)), requires_grad=True)
+for _ in range(200):
+    wrong_loss = ((guess - target) ** 2).mean()     # (4, 4) inside
+    guess.data -= 0.5 * mm.grad(wrong_loss, [guess])[0]
+print("after training:", guess.data.ravel().round(3))
+
+# %% [markdown]
+# **Cure.** Make the shapes equal before you subtract, and say so: `assert prediction.shape == target.shape`. In
+# minimixer, the functions that you meet first, such as `cross_entropy`, refuse shapes that do not belong together.
+
+# %%
+try:
+    mm.functional.cross_entropy(mm.Tensor(np.zeros((4, 10))), np.zeros((4, 1), int))
+except ValueError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# ## Use it
+#
+# In the Mixer an array has three axes: (B, S, C). **S** is the number of patches of a picture. A bias of shape (C,) is
+# used for every patch of every picture, in B x S places.
+
+# %%
+plots.shapes({"x": {"B": 2, "S": 4, "C": 6}, "bias": {"C": 6}, "y": {"B": 2, "S": 4, "C": 6}}, "+=")
+
+# %% [markdown]
+# We use a real layer. The loss is the sum of all outputs, so every $g$ is 1. Each number of the bias went to
+# 8 x 64 = 512 places. Its gradient must be 512.
+
+# %%
+layer = mm.nn.Linear(16, 6)
+pictures = mm.Tensor(rng.random((8, 64, 16)), requires_grad=True)           # (B, S, C)
+y = layer(mm.Tensor(pictures.data.astype(np.float32)))                      # (B, S, 6)
+print("gradient of the bias:", mm.grad(y.sum(), [layer.bias])[0])
+
+# %% [markdown]
+# The same happens to the mean in LayerNorm (lesson 06). `x - x.mean(-1, keepdims=True)` has the shapes (B, S, C) and
+# (B, S, 1). `keepdims=True` keeps the axis, so that the two fit. Without it, the shapes (8, 64, 16) and (8, 64) do not
+# fit, and minimixer says why:
+
+# %%
+try:
+    pictures - pictures.mean(-1)
+except ValueError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# ## Exercise
+#
+# Write `unbroadcast` yourself, without looking. The grader tests it with shapes that you have not seen, and tells you
+# what is wrong.
+#
+# ```console
+# $ minimixer exercises start ex01
+# ```
+
+# %% [markdown]
+# ## Summary
+#
+# - Align shapes on the right. Axes fit if they are equal or if one is 1.
+# - Forward, broadcasting **repeats**. Backward, the gradient is **summed** over the same axes.
+# - The reason: one number that is used in many places changes the loss through all of them.
+# - Shapes that broadcast by accident give no error. Check that they are equal where they must be equal.
+#
+# **What the library does differently:** it does both sums in one call, keeps only the shape of the operand, and gives
+# the gradient the type of the operand. Python numbers get no gradient.

@@ -1,0 +1,345 @@
+# %% [markdown]
+# # 02 Autograd: the tape
+#
+# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Needs:** lesson 01, the chain rule of calculus
+# - **Previous:** [01 Tensors, shapes, broadcasting](01_tensors.ipynb)
+# - **Next:** [03 Finite differences](03_finite_differences.ipynb)
+
+# %% [markdown]
+# ## Goal
+#
+# After this lesson you can
+#
+# 1. compute the gradient of any formula with a **tape** of 15 lines, written by yourself,
+# 2. explain why the tape is walked **backwards**, and in which order,
+# 3. read `minimixer/autograd.py`, the whole engine of the library.
+
+# %%
+import inspect
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import autograd, plots
+
+# %% [markdown]
+# ## Picture
+#
+# Two numbers go in, `x` and `w`. Three operations follow. `x` is used twice, and `y` is used twice.
+
+# %%
+x = mm.Tensor(np.array(2.0), requires_grad=True)
+w = mm.Tensor(np.array(3.0), requires_grad=True)
+y = x * w                   # 6
+z = y + x                   # 8
+loss = z * y                # 48
+plots.graph(loss, {"x": x, "w": w, "y": y, "z": z, "loss": loss})
+
+# %% [markdown]
+# This is the **computation graph**. Orange boxes are **leaves**: Tensors that you made. Blue boxes are operations.
+# Every arrow says: this number is used here. `()` is the shape of a single number.
+#
+# Each operation knows one small rule, its **local** derivatives. Let $g$ be the gradient of the loss with respect to
+# the *result* of the operation. Then the rule gives the gradients of its *arguments*:
+#
+# | operation | gradient of $a$ | gradient of $b$ |
+# | --- | --- | --- |
+# | $a + b$ | $g$ | $g$ |
+# | $a \cdot b$ | $g \cdot b$ | $g \cdot a$ |
+#
+# This is the chain rule, one step of it. A gradient comes in from the right, and gradients go out to the left.
+
+# %% [markdown]
+# ## Predict
+#
+# Start with 1 at `loss` (the gradient of the loss with respect to itself). Walk from right to left with a pencil.
+#
+# 1. What is the gradient of `z`?
+# 2. `y` is used twice, so two gradients arrive. What are they, and what is the gradient of `y`?
+# 3. What is the gradient of `x`?
+# 4. Which operation must run its rule first: the one that made `y`, or the one that made `z`?
+#
+# <details><summary>Answer</summary>
+#
+# 1. `loss = z * y`, so the gradient of `z` is $1 \cdot y = 6$.
+# 2. From `loss = z * y` comes $1 \cdot z = 8$. From `z = y + x` comes the gradient of `z`, 6. Together 14.
+# 3. From `y = x * w` comes $14 \cdot w = 42$. From `z = y + x` comes 6. Together 48.
+# 4. The one that made `z`. The gradient of `y` is complete only after `z` has sent its part.
+#
+# </details>
+
+# %% [markdown]
+# ## Build
+#
+# We record what happens on a **tape**, a list. Every operation computes its result and adds one entry: the result, the
+# arguments, and the local rule.
+
+
+# %%
+class Value:
+    """A number that remembers its gradient."""
+
+    def __init__(self, data):
+        self.data, self.grad = data, 0.0
+
+
+def record(tape, data, arguments, rule):
+    """Write one operation on the tape and return its result."""
+    result = Value(data)
+    tape.append((result, arguments, rule))
+    return result
+
+
+def multiply(tape, a, b):
+    return record(tape, a.data * b.data, (a, b), lambda g: (g * b.data, g * a.data))
+
+
+def add(tape, a, b):
+    return record(tape, a.data + b.data, (a, b), lambda g: (g, g))
+
+
+# %% [markdown]
+# To get gradients, walk the tape **backwards**. Each entry takes the gradient of its result and hands gradients to its
+# arguments.
+
+
+# %%
+def walk_back(tape, result):
+    result.grad = 1.0
+    for made, arguments, rule in reversed(tape):
+        for argument, g in zip(arguments, rule(made.grad), strict=True):
+            argument.grad = argument.grad + g           # add: an argument may be used several times
+
+
+def example(walk):
+    """The graph of the picture; returns the gradients of x and w."""
+    tape, vx, vw = [], Value(2.0), Value(3.0)
+    vy = multiply(tape, vx, vw)
+    vz = add(tape, vy, vx)
+    walk(tape, multiply(tape, vz, vy))
+    return vx.grad, vw.grad
+
+
+print("gradient of x: {}, of w: {}".format(*example(walk_back)))
+
+# %% [markdown]
+# That is automatic differentiation. Three questions remain.
+#
+# **Why do we add?** For the reason of lesson 01. `x` is used in two places, and it changes the loss through both. The
+# effects add up.
+#
+# **Why backwards?** We could also go forwards: move `x` a little, and follow the change to the right. But that gives
+# the gradient of *one* input for each pass. A Mixer has a million parameters and *one* loss. Backwards, one pass
+# gives all million gradients, because every operation passes on gradients of the same single number.
+
+# %%
+model = mm.nn.mixer("micro")
+print(f"forwards: {model.num_parameters():,} passes, backwards: 1 pass")
+
+# %% [markdown]
+# **Why in the reverse of the order in which it was recorded?** A rule may run only when its gradient is **complete**.
+# That is: after all operations that *use* the result. They were recorded *later*, so backwards they come *earlier*. An
+# order with this property is called a **topological order**.
+#
+# What if we ignore the order? We could follow every arrow at once, and send on each part of a gradient as soon as it
+# arrives. Local rules are linear, so the sum is still right. But count the calls. In the chain below each value is used
+# twice, as in a skip connection. Every step doubles the number of paths.
+
+
+# %%
+def calls_without_order(steps):
+    """Calls of a walk that follows each arrow at once, through `steps` times x = x + x."""
+    return 1 if steps == 0 else 1 + 2 * calls_without_order(steps - 1)
+
+
+steps = np.arange(1, 17)
+plots.lines(steps, {"every path alone": [calls_without_order(n) for n in steps], "topological order": steps},
+            xlabel="skip connections, one after the other", ylabel="rules that run", log="y")
+
+# %% [markdown]
+# A Mixer-B has 12 blocks with 2 skip connections each, 24 in all. Without the order, that is 33 million calls and not
+# 24. The order is not for beauty.
+
+# %% [markdown]
+# ## Check
+#
+# **First check: finite differences.** The loss is $(xw + x) \cdot xw$. Move `x`, then `w`.
+
+
+# %%
+def formula(a, b):
+    return (a * b + a) * (a * b)
+
+
+step = 1e-5
+print("x:", round((formula(2 + step, 3) - formula(2 - step, 3)) / (2 * step), 6))
+print("w:", round((formula(2, 3 + step) - formula(2, 3 - step)) / (2 * step), 6))
+print("minimixer's own test:", mm.gradcheck(formula, np.array(2.0), np.array(3.0)).ok)
+
+# %% [markdown]
+# **Second check: the library.** The same graph, the same numbers.
+
+# %%
+loss.backward()
+print("gradient of x:", x.grad, " of w:", w.grad)
+assert (x.grad, w.grad) == example(walk_back)
+
+# %% [markdown]
+# Now read the engine, `minimixer/autograd.py`. An entry of our tape was `(result, arguments, rule)`. In minimixer it
+# is a
+# `Node`:
+
+# %%
+print(inspect.getsource(autograd.Node))
+
+# %% [markdown]
+# | our tape | `Node` |
+# | --- | --- |
+# | `rule`, a lambda that remembers `a` and `b` | `op.backward` and `saved`, what it needs |
+# | `arguments` | `edges`: the Nodes that made the arguments, or the leaves |
+# | `result` | only its `shape` and `dtype` |
+#
+# **There is no list.** Each Node points to the Nodes *before* it. So the graph hangs on the last Tensor, `loss`. When
+# you drop `loss`, Python frees the whole graph. Our tape would grow for ever, until somebody empties it.
+#
+# **A Node never points to its result.** Otherwise result and Node would point at each other, and Python could not free
+# them by counting references. On a GPU full of arrays you would notice.
+#
+# Without a list, where does the order come from? The engine **counts**. First it counts, for each Node, how many arrows
+# lead to it from the right:
+
+# %%
+print(inspect.getsource(autograd._count_consumers))
+
+# %% [markdown]
+# Then it walks. A Node becomes `ready` when as many gradients have arrived as were counted. So its gradient is
+# complete, and the order is topological.
+
+# %%
+print(inspect.getsource(autograd._walk))
+
+# %% [markdown]
+# Read it in four steps:
+#
+# 1. `node = ready.pop()`: take a Node whose gradient is complete. It is a loop and not recursion, because Python stops
+#    recursion after 1000 calls, and graphs can be longer.
+# 2. `node.op.backward(...)`: run the local rule. Then `node.saved = None`: these arrays are not needed again, so their
+#    memory is free long before the walk ends.
+# 3. The three cases for `gradients[edge]`: the first gradient to arrive is only remembered. The second allocates a new
+#    array for the sum, which now belongs to the engine (`owned`). From the third on, the engine adds in place. It never
+#    writes into an array that an operation still uses.
+# 4. `waiting[edge] -= 1`: one arrow less. At zero, the gradient is complete.
+
+# %% [markdown]
+# ## Break it
+#
+# The classic bug is one missing `+`. The walk *sets* the gradient and does not *add* to it.
+
+
+# %%
+def walk_back_wrong(tape, result):
+    result.grad = 1.0
+    for made, arguments, rule in reversed(tape):
+        for argument, g in zip(arguments, rule(made.grad), strict=True):
+            argument.grad = g                           # the bug: the first part is lost
+
+
+print("right: x {}, w {}".format(*example(walk_back)))
+print("wrong: x {}, w {}".format(*example(walk_back_wrong)))
+
+# %% [markdown]
+# **Symptom.** No error, and for a simple chain, where each value is used once, the gradients are right. They are
+# wrong only where a value is used twice. In a Mixer this is every skip connection, `x = x + f(x)`. One of the two
+# ways is lost: the network still learns a little, only badly.
+
+
+# %%
+def chain(walk, skips):
+    """Gradient of x after `skips` times x = x + 0.1 x: it should be 1.1 to the power of `skips`."""
+    tape, start, tenth = [], Value(1.0), Value(0.1)
+    v = start
+    for _ in range(skips):
+        v = add(tape, v, multiply(tape, v, tenth))
+    walk(tape, v)
+    return start.grad
+
+
+for skips in (1, 2, 4, 8):
+    print(f"{skips} skips: right {chain(walk_back, skips):.4f}, wrong {chain(walk_back_wrong, skips):.4f}")
+
+# %% [markdown]
+# ## Use it
+#
+# Four facts about gradients in minimixer. Each of them surprises somebody every day.
+#
+# **1. `backward()` adds into `.grad`.** Two calls give the sum. `mm.grad` returns the gradients and touches no `.grad`;
+# the trainer of minimixer uses it.
+
+# %%
+a = mm.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+(a * a).sum().backward()
+print("after one call: ", a.grad)
+(a * a).sum().backward()
+print("after two calls:", a.grad)
+print("mm.grad:        ", mm.grad((a * a).sum(), [a])[0])
+
+# %% [markdown]
+# **2. A graph can be walked once.** The saved arrays are freed on the way.
+
+# %%
+total = (a * a).sum()
+gradient = mm.grad(total, [a])
+try:
+    total.backward()
+except RuntimeError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# **3. Inside `no_grad()` nothing is recorded.** Use it for testing: it saves time and memory.
+
+# %%
+with mm.no_grad():
+    silent = (a * a).sum()
+print("recorded:", silent.node is not None)
+
+# %% [markdown]
+# **4. A Tensor is not changed in place.** A rule may still need the old numbers.
+
+# %%
+try:
+    a[0] = 5.0
+except TypeError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# And here is the graph of a real layer with a loss. The names are the names of `minimixer/ops`.
+
+# %%
+layer = mm.nn.Linear(3, 2, mm.nn.lecun_normal(np.random.default_rng(0)))
+picture = mm.Tensor(np.ones((4, 3), np.float32))                   # (B, C)
+hidden = mm.functional.gelu(layer(picture))                        # (B, 2)
+plots.graph((hidden * hidden).mean(), {"weight": layer.weight, "bias": layer.bias, "hidden": hidden})
+
+# %% [markdown]
+# `picture` is not in the graph: nobody asked for its gradient.
+
+# %% [markdown]
+# ## Exercise
+#
+# Write the walk over a graph whose Nodes point to their arguments, with no tape to tell you the order.
+#
+# ```console
+# $ minimixer exercises start ex02
+# ```
+
+# %% [markdown]
+# ## Summary
+#
+# - Every operation knows one local rule: from the gradient of its result to the gradients of its arguments.
+# - Where a value is used several times, its gradients are **added**.
+# - Backwards, because there is one loss and there are many parameters: one pass gives all gradients.
+# - In topological order, because a rule needs the complete gradient, and should run once.
+#
+# **What the library does differently:** no tape, but Nodes that point backwards, so that the graph is freed with the
+# loss; the order comes from counting arrows; sums are added in place only in memory that the engine owns.

@@ -1,0 +1,300 @@
+# %% [markdown]
+# # 03 Finite differences: when to trust a gradient
+#
+# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Needs:** lesson 02, the Taylor series
+# - **Previous:** [02 Autograd: the tape](02_autograd.ipynb)
+# - **Next:** [04 Linear: two gradients of a product](04_linear.ipynb)
+
+# %% [markdown]
+# ## Goal
+#
+# A wrong gradient gives no error message. The network learns a little, only worse than it could. So every gradient must
+# be tested. After this lesson you can
+#
+# 1. test any gradient with **finite differences**,
+# 2. choose the step, and explain why it is 1e-5 and not 1e-12,
+# 3. say when this test itself is wrong.
+
+# %%
+import inspect
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import plots
+from minimixer.ops.softmax import Softmax
+from minimixer.tensor import apply
+
+# %% [markdown]
+# ## Picture
+#
+# $f$ is a function of one number $x$. Its derivative $f'(x)$ is the slope of the **tangent**. We cannot compute a
+# tangent from values of $f$, but we can compute a line through two points. Call the distance $h$, the **step**.
+#
+# - **Forward difference**: a line through $x$ and $x + h$. Its slope is $\dfrac{f(x+h) - f(x)}{h}$.
+# - **Central difference**: a line through $x - h$ and $x + h$. Its slope is $\dfrac{f(x+h) - f(x-h)}{2h}$.
+
+# %%
+x0, wide = 1.0, 0.8                                     # a large step, to see something
+xs = np.linspace(0, 2, 60)
+forward_slope = (np.exp(x0 + wide) - np.exp(x0)) / wide
+central_slope = (np.exp(x0 + wide) - np.exp(x0 - wide)) / (2 * wide)
+plots.lines(xs, {"f(x) = exp(x)": np.exp(xs),
+                 "tangent, slope 2.72": np.exp(x0) * (1 + xs - x0),
+                 f"forward, slope {forward_slope:.2f}": np.exp(x0) + forward_slope * (xs - x0),
+                 f"central, slope {central_slope:.2f}": np.exp(x0 - wide) + central_slope * (xs - x0 + wide)},
+            xlabel="x", ylabel="f(x)", title="h = 0.8", marks={"x": x0})
+
+# %% [markdown]
+# The central line is almost parallel to the tangent. The forward line is much too steep.
+
+# %% [markdown]
+# ## Predict
+#
+# We compute the derivative of `exp` at 1 with central differences in float64, which stores about 16 decimal digits.
+# Which step gives the smallest error?
+#
+# `h = 1e-2` · `h = 1e-5` · `h = 1e-8` · `h = 1e-12`
+#
+# <details><summary>Answer</summary>
+#
+# 1e-5. A smaller step is *not* always better. Both 1e-2 and 1e-12 give errors of about 1e-5 to 1e-4; 1e-5 gives about
+# 1e-10. The next section explains it.
+#
+# </details>
+
+# %%
+for h in (1e-2, 1e-5, 1e-8, 1e-12):
+    estimate = (np.exp(1 + h) - np.exp(1 - h)) / (2 * h)
+    print(f"h = {h:.0e}   error {abs(estimate - np.e):.0e}")
+
+# %% [markdown]
+# ## Build
+#
+# For an array, we move one entry at a time: up, down, and look at the loss. This is the whole method.
+
+
+# %%
+def numeric_gradient(f, x, h):
+    """Central differences of f, which returns one number, for each entry of x."""
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        move = np.zeros_like(x)
+        move[i] = h
+        gradient[i] = (f(x + move) - f(x - move)) / (2 * h)
+    return gradient                                     # the shape of x
+
+
+point = np.array([[1.0, 2.0], [3.0, 4.0]])
+print(numeric_gradient(lambda x: (x**3).sum(), point, 1e-5))
+print(3 * point**2)
+
+# %% [markdown]
+# Two errors fight each other.
+#
+# **Error 1: the step is too large (truncation).** Write the Taylor series on both sides of $x$:
+#
+# $$f(x \pm h) = f(x) \pm h f'(x) + \frac{h^2}{2} f''(x) \pm \frac{h^3}{6} f'''(x) + \ldots$$
+#
+# Subtract the two. $f(x)$ and $f''$ have the same sign in both, so they vanish. Divide by $2h$:
+#
+# $$\frac{f(x+h) - f(x-h)}{2h} = f'(x) + \frac{h^2}{6} f'''(x) + \ldots$$
+#
+# So the error falls with $h^2$: a step 10 times smaller is 100 times better. In the forward difference $f''$ stays, and
+# the error is $\frac{h}{2} f''(x)$: only 10 times better. This is why everybody uses central differences.
+#
+# **Error 2: the step is too small (rounding).** The computer stores $f$ with a relative error of about $\varepsilon$:
+# the stored value is $f \cdot (1 \pm \varepsilon)$. $\varepsilon$ is 1.1e-16 in float64 and 6e-8 in float32. With a
+# tiny step,
+# $f(x+h)$ and $f(x-h)$ agree in almost all digits. The subtraction removes the digits that agree. The wrong digits
+# stay. Then we divide by the tiny $2h$, and the wrong digits become large: the error is about $\varepsilon |f| / h$.
+#
+# At h = 1e-12: 1e-16 / 1e-12 = 1e-4. Only 4 digits are right!
+#
+# **Together:**
+#
+# $$E(h) = \frac{h^2}{6} |f'''| + \frac{\varepsilon |f|}{h}$$
+
+# %%
+steps = 10.0 ** -np.arange(1, 14)                       # 0.1, 0.01, ... 1e-13
+
+
+def expected_error(h, epsilon):
+    """E(h) for exp at 1, where f = f''' = e."""
+    return np.e * (h**2 / 6 + epsilon / h)
+
+
+def measured_error(dtype, central=True):
+    errors = []
+    for h in steps.astype(dtype):
+        low = np.exp(dtype(1) - h) if central else np.exp(dtype(1))
+        slope = (np.exp(dtype(1) + h) - low) / (h * dtype(2 if central else 1))
+        errors.append(max(abs(float(slope) - np.e), 1e-13))
+    return errors
+
+
+# %%
+plots.lines(steps, {"central, float64": measured_error(np.float64),
+                    "E(h) for float64": expected_error(steps, 1.1e-16),
+                    "forward, float64": measured_error(np.float64, central=False),
+                    "central, float32": measured_error(np.float32)},
+            xlabel="step h", ylabel="error of the derivative", log="xy", marks={"1e-5": 1e-5})
+
+# %% [markdown]
+# Read this picture from right to left. First the step gets smaller and the error falls: error 1. Then comes a lowest
+# point. Then the error rises again: error 2. The formula $E(h)$ follows the measured curve.
+#
+# **Where is the lowest point?** Where the derivative of $E$ is zero:
+#
+# $$\frac{h}{3} |f'''| = \frac{\varepsilon |f|}{h^2} \quad\Rightarrow\quad
+#   h = \sqrt[3]{3\,\varepsilon\,|f| / |f'''|} \approx \sqrt[3]{3\,\varepsilon}$$
+
+# %%
+for dtype_name, epsilon in (("float64", 1.1e-16), ("float32", 6e-8)):
+    best = (3 * epsilon) ** (1 / 3)
+    print(f"{dtype_name}: best step {best:.0e}, its error {expected_error(best, epsilon):.0e}")
+
+# %% [markdown]
+# This is the reason for **1e-5 in float64**. And in float32 the best possible error is about 1e-5 to 1e-4: too large to
+# see a small bug. So gradients are tested in float64, also for a network that is trained in float32.
+
+# %% [markdown]
+# ## Check
+#
+# Is our method right? Compare it with a gradient that we know from autograd.
+
+# %%
+rng = np.random.default_rng(0)
+start = rng.standard_normal((3, 4))
+leaf = mm.Tensor(start, requires_grad=True)
+analytic = mm.grad((leaf.tanh() * leaf).sum(), [leaf])[0]
+numeric = numeric_gradient(lambda x: (np.tanh(x) * x).sum(), start, 1e-5)
+print("largest difference is below 1e-9:", np.abs(analytic - numeric).max() < 1e-9)
+
+# %% [markdown]
+# minimixer has the same method. It casts to float64, tries all entries, and prints a table. `tolerance` is the largest
+# error that it allows, relative to the largest entry of the gradient.
+
+# %%
+report = mm.gradcheck(lambda x: x.tanh() * x, start)
+print("entries:", report.inputs[0].checked, " shape:", report.inputs[0].shape, " ok:", report.ok)
+
+# %% [markdown]
+# Now read the file, `minimixer/gradcheck.py`. This function compares the gradient of one input:
+
+# %%
+print(inspect.getsource(inspect.getmodule(mm.gradcheck)._compare))
+
+# %% [markdown]
+# | lines | meaning |
+# | --- | --- |
+# | `slope(move)` | our central difference, along any direction `move` |
+# | `unit_moves` | one entry after the other, as in our loop |
+# | `chosen` | more than 200 entries: a random sample, because each entry costs two forward passes |
+# | `direction` | one random direction through *all* entries, so that those outside the sample count too |
+# | `scale` | the error is divided by the largest entry: 1e-6 is small only compared with something |
+#
+# **A test that cannot fail proves nothing.** So we test the test: a gradient that is 1 % too large must be refused.
+# This is called a negative control.
+
+
+# %%
+class OnePercent(Softmax):
+    """Softmax with a gradient that is 1 % too large."""
+
+    @staticmethod
+    def backward(xp, gy, *saved):
+        return 1.01 * Softmax.backward(xp, gy, *saved)
+
+
+print("right gradient accepted:", mm.gradcheck(mm.functional.softmax, start).ok)
+print("1 % too large, refused: ", not mm.gradcheck(lambda x: apply(OnePercent, x), start).ok)
+
+# %% [markdown]
+# ## Break it
+#
+# The classic bug is in the *test*. A function like softmax returns an array, but we need one number. Everybody takes
+# the sum. Look what happens with a gradient that is **twice** too large:
+
+
+# %%
+class TwiceTooLarge(Softmax):
+    """Softmax with a gradient that is twice too large."""
+
+    @staticmethod
+    def backward(xp, gy, *saved):
+        return 2 * Softmax.backward(xp, gy, *saved)
+
+
+def largest_difference(weights):
+    """Between the wrong gradient and finite differences, for the loss sum(weights * softmax(x))."""
+    x = mm.Tensor(start, requires_grad=True)
+    wrong = mm.grad((apply(TwiceTooLarge, x) * weights).sum(), [x])[0]
+    def loss(x):
+        return (np.exp(x) / np.exp(x).sum(-1, keepdims=True) * weights).sum()
+    return np.abs(wrong - numeric_gradient(loss, start, 1e-5)).max()
+
+
+for name, weights in (("plain sum", np.ones((3, 4))), ("random weights", rng.random((3, 4)))):
+    print(f"{name:<15} the wrong gradient is", "accepted" if largest_difference(weights) < 1e-6 else "refused")
+
+# %% [markdown]
+# **Symptom.** The test is green, and the gradient is wrong. Why? The outputs of softmax sum to 1, *whatever x is*. So
+# the loss is constant, and its gradient is 0. Two times 0 is 0: the test sees no difference. The same happens with
+# LayerNorm, whose outputs sum to 0.
+#
+# **Cure.** Multiply the output by fixed random weights $v$ before you sum: $L = \sum_i v_i\, y_i$. Then every output
+# counts, and nothing cancels. In minimixer this is the line `v = rng.standard_normal(y.shape)`:
+
+# %%
+source = inspect.getsource(mm.gradcheck)
+print(source[source.index("    rng ="):source.index("    def value")])
+
+# %% [markdown]
+# ## Use it
+#
+# Test one block of the Mixer: 2 pictures, 4 patches, 6 channels. One call tests all its operations together.
+
+# %%
+config = mm.nn.MixerConfig(image_size=4, patch_size=2, hidden_dim=6, tokens_mlp_dim=5, channels_mlp_dim=8)
+block = mm.nn.MixerBlock(config, init=mm.nn.lecun_normal(np.random.default_rng(1)))
+for parameter in block.parameters():
+    parameter.data = parameter.data.astype(np.float64)      # weights start as float32
+print("the block is right:", mm.gradcheck(block, rng.standard_normal((2, 4, 6))).ok)
+
+# %% [markdown]
+# **When not to trust finite differences.** At a corner of a function there is no derivative. Take the largest of three
+# equal numbers. Autograd shares the gradient: a third for each. But move one entry up by $h$, and the maximum rises by
+# $h$; move it down, and the maximum stays. The central difference says one half. Both are honest answers to a question
+# that has no answer.
+
+# %%
+tie = mm.Tensor(np.ones(3), requires_grad=True)
+print("autograd:          ", mm.grad(tie.max(), [tie])[0].round(3))
+print("finite differences:", numeric_gradient(np.max, np.ones(3), 1e-5).round(3))
+
+# %% [markdown]
+# So test at random points: there a tie has probability zero. And switch randomness off: with dropout, `f(x + h)` and
+# `f(x - h)` would be two different functions.
+
+# %% [markdown]
+# ## Exercise
+#
+# Write `numeric_gradient` yourself. It must work for any shape, leave `x` unchanged, and find a gradient that is 1 %
+# off.
+#
+# ```console
+# $ minimixer exercises start ex03
+# ```
+
+# %% [markdown]
+# ## Summary
+#
+# - The central difference is $(f(x+h) - f(x-h)) / 2h$. Its error is $\frac{h^2}{6}|f'''| + \varepsilon|f|/h$.
+# - Large steps suffer from truncation, small steps from rounding. In float64, 1e-5 is near the best.
+# - Test in float64. Reduce the output with random weights, not with a plain sum. Test at random points.
+# - Test the test: it must refuse a gradient that is 1 % wrong.
+#
+# **What the library does differently:** it moves at most 200 entries of each input and adds one random direction
+# through all of them; it measures errors relative to the largest entry; it keeps transposed arrays transposed.

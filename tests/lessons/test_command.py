@@ -1,0 +1,72 @@
+"""``minimixer lessons``: lists, copies without overwriting, opens or says what is missing."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from minimixer import cli, lessons
+
+
+def test_list_names_every_lesson(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["lessons", "list"]) == 0
+    shown = capsys.readouterr().out
+    for lesson in lessons.lessons():
+        assert f"{lesson.number}  {lesson.title}" in shown
+        assert lesson.minutes > 0
+
+
+def test_copy_keeps_what_is_there_unless_forced(tmp_path, capsys):
+    assert cli.main(["lessons", "copy", str(tmp_path / "new")]) == 0
+    copies = sorted((tmp_path / "new").iterdir())
+    originals = [lesson.path for lesson in lessons.lessons()]
+    assert [c.read_bytes() for c in copies] == [o.read_bytes() for o in originals]
+    copies[0].write_text("mine")
+    assert cli.main(["lessons", "copy", str(tmp_path / "new")]) == 0
+    assert copies[0].read_text() == "mine"
+    assert f"kept 1 of yours that differ ({copies[0].name})" in capsys.readouterr().out
+    assert cli.main(["lessons", "copy", str(tmp_path / "new"), "--force"]) == 0
+    assert copies[0].read_bytes() == originals[0].read_bytes()
+
+
+def test_a_file_is_not_a_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["lessons", "copy", str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
+def test_open_says_how_to_install_jupyter(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["lessons", "open", "2", "--folder", str(tmp_path)]) == 1
+    assert 'pip install "minimixer[lessons]"' in capsys.readouterr().err
+    assert list(tmp_path.glob("02_*.ipynb"))
+
+
+def test_open_starts_jupyter_on_the_lesson(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
+    commands = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command) or
+                        subprocess.CompletedProcess(command, 0))
+    assert cli.main(["lessons", "open", "02", "--folder", str(tmp_path)]) == 0
+    assert Path(commands[0][-1]).name.startswith("02_")
+    assert Path(commands[0][-1]).exists()
+
+
+@pytest.mark.parametrize("arguments", [["open", "77"], ["bogus"], ["copy"]])
+def test_what_cannot_be_understood_ends_with_2(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["lessons", *arguments]) == 2
+
+
+def test_a_package_without_notebooks_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "lessons.py"))
+    assert cli.main(["lessons", "list"]) == 1
+    assert "install minimixer again" in capsys.readouterr().err
+
+
+def test_the_wheel_holds_the_notebooks():
+    import tomllib
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {"lessons/notebooks": "minimixer/_lessons"}
