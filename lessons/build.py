@@ -69,7 +69,7 @@ def read_source(source: Path) -> Any:
 
 
 def execute(notebook: Any, *, fast: bool = False) -> list[float]:
-    """Run all cells in one fresh kernel that has no network; return the second at which each of them was done.
+    """Run all cells in one fresh kernel that has no network; return the second at which each code cell was done.
 
     Raises nbclient's CellExecutionError, which names the cell, if one fails.
     """
