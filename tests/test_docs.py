@@ -22,6 +22,15 @@ def test_the_python_of_the_readme_runs():
     assert "WRONG" not in printed.getvalue()
 
 
+def test_the_callback_of_the_readme_stops_a_run(tmp_path, monkeypatch):
+    import minimixer as mm
+    monkeypatch.chdir(tmp_path)
+    (code,) = [block for block in PYTHON if "Callback" in block]
+    names = {"mm": mm}
+    exec(code.replace("0.97", "0.0"), names)
+    assert names["history"].metrics[-1]["epoch"] == 1
+
+
 def without_types(line):
     line = re.sub(r"\) -> [^:]*(\[.*\])?:", "):", line)
     return re.sub(r"(\w+): (?:Array|Module|Tensor|float)", r"\1", line).split("#")[0].rstrip()
