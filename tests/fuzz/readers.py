@@ -25,10 +25,12 @@ from pathlib import Path
 
 import numpy as np
 
+from minimixer import nn, weights
 from minimixer.data import DataError
 from minimixer.data.cifar import CIFAR10, load_cifar10
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
+from minimixer.weights import WeightsError
 from tests.data.cifar_files import official, pack, packed, records, unpack
 
 MOST_SECONDS = 5            # of processor time, for one case
@@ -63,6 +65,19 @@ def read_cifar(path):
     return data.train_images.tobytes(), data.test_images.tobytes(), data.train_labels.tolist(), data.class_names
 
 
+def read_weights(path):
+    model, _ = weights.model_from(path)
+    return {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in model.state_dict().items()}
+
+
+def small_weights(folder, save):
+    """A file of weights of a Mixer of one block."""
+    model = nn.mixer("pico", image_size=8, num_blocks=1, hidden_dim=4, tokens_mlp_dim=3, channels_mlp_dim=5,
+                     num_classes=2)
+    save(model, folder / "weights")
+    return (folder / "weights").read_bytes()
+
+
 def readers(folder):
     """The formats by name; the files that a reader wants beside the damaged one lie in the folder."""
     from tests.train.test_checkpoint import small_checkpoint
@@ -95,6 +110,8 @@ def readers(folder):
         "cifar names": Reader([names], read_names, DataError),
         "cifar archive": Reader([archive, archive, archive, coloured], read_cifar, DataError, checksum=True),
         "cifar tar": Reader([archive], read_cifar, DataError, tar=True),
+        "official weights": Reader([small_weights(folder, weights.save_official)], read_weights, WeightsError),
+        "timm weights": Reader([small_weights(folder, weights.save_timm)], read_weights, WeightsError),
     }
 
 

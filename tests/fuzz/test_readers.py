@@ -44,7 +44,7 @@ def test_faults_are_found_and_written_to_files(name, broken, tmp_path, monkeypat
 
     monkeypatch.setattr(cifar, name, broken if name == "_damaged" else later)
     lines = []
-    _, _, offending = readers.run(100, 0, tmp_path / "failures", lines.append)
+    _, _, offending = readers.run(140, 0, tmp_path / "failures", lines.append)
     assert offending
     assert len(lines) == len(offending)
     assert sorted((tmp_path / "failures").iterdir()) == sorted(offending)
@@ -71,7 +71,7 @@ def test_a_case_that_hangs_is_an_offence(monkeypatch):
 
 
 def test_the_command_prints_a_table_and_replays_a_file(tmp_path, capsys):
-    assert readers.main(["--cases", "10", "--failures", str(tmp_path / "failures")]) == 0
+    assert readers.main(["--cases", "14", "--failures", str(tmp_path / "failures")]) == 0
     assert "| checkpoint | 2 |" in capsys.readouterr().out
     file = tmp_path / "checkpoint-0-1"
     file.write_bytes(b"no checkpoint")
