@@ -1,0 +1,55 @@
+"""Sphinx settings.  What follows from the repository is written anew at each build: see pages.py."""
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]      # this clone, not what is installed
+import pages  # noqa: E402
+
+import minimixer  # noqa: E402
+
+project = "minimixer"
+author = "The minimixer developers"
+release = minimixer.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"                           # lessons are shown with the outputs that their tests have checked
+nb_merge_streams = True
+
+autodoc_typehints = "none"                          # the docstrings say types and shapes
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_param = napoleon_use_rtype = False    # "Tensor, shape (B, S, C)" is a sentence, not a link
+copybutton_exclude = ".linenos, .gp, .go"           # prompts and outputs are not copied
+
+html_theme = "furo"
+html_title = "minimixer"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_show_copyright = False
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {"light_css_variables": {"color-brand-primary": "#005a8f", "color-brand-content": "#005a8f"}}
+html_math_renderer = "mathml"
+
+
+def write_math(writer, node):
+    """Formulas become MathML, which browsers draw themselves: no script and no font is loaded."""
+    is_block = isinstance(node, nodes.math_block)
+    writer.body.append(tex2mathml(node.astext(), as_block=is_block))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Sphinx calls this first."""
+    app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
+    app.connect("config-inited", lambda app, config: pages.write(Path(app.srcdir)))

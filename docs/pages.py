@@ -1,0 +1,120 @@
+"""The pages that are not written by hand: the lessons, the commands, and a reference of every public name."""
+
+import importlib
+import inspect
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import ModuleType
+
+import minimixer
+from minimixer.cli import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+FIRST = ["functional", "nn", "optim", "data", "train", "plots", "gradcheck", "tensor", "autograd", "backend", "ops",
+         "kernels"]                     # the other rooms follow in the order of the alphabet
+LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. Here it is shown with the outputs that it had "
+           "when it was last built.")
+REFERENCE = ("Every public name, room by room. A shape is a tuple of the letters of the [glossary](../glossary.md); "
+             "(...) stands for any axes.")
+COMMAND_ROOMS = {"cli", "doctor", "bench"}      # nothing to import: they are on the page of the commands
+
+
+def write(docs: Path) -> None:
+    """Write all of them into two folders of ``docs`` that git ignores."""
+    for folder in ("lessons", "reference"):
+        shutil.rmtree(docs / folder, ignore_errors=True)
+        (docs / folder).mkdir()
+    notebooks = sorted((ROOT / "lessons" / "notebooks").glob("[0-9]*.ipynb"))
+    for notebook in notebooks:
+        shutil.copy(notebook, docs / "lessons")
+    (docs / "lessons" / "index.md").write_text(index("Lessons", LESSONS, [path.stem for path in notebooks]))
+
+    rooms = [info.name for info in pkgutil.iter_modules(minimixer.__path__) if info.name not in COMMAND_ROOMS]
+    rooms.sort(key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    seen: set[int] = set()
+    texts = {"minimixer": room("minimixer", seen)}
+    texts |= {name: ops() if name == "ops" else room(f"minimixer.{name}", seen) for name in rooms}
+    for name, text in texts.items():
+        (docs / "reference" / f"{name}.rst").write_text(text)
+    (docs / "reference" / "commands.md").write_text(commands())
+    (docs / "reference" / "index.md").write_text(index("Reference", REFERENCE, [*texts, "commands"]))
+
+
+def index(title: str, text: str, entries: list[str]) -> str:
+    """The first page of a folder."""
+    return "\n".join([f"# {title}\n", text, "", "```{toctree}", ":maxdepth: 1", "", *entries, "```", ""])
+
+
+def room(name: str, seen: set[int]) -> str:
+    """A page with the public names of a module that no earlier page has; of its files, if it is a bare package."""
+    importlib.import_module(name)
+    module = sys.modules[name]          # `minimixer.gradcheck` is the function; its module is found here only
+    parts = [heading(name, "="), inspect.getdoc(module) or ""]
+    names = public_names(module)
+    if not names and hasattr(module, "__path__"):
+        for info in pkgutil.iter_modules(module.__path__):
+            if not info.name.startswith("_"):
+                file = importlib.import_module(f"{name}.{info.name}")
+                parts += [heading(info.name, "-"), inspect.getdoc(file) or ""]
+                parts += [entry(file, public, seen) for public in public_names(file)]
+    return "\n\n".join(parts + [entry(module, public, seen) for public in names]) + "\n"
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """What a module offers: ``__all__``, or the classes and functions that are written in it."""
+    def written_here(value: object) -> bool:
+        return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
+
+    named = getattr(module, "__all__", None)
+    return list(named or [n for n, value in vars(module).items() if not n.startswith("_") and written_here(value)])
+
+
+def entry(module: ModuleType, name: str, seen: set[int]) -> str:
+    """The directive that shows one public name; empty for modules and for what was shown before."""
+    value = getattr(module, name)
+    if isinstance(value, ModuleType) or name.startswith("_") or id(value) in seen:
+        return ""
+    seen.add(id(value))
+    path = f"{module.__name__}.{name}"
+    if inspect.isclass(value):
+        inherited = "\n   :inherited-members: object" if is_dataclass(value) else ""
+        return f".. autoclass:: {path}\n   :members:{inherited}"
+    if inspect.isfunction(value):
+        return f".. autofunction:: {path}"
+    keys = ", ".join(f"``{key!r}``" for key in value) if isinstance(value, dict) else f"``{value!r}``"
+    return f".. py:data:: {path}\n\n   {'A dict of ' if isinstance(value, dict) else ''}{keys}."
+
+
+def ops() -> str:
+    """The ops in full: each op's forward stands beside its backward, so the file is its own reference."""
+    package = importlib.import_module("minimixer.ops")
+    parts = [heading("minimixer.ops", "="), "One file, one lesson. A pair computes on plain arrays, and ``xp`` is the "
+             "module of these arrays, NumPy or CuPy."]
+    for info in pkgutil.iter_modules(package.__path__):
+        parts += [heading(f"ops/{info.name}.py", "-"),
+                  f".. literalinclude:: ../../minimixer/ops/{info.name}.py\n   :language: python"]
+    return "\n\n".join(parts) + "\n"
+
+
+def commands() -> str:
+    """What every command says about itself."""
+    def say(*arguments: str) -> str:
+        environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+        said = subprocess.run([sys.executable, "-m", "minimixer.cli", *arguments, "--help"], capture_output=True,
+                              text=True, env=environment, cwd=ROOT)
+        return f"```text\n{(said.stdout or said.stderr).rstrip()}\n```\n"
+
+    parts = ["# Commands\n", say()]
+    for name in COMMANDS:
+        parts += [f"## minimixer {name}\n", say(name)]
+    return "\n".join(parts)
+
+
+def heading(text: str, sign: str) -> str:
+    """A heading of reStructuredText."""
+    return f"{text}\n{sign * len(text)}"
