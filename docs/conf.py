@@ -1,10 +1,12 @@
 """Sphinx settings.  What follows from the repository is written anew at each build: see pages.py."""
 
+import re
 import sys
 from pathlib import Path
 
 from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
+from docutils.utils.math.latex2mathml import MathError, tex2mathml
+from sphinx.util import logging
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]      # this clone, not what is installed
 import pages  # noqa: E402
@@ -16,9 +18,9 @@ author = "The minimixer developers"
 release = minimixer.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]       # the second is written by myst-nb, beside _build
 
-myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"                           # lessons are shown with the outputs that their tests have checked
 nb_merge_streams = True
@@ -27,6 +29,7 @@ autodoc_typehints = "none"                          # the docstrings say types a
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
+napoleon_use_ivar = True
 napoleon_use_param = napoleon_use_rtype = False    # "Tensor, shape (B, S, C)" is a sentence, not a link
 copybutton_exclude = ".linenos, .gp, .go"           # prompts and outputs are not copied
 
@@ -45,7 +48,13 @@ html_math_renderer = "mathml"
 def write_math(writer, node):
     """Formulas become MathML, which browsers draw themselves: no script and no font is loaded."""
     is_block = isinstance(node, nodes.math_block)
-    writer.body.append(tex2mathml(node.astext(), as_block=is_block))
+    try:
+        formula = tex2mathml(re.sub(r"\\dots\b", r"\\ldots", node.astext()), as_block=is_block)
+    except MathError as error:
+        logging.getLogger(__name__).warning("the formula %s: %s", node.astext(), error, location=node)
+        formula = writer.encode(node.astext())
+    writer.body.append(writer.starttag(node, "div" if is_block else "span", "", CLASS="math") + formula
+                       + ("</div>" if is_block else "</span>"))
     raise nodes.SkipNode
 
 

@@ -180,8 +180,12 @@ def training_step() -> str:
     return page(620, int(60 + pitch * 8 + 20), "".join(parts), "One training step")
 
 
-if __name__ == "__main__":
+def drawings() -> dict[str, str]:
+    """Every file and what is in it."""
     panels = [cut, token_mixing, channel_mixing, answer]
-    (IMAGES / "mixer.svg").write_text(grid(panels, 2))
-    (IMAGES / "mixer-narrow.svg").write_text(grid(panels, 1))
-    (IMAGES / "training-step.svg").write_text(training_step())
+    return {"mixer.svg": grid(panels, 2), "mixer-narrow.svg": grid(panels, 1), "training-step.svg": training_step()}
+
+
+if __name__ == "__main__":
+    for name, svg in drawings().items():
+        (IMAGES / name).write_text(svg)

@@ -17,8 +17,8 @@ from minimixer.cli import COMMANDS
 ROOT = Path(__file__).parent.parent
 FIRST = ["functional", "nn", "optim", "data", "train", "plots", "gradcheck", "tensor", "autograd", "backend", "ops",
          "kernels"]                     # the other rooms follow in the order of the alphabet
-LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. Here it is shown with the outputs that it had "
-           "when it was last built.")
+LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. Here it is shown with the outputs that "
+           "it had when it was last built.")
 REFERENCE = ("Every public name, room by room. A shape is a tuple of the letters of the [glossary](../glossary.md); "
              "(...) stands for any axes.")
 COMMAND_ROOMS = {"cli", "doctor", "bench"}      # nothing to import: they are on the page of the commands

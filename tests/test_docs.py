@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import runpy
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,3 +111,8 @@ def test_the_glossary_names_every_letter_of_a_shape():
     named = {name.strip() for cell in symbols for name in cell.split(",")}
     assert {"B", "S", "C"} <= letters
     assert letters <= named
+
+
+def test_drawings_are_those_of_their_script():
+    for name, svg in runpy.run_path(str(ROOT / "docs" / "drawings.py"))["drawings"]().items():
+        assert (ROOT / "docs" / "images" / name).read_text() == svg, f"{name}: run python docs/drawings.py"
