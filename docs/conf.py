@@ -29,7 +29,6 @@ autodoc_typehints = "none"                          # the docstrings say types a
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
-napoleon_use_ivar = True
 napoleon_use_param = napoleon_use_rtype = False    # "Tensor, shape (B, S, C)" is a sentence, not a link
 copybutton_exclude = ".linenos, .gp, .go"           # prompts and outputs are not copied
 
