@@ -57,15 +57,6 @@ def test_a_block_that_is_not_run_is_told_from_one_that_is(tmp_path):
     assert program(page) == ["a\n", "class Mine:\n"]
 
 
-def test_the_callback_of_the_readme_stops_a_run(tmp_path, monkeypatch):
-    import minimixer as mm
-    monkeypatch.chdir(tmp_path)
-    (code,) = [block for block in PYTHON if "Callback" in block]
-    names = {"mm": mm}
-    exec(code.replace("0.97", "0.0"), names)
-    assert names["history"].metrics[-1]["epoch"] == 1
-
-
 def without_types(line):
     line = re.sub(r"\) -> [^:]*(\[.*\])?:", "):", line)
     return re.sub(r"(\w+): (?:Array|Module|Tensor|float)", r"\1", line).split("#")[0].rstrip()
