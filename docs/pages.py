@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -30,8 +31,11 @@ def write(docs: Path) -> None:
         shutil.rmtree(docs / folder, ignore_errors=True)
         (docs / folder).mkdir()
     notebooks = sorted((ROOT / "lessons" / "notebooks").glob("[0-9]*.ipynb"))
+    names = {path.name for path in notebooks}
     for notebook in notebooks:
-        shutil.copy(notebook, docs / "lessons")
+        text = re.sub(r"\[([^][\n]*)\]\((\d\d_\w+\.ipynb)\)", lambda link: link[0] if link[2] in names else link[1],
+                      notebook.read_text())         # a lesson that is not written yet has no page
+        (docs / "lessons" / notebook.name).write_text(text)
     (docs / "lessons" / "index.md").write_text(index("Lessons", LESSONS, [path.stem for path in notebooks]))
 
     rooms = [info.name for info in pkgutil.iter_modules(minimixer.__path__) if info.name not in COMMAND_ROOMS]

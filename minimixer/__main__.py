@@ -1,7 +1,8 @@
-"""``python -m minimixer`` is ``minimixer``."""
+"""``python -m minimixer``, the same as ``minimixer``."""
 
 import sys
 
 from minimixer.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
