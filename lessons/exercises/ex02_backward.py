@@ -1,0 +1,70 @@
+# %% [markdown]
+# # Exercise 02: go back through a graph
+#
+# A calculation is a graph. Every node knows its `parents` (the nodes it was computed from) and can carry a gradient
+# one step back: `node.backward(gy)` gives one gradient for every parent, in the order of `node.parents`.
+#
+# Write `backward(root, gy)`. Start at the root with the gradient `gy`, walk to the leaves, and return the gradient of
+# every leaf.
+#
+# - A node can be used in several places. Its gradient is the sum of what comes from all of them.
+# - Call `node.backward` only when this sum is complete. So each node runs **once**, and the order matters.
+# - A long calculation has thousands of nodes in a row. Python stops after about 1000 nested calls.
+# - Two parents may get one and the same array. Do not write to an array that you were given.
+#
+# Check your work: `minimixer exercises check ex02`. Help: `minimixer exercises hint ex02`.
+
+
+# %%
+class Node:
+    """A step of a calculation. The checker brings its own nodes; they look like this one.
+
+    `parents` is a tuple of nodes, empty for a leaf. `backward(gy)` returns one gradient for every parent.
+    """
+
+    def __init__(self, parents=(), backward=None):
+        self.parents = parents
+        self.backward = backward
+
+
+# %% nbgrader={"grade":false,"grade_id":"ex02-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
+def backward(root, gy):
+    """Carry a gradient from the root of a graph to its leaves.
+
+    Parameters
+    ----------
+    root : node
+        Where to start.
+    gy : array
+        Gradient of the loss with respect to the root.
+
+    Returns
+    -------
+    dict
+        The gradient of every leaf: the key is the leaf (a node without parents), the value is an array of its shape.
+    """
+    ### BEGIN SOLUTION
+    uses = {root: 0}
+    to_visit = [root]
+    while to_visit:
+        for parent in to_visit.pop().parents:
+            if parent not in uses:
+                uses[parent] = 0
+                to_visit.append(parent)
+            uses[parent] += 1
+    gradients = {root: gy}
+    ready = [root]
+    leaves = {}
+    while ready:
+        node = ready.pop()
+        arrived = gradients.pop(node)
+        if not node.parents:
+            leaves[node] = arrived
+            continue
+        for parent, gradient in zip(node.parents, node.backward(arrived), strict=True):
+            gradients[parent] = gradients[parent] + gradient if parent in gradients else gradient
+            uses[parent] -= 1
+            if uses[parent] == 0:
+                ready.append(parent)
+    return leaves
+    ### END SOLUTION

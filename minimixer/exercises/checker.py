@@ -1,0 +1,118 @@
+"""Check what a student wrote, task by task, in this process; ``runner.py`` does it at a safer distance."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from minimixer.errors import UsageError
+from minimixer.exercises import parts
+from minimixer.exercises.definitions import load
+from minimixer.exercises.diagnose import diagnose
+from minimixer.exercises.evidence import Evidence, Leaf, observe
+from minimixer.exercises.report import Report, Row, TaskResult
+from minimixer.exercises.task import Exercise, Task
+from minimixer.exercises.words import Diagnosis, say
+
+Namespace = Mapping[str, Any]
+grading = False     # True in the process of the runner: a check within the student's own file is then passed over
+
+
+def check(exercise: str, *answers: Any, task: str | None = None) -> Report:
+    """Check an exercise in a notebook, and print what was found.
+
+    Parameters
+    ----------
+    exercise : str
+        Such as ``"ex06"``.
+    *answers : class, function, module or dict
+        What you wrote, such as ``LayerNorm``; or ``globals()``.
+    task : str, optional
+        Check only this one, such as ``"backward"``.
+
+    Returns
+    -------
+    Report
+        True if all is right; ``print(report)`` shows it again.
+
+    Raises
+    ------
+    UsageError
+        If there is no such exercise or task.
+    """
+    wanted = load(exercise)
+    if task is not None and task not in [t.name for t in wanted.tasks]:
+        raise UsageError(f"{wanted.id} has no task {task!r}: expected one of {', '.join(t.name for t in wanted.tasks)}")
+    tasks = [t for t in wanted.tasks if task in (None, t.name)]
+    if grading:
+        return Report(wanted, ())
+    namespace = _namespace(wanted, answers)
+    report = Report(wanted, tuple(check_task(t, namespace) for t in tasks))
+    print(report)
+    return report
+
+
+def _namespace(exercise: Exercise, answers: tuple[Any, ...]) -> dict[str, Any]:
+    """What was handed over, by the names of the exercise."""
+    namespace: dict[str, Any] = {}
+    for answer in answers:
+        if isinstance(answer, Mapping):
+            namespace |= answer
+        elif isinstance(answer, type) or callable(answer):
+            namespace[answer.__name__] = answer
+        else:
+            namespace |= vars(answer)
+    wanted = {task.function.split(".")[0] for task in exercise.tasks}
+    if len(wanted) == len(answers) == 1 and (isinstance(answers[0], type) or callable(answers[0])):
+        namespace.setdefault(*wanted, answers[0])      # its author may have given it another name
+    return namespace
+
+
+def find(task: Task, namespace: Namespace) -> Any:
+    """The student's function of a task; None if there is none."""
+    first, *rest = task.function.split(".")
+    found = namespace.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found if callable(found) else None
+
+
+def check_task(task: Task, namespace: Namespace) -> TaskResult:
+    """Check one task."""
+    function = find(task, namespace)
+    if function is None:
+        return TaskResult(task.name, task.function, task.points, "error", (), say("not-found", function=task.function))
+    outcomes = []
+    for case in task.cases():
+        outcomes.append(observe(task, function, case))
+        if isinstance(outcomes[-1].raised, NotImplementedError):
+            return TaskResult(task.name, task.function, task.points, "not-started")
+    evidence = Evidence(task, function, tuple(outcomes))
+    rows = _rows(evidence)
+    if evidence.right:
+        return TaskResult(task.name, task.function, task.points, "pass", rows)
+    stopped = any(isinstance(outcome.raised, (Exception, SystemExit)) for outcome in outcomes)
+    return TaskResult(task.name, task.function, task.points, "error" if stopped else "fail", rows, diagnose(evidence))
+
+
+def _rows(evidence: Evidence) -> tuple[Row, ...]:
+    """One row a tensor: its worst case."""
+    worst: dict[str, Leaf] = {}
+    for outcome in evidence.outcomes:
+        for leaf in outcome.leaves:
+            if leaf.name not in worst or not leaf.error <= worst[leaf.name].error:       # nan is worst
+                worst[leaf.name] = leaf
+    return tuple(Row(name, str(leaf.expected.shape if leaf.found is None else leaf.found.shape), leaf.error, leaf.verdict)
+                 for name, leaf in worst.items())
+
+
+def broken(exercise: Exercise, status: str, diagnosis: Diagnosis) -> Report:
+    """A report that says the same of every task."""
+    return Report(exercise, tuple(TaskResult(t.name, t.function, t.points, status, (), diagnosis)
+                                  for t in exercise.tasks))
+
+
+def use_own_parts(namespaces: Mapping[str, Namespace]) -> None:
+    """Put a student's own earlier classes in the place of the library's parts (``--chain``)."""
+    for namespace in namespaces.values():
+        for name in ("Linear", "Gelu", "LayerNorm", "TokenMixing"):
+            if isinstance(namespace.get(name), type) and namespace[name].__module__ != parts.__name__:
+                setattr(parts, name, namespace[name])

@@ -1,0 +1,24 @@
+"""One module an exercise; ``load`` finds it."""
+
+import importlib
+import pkgutil
+
+from minimixer.errors import UsageError
+from minimixer.exercises.task import Exercise
+
+MODULES = {module.name[:4]: module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("ex")}
+
+
+def names() -> list[str]:
+    """Every exercise: ``ex01``, ``ex02``, ..."""
+    return sorted(MODULES)
+
+
+def load(name: str) -> Exercise:
+    """The exercise called ``ex06``, or ``6``, or ``ex06_layernorm``.  Raises UsageError."""
+    short = f"ex{int(name):02d}" if name.isdecimal() else name[:4]
+    if short not in MODULES or (len(name) > 4 and name != MODULES[short]):
+        raise UsageError(f"there is no exercise {name!r}: expected one of {', '.join(names())}; "
+                         "`minimixer exercises list` tells what they are")
+    exercise: Exercise = importlib.import_module(f"{__name__}.{MODULES[short]}").EXERCISE
+    return exercise

@@ -1,0 +1,69 @@
+import numpy as np
+
+from minimixer import functional as F
+from minimixer.autograd import grad
+from minimixer.backend import Array
+from minimixer.exercises.cases import normal, swap_memory
+from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
+from minimixer.tensor import Tensor
+
+SHAPES = [(5,), (3, 4), (2, 3, 2), ()]
+
+
+def _square(x: Tensor) -> Tensor:
+    return (x * x * 3.0 - x).sum()
+
+
+def _curved(x: Tensor) -> Tensor:
+    return (F.gelu(x, "erf") * 2.0 + x.exp()).sum()
+
+
+def cases() -> list[Case]:
+    found = []
+    for seed, shape in enumerate(SHAPES):
+        for fn, step in ((_square, 1e-2), (_curved, 1e-5)):
+            for transposed in (False, True):
+                x, = normal(seed, shape)
+                x = swap_memory(np.asarray(x)) if transposed else np.asarray(x)
+                leaf = Tensor(x, requires_grad=True)
+                expected, = grad(fn(leaf), [leaf])
+                label = f"x of shape {shape}, step = {step:g}" + (", transposed memory" if transposed else "")
+                found.append(Case(label, (lambda x, fn=fn: float(fn(Tensor(x)).data), x, step), expected,
+                                  transposed=transposed))
+    return found
+
+
+def _one_sided(f: Function, x: Array, above: float, below: float, width: float) -> Array:
+    gradient = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        move = np.zeros(x.shape)
+        move[index] = 1
+        gradient[index] = (f(x + above * move) - f(x - below * move)) / width
+    return gradient
+
+
+EXERCISE = Exercise(
+    id="ex03", name="differences", title="A gradient by finite differences", lesson="differences",
+    tasks=(Task(
+        "numeric_gradient", "numeric_gradient", 10, "gradient", cases,
+        mistakes=(
+            Mistake("forward-difference", "The difference is one-sided, not central.",
+                    "You compare f at x with f at x + step. Then the error is of the order of step, as the table shows. "
+                    "Look at both sides of x.", lambda f, x, step: _one_sided(f, x, step, 0, step)),
+            Mistake("backward-difference", "The difference is one-sided, not central.",
+                    "You compare f at x with f at x - step. Then the error is of the order of step, as the table shows. "
+                    "Look at both sides of x.", lambda f, x, step: _one_sided(f, x, 0, step, step)),
+            Mistake("divides-by-step", "The difference is divided by step.",
+                    "The two points are step + step apart: how far did you go from the one to the other?",
+                    lambda f, x, step: _one_sided(f, x, step, step, step)),
+            Mistake("not-divided", "The difference is not divided by the distance of the two points.",
+                    "A slope is rise over run: this is the rise.", lambda f, x, step: _one_sided(f, x, step, step, 1)),
+            Mistake("moves-all", "All numbers of x are moved at once.",
+                    "Then you get one slope, the sum of all, in every place. Move one number, measure, put it back.",
+                    lambda f, x, step: np.full(x.shape, (f(x + step) - f(x - step)) / (2 * step))),
+        ), tolerance=1e-5),),
+    hints=(
+        "Begin with x of shape (1,): two calls of f give one slope.",
+        "np.ndindex(x.shape) gives every index of an array with any number of axes, also of a transposed one.",
+        "Work on a copy of x. Then nothing has to be put back at the end.",
+    ))

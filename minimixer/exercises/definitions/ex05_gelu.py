@@ -1,0 +1,82 @@
+import math
+from typing import Any
+
+import numpy as np
+
+from minimixer.backend import Array, erf
+from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
+from minimixer.exercises.parts import Gelu
+from minimixer.exercises.task import Exercise, Function, Mistake, Task
+from minimixer.ops.gelu import Gelu as TanhGelu
+
+INPUTS = [Inputs((3 * normal(1, (7,))[0],), sizes={"n": 7}), Inputs(normal(2, (3, 5)), sizes={"n": 15}),
+          Inputs((2 * normal(3, (2, 3, 4))[0],), sizes={"n": 24})]
+
+
+def _density(x: Array) -> Array:
+    return np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+def _forward(phi: Function) -> Function:
+    return lambda x: (x * phi(x), (x, phi(x)))
+
+
+def _tanh_phi(x: Array) -> Array:
+    return 0.5 * (1 + TanhGelu.forward(np, x)[1][1])
+
+
+def _tanh_backward(gy: Array, x: Array, phi: Array) -> Any:
+    return TanhGelu.backward(np, gy, *TanhGelu.forward(np, x)[1])
+
+
+def _phi_of(scale: float) -> Function:
+    return lambda x: 0.5 * (1 + erf(np, scale * x))
+
+
+TANH = ("tanh-for-erf", "This is the approximation with tanh.",
+        "It is close, but the exercise asks for the exact form: Phi with the error function erf.")
+
+EXERCISE = Exercise(
+    id="ex05", name="gelu", title="GELU", lesson="gelu",
+    tasks=(
+        Task("forward", "Gelu.forward", 4, ("y", ("saved x", "saved phi")), lambda: forward_cases(Gelu.forward, INPUTS),
+             mistakes=(
+                 Mistake(*TANH, _forward(_tanh_phi)),
+                 Mistake("sigmoid-for-erf", "This is the approximation with a sigmoid.",
+                         "It is close, but the exercise asks for the exact form: Phi with the error function erf.",
+                         _forward(lambda x: 1 / (1 + np.exp(-1.702 * x)))),
+                 Mistake("sqrt-2-forgotten", "The argument of erf is not scaled.",
+                         "Phi is not erf itself: look at what the formula gives to erf.",
+                         _forward(_phi_of(1.0))),
+                 Mistake("erf-for-phi", "This uses erf in the place of Phi.",
+                         "erf goes from -1 to 1, a probability from 0 to 1: look at what the formula does with erf.",
+                         _forward(lambda x: 2 * _phi_of(math.sqrt(0.5))(x) - 1)),
+                 Mistake("relu-for-gelu", "This is max(x, 0).", "GELU is smooth: it multiplies x with Phi(x).",
+                         _forward(lambda x: (x > 0).astype(float))),
+             )),
+        Task("backward", "Gelu.backward", 6, "gx", lambda: backward_cases(Gelu.forward, INPUTS), has_gradient=True,
+             mistakes=(
+                 Mistake(*TANH, _tanh_backward),
+                 Mistake("first-term-only", "One of the two terms of the product rule is missing.",
+                         "You have the term in which x is differentiated. Phi depends on x too.",
+                         lambda gy, x, phi: gy * phi),
+                 Mistake("second-term-only", "One of the two terms of the product rule is missing.",
+                         "You have the term in which Phi is differentiated. The other factor, x, depends on x too.",
+                         lambda gy, x, phi: gy * x * _density(x)),
+                 Mistake("x-forgotten", "In the second term, the factor x is missing.",
+                         "In the product rule each term has two factors: one is differentiated, the other stays.",
+                         lambda gy, x, phi: gy * (phi + _density(x))),
+                 Mistake("density-not-normalized", "The density lacks its constant.",
+                         "The derivative of Phi is exp(...) divided by a constant, so that the area below it is 1.",
+                         lambda gy, x, phi: gy * (phi + x * _density(x) * math.sqrt(2 * math.pi))),
+                 Mistake("erf-derivative", "The derivative of Phi has the constant of erf.",
+                         "The derivative of erf has 2 / sqrt(pi) in front. But erf got a scaled argument and Phi halves "
+                         "it: the chain rule changes the constant. The density in the text has it.",
+                         lambda gy, x, phi: gy * (phi + x * _density(x) * 2 * math.sqrt(2))),
+             )),
+    ),
+    hints=(
+        "Draw Phi(x): far left 0, at 0 one half, far right 1. Then x * Phi(x) is nearly 0 on the left, nearly x on the right.",
+        "gelu is a product of two functions of x, so its derivative has two terms.",
+        "Do not forget that gy multiplies all of the derivative.",
+    ))

@@ -1,0 +1,168 @@
+from collections.abc import Sequence
+from typing import Any
+
+from minimixer.backend import Array
+from minimixer.exercises import parts
+from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
+from minimixer.exercises.task import Exercise, Function, Mistake, Task
+
+EPS = 1e-6
+
+
+def nest(arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """x and the four tuples of parameters."""
+    a = tuple(arrays)
+    return a[0], a[1:3], a[3:7], a[7:9], a[9:13]
+
+
+def _inputs(b: int, s: int, c: int, d_s: int, d_c: int) -> Inputs:
+    arrays = list(normal(b + s, (b, s, c), (c,), (c,), (s, d_s), (d_s,), (d_s, s), (s,),
+                         (c,), (c,), (c, d_c), (d_c,), (d_c, c), (c,)))
+    arrays[1], arrays[7] = 1 + 0.3 * arrays[1], 1 + 0.3 * arrays[7]
+    return Inputs(tuple(arrays), sizes={"B": b, "S": s, "C": c, "D_S": d_s, "D_C": d_c}, nest=nest)
+
+
+INPUTS = [_inputs(2, 3, 4, 2, 3), _inputs(1, 2, 3, 3, 2)]
+
+
+def _norm(x: Array, parameters: Any) -> Any:
+    return parts.LayerNorm.forward(x, *parameters, EPS)
+
+
+def reference(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
+    normalized, saved1 = _norm(x, token_norm)
+    mixed, saved2 = parts.TokenMixing.forward(normalized, *token_mixing)
+    u = x + mixed
+    normalized, saved3 = _norm(u, channel_norm)
+    mixed, saved4 = parts.ChannelMixing.forward(normalized, *channel_mixing)
+    return u + mixed, (saved1, saved2, saved3, saved4)
+
+
+def _wired(wire: Function) -> Function:
+    """A forward made of T (token mixing), C (channel mixing) and the two norms, wired in another way."""
+    def forward(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
+        y = wire(x, lambda a: parts.TokenMixing.forward(a, *token_mixing)[0],
+                 lambda a: parts.ChannelMixing.forward(a, *channel_mixing)[0],
+                 lambda a: _norm(a, token_norm)[0], lambda a: _norm(a, channel_norm)[0])
+        return y, (None,) * 4
+    return forward
+
+
+def _parallel(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    return x + t(n1(x)) + c(n2(x))
+
+
+def _post_norm(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = n1(x + t(x))
+    return n2(u + c(u))
+
+
+def _norm_of_branch(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = x + n1(t(x))
+    return u + n2(c(u))
+
+
+def _no_residual(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    return c(n2(t(n1(x))))
+
+
+def _first_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    return c(n2(x + t(n1(x))))
+
+
+def _second_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = t(n1(x))
+    return u + c(n2(u))
+
+
+def _old_x(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    return x + c(n2(x + t(n1(x))))
+
+
+def _other_order(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = x + c(n2(x))
+    return u + t(n1(u))
+
+
+def _one_norm(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = x + t(n1(x))
+    return u + c(n1(u))
+
+
+def _no_norm(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = x + t(x)
+    return u + c(u)
+
+
+def _residual_of_normalized(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
+    u = n1(x) + t(n1(x))
+    return n2(u) + c(n2(u))
+
+
+def _backward(first: bool, second: bool) -> Function:
+    """The way back with none, or one, of its two residual connections."""
+    def backward(gy: Array, saved1: Any, saved2: Any, saved3: Any, saved4: Any) -> Any:
+        g, *mlp2 = parts.ChannelMixing.backward(gy, *saved4)
+        g, *norm2 = parts.LayerNorm.backward(g, *saved3)
+        gu = gy + g if second else g
+        g, *mlp1 = parts.TokenMixing.backward(gu, *saved2)
+        g, *norm1 = parts.LayerNorm.backward(g, *saved1)
+        return (gu + g if first else g), tuple(norm1), tuple(mlp1), tuple(norm2), tuple(mlp2)
+    return backward
+
+
+RESIDUAL = "residual-forgotten"
+MLP = ("weight1", "bias1", "weight2", "bias2")
+OUTPUTS = ("gx", *(tuple(f"g{group} {name}" for name in members) for group, members in (
+    ("token_norm", ("weight", "bias")), ("token_mixing", MLP), ("channel_norm", ("weight", "bias")),
+    ("channel_mixing", MLP))))
+
+EXERCISE = Exercise(
+    id="ex09", name="mixer_block", title="The Mixer block", lesson="block",
+    uses=("ex06", "ex08"),
+    tasks=(
+        Task("forward", "MixerBlock.forward", 4, ("y", (None,) * 4), lambda: forward_cases(reference, INPUTS), mistakes=(
+            Mistake("post-norm", "The norms come after the additions.",
+                    "This is post-norm, as in the first Transformers. A Mixer normalizes what goes into each MLP.",
+                    _wired(_post_norm)),
+            Mistake("norm-after-mixing", "Each norm comes after its MLP.",
+                    "The order in each branch is: normalize, then mix.", _wired(_norm_of_branch)),
+            Mistake("norm-forgotten", "Nothing is normalized.", "Both branches begin with a LayerNorm.", _wired(_no_norm)),
+            Mistake(RESIDUAL, "The residual connections are missing.",
+                    "Each half adds its branch to what came in.", _wired(_no_residual)),
+            Mistake(RESIDUAL, "The second residual connection is missing.",
+                    "The token half is right. The channel half adds its branch to what came in, too.",
+                    _wired(_first_only)),
+            Mistake(RESIDUAL, "The first residual connection is missing.",
+                    "The channel half is right. The token half adds its branch to x, too.", _wired(_second_only)),
+            Mistake("residual-from-x", "The second half adds its branch to x.",
+                    "It must be added to u, the result of the first half, which is what came in.", _wired(_old_x)),
+            Mistake("residual-of-normalized", "The branch is added to the normalized x.",
+                    "The way around the branch has no norm: the norm is inside the branch.",
+                    _wired(_residual_of_normalized)),
+            Mistake("parallel", "Both halves get x.",
+                    "The channel half works on the result of the token half, not on x beside it.", _wired(_parallel)),
+            Mistake("mixers-swapped", "The channels are mixed before the patches.",
+                    "The order of the block is: patches first, channels second.", _wired(_other_order)),
+            Mistake("norm-shared", "Both halves use the first LayerNorm.",
+                    "Each half has its own weight and bias.", _wired(_one_norm)),
+        )),
+        Task("backward", "MixerBlock.backward", 6, OUTPUTS, lambda: backward_cases(reference, INPUTS), has_gradient=True,
+             mistakes=(
+                 Mistake(RESIDUAL, "The way back has no residual connections.",
+                         "u went two ways: through the branch and around it. Both ways bring a gradient back, and they "
+                         "are added. The same holds for x.", _backward(False, False)),
+                 Mistake(RESIDUAL, "The gradient that goes around the token half is missing.",
+                         "x went two ways: through the branch and around it. Both ways bring a gradient back.",
+                         _backward(False, True)),
+                 Mistake(RESIDUAL, "The gradient that goes around the channel half is missing.",
+                         "u went two ways: through the branch and around it. Both ways bring a gradient back.",
+                         _backward(True, False)),
+             )),
+    ),
+    hints=(
+        "Forward: five results, each with a name: normalized, mixed, u, normalized, mixed. Keep what each part saved.",
+        "Backward: the last part of forward is the first of backward, with its own saved.",
+        "An addition hands its gradient to both of its sides unchanged. Where one array was used twice, two gradients meet "
+        "and are added: this happens at u and at x.",
+    ))

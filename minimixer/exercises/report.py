@@ -1,0 +1,112 @@
+"""What a check found, as data and as text of 80 columns."""
+
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from minimixer.exercises.task import Exercise
+from minimixer.exercises.words import Diagnosis
+
+PASSED, WRONG, NOT_STARTED = 0, 1, 3        # exit codes of a check
+WIDTH = 79
+STATUSES = ("pass", "fail", "error", "timeout", "not-started", "missing")
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one tensor compares in its worst case."""
+
+    tensor: str
+    shape: str
+    error: float            # relative to the largest entry
+    verdict: str
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What was found for one task."""
+
+    name: str
+    function: str
+    points: int
+    status: str             # one of STATUSES
+    rows: tuple[Row, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def earned(self) -> int:
+        """Points of a task that is right; there are none for half of one."""
+        return self.points if self.status == "pass" else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data; ``from_json`` reads it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "TaskResult":
+        """The inverse of ``as_json``."""
+        given = data["diagnosis"]
+        return TaskResult(data["name"], data["function"], data["points"], data["status"],
+                          tuple(Row(**row) for row in data["rows"]), Diagnosis(**given) if given else None)
+
+    def lines(self) -> list[str]:
+        """The table of the tensors, then the diagnosis."""
+        said = {"pass": "right", "fail": "WRONG", "error": "stopped with an error", "timeout": "too slow",
+                "not-started": "not started", "missing": "missing"}[self.status]
+        lines = [f"{f'{self.function}: {said}':<60}{f'{self.earned} of {self.points} points':>{WIDTH - 60}}"]
+        if self.rows:
+            lines.append(f"  {'tensor':<28}{'shape':<20}{'worst error':>13}   verdict")
+            lines += [f"  {row.tensor:<28}{row.shape:<20}{_number(row.error):>13}   {row.verdict}" for row in self.rows]
+        if self.diagnosis:
+            lines += ["", *wrap(f"{self.diagnosis.title}  [{self.diagnosis.id}]"), *wrap(self.diagnosis.text)]
+        return lines
+
+
+def _number(error: float) -> str:
+    return "-" if error == float("inf") else f"{error:.1e}"
+
+
+def wrap(text: str) -> list[str]:
+    """Lines of at most 79 columns, indented."""
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=True)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on an exercise; true if every task is right, and prints as a table for each task."""
+
+    exercise: Exercise
+    results: tuple[TaskResult, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task is right."""
+        return all(result.status == "pass" for result in self.results)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def exit_code(self) -> int:
+        """0 all right, 1 something wrong, 3 nothing begun."""
+        if self.ok:
+            return PASSED
+        return NOT_STARTED if all(result.status == "not-started" for result in self.results) else WRONG
+
+    def __str__(self) -> str:
+        lines = [f"{self.exercise.id} {self.exercise.title}", ""]
+        for result in self.results:
+            lines += [*result.lines(), ""]
+        return "\n".join([*lines, *textwrap.wrap(self._next_step(), WIDTH)])
+
+    def __repr__(self) -> str:
+        return f"<{self.exercise.id}: {sum(r.status == 'pass' for r in self.results)} of {len(self.results)} right>"
+
+    def _next_step(self) -> str:
+        hint = f"`minimixer exercises hint {self.exercise.id}`"
+        if self.ok:
+            return "All right."
+        if self.exit_code == NOT_STARTED:
+            return (f"Not started: replace `raise NotImplementedError` in {self.exercise.filename} by your own lines. "
+                    f"Read first: {self.exercise.lesson}.  A first hint: {hint}")
+        return f"Read again: {self.exercise.lesson}.  A hint: {hint}"

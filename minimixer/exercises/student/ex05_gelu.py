@@ -1,0 +1,56 @@
+# %% [markdown]
+# # Exercise 05: GELU
+#
+# $\mathrm{gelu}(x) = x \, \Phi(x)$, where $\Phi$ is the cumulative distribution of the normal distribution:
+# $\Phi(x) = \frac{1}{2} (1 + \mathrm{erf}(x / \sqrt{2}))$. Its derivative is the density
+# $\Phi'(x) = e^{-x^2 / 2} / \sqrt{2 \pi}$.
+#
+# Write the **exact** form, with `erf`. (There is also an approximation with `tanh`; it differs by up to 0.0005.)
+#
+# - $x \, \Phi(x)$ is a product of two functions of x. What is the rule for the derivative of a product?
+#
+# Check your work: `minimixer exercises check ex05`. Help: `minimixer exercises hint ex05`.
+
+# %%
+import numpy as np
+from scipy.special import erf
+
+
+# %% nbgrader={"grade":false,"grade_id":"ex05-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
+class Gelu:
+    """The GELU, x times Phi(x), as a pair of functions."""
+
+    @staticmethod
+    def forward(x):
+        """Every element by itself.
+
+        Parameters
+        ----------
+        x : array, any shape
+
+        Returns
+        -------
+        y : array of the shape of x
+        saved : tuple
+            `(x, phi)`, phi is Phi(x), an array of the shape of x
+        """
+        # Your code here
+        raise NotImplementedError
+
+    @staticmethod
+    def backward(gy, x, phi):
+        """Gradient of the input.
+
+        Parameters
+        ----------
+        gy : array of the shape of x
+            Gradient with respect to y.
+        x, phi : array
+            As `forward` saved them.
+
+        Returns
+        -------
+        gx : array of the shape of x
+        """
+        # Your code here
+        raise NotImplementedError

@@ -1,0 +1,63 @@
+# %% [markdown]
+# # Exercise 06: LayerNorm
+#
+# For every row (the last axis): subtract the mean, divide by the standard deviation, then scale by `weight` and shift
+# by `bias`. With $\sigma^2$ the mean of the squares of $x - \mu$:
+#
+# $$\hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \qquad y = \hat{x} \cdot weight + bias$$
+#
+# The backward pass is the famous one: `x` has an effect on `y` in **three** ways: directly, through the mean, and
+# through the variance.
+#
+# - Begin with the gradient of $\hat{x}$.
+# - `weight` and `bias` are shared by all rows.
+#
+# Check your work: `minimixer exercises check ex06`. Help: `minimixer exercises hint ex06`.
+
+# %%
+import numpy as np
+
+
+# %% nbgrader={"grade":false,"grade_id":"ex06-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
+class LayerNorm:
+    """Layer normalization over the last axis, as a pair of functions."""
+
+    @staticmethod
+    def forward(x, weight, bias, eps):
+        """Normalize every row, then scale and shift it.
+
+        Parameters
+        ----------
+        x : array, shape (..., C)
+        weight, bias : array, shape (C,)
+        eps : float
+            Added to the variance.
+
+        Returns
+        -------
+        y : array, shape (..., C)
+        saved : tuple
+            `(normalized, rstd, weight)`: normalized is x before scale and shift, shape (..., C);
+            rstd is one divided by the standard deviation, shape (..., 1)
+        """
+        # Your code here
+        raise NotImplementedError
+
+    @staticmethod
+    def backward(gy, normalized, rstd, weight):
+        """Gradients of the three inputs.
+
+        Parameters
+        ----------
+        gy : array, shape (..., C)
+            Gradient with respect to y.
+        normalized, rstd, weight : array
+            As `forward` saved them.
+
+        Returns
+        -------
+        gx : array, shape (..., C)
+        gweight, gbias : array, shape (C,)
+        """
+        # Your code here
+        raise NotImplementedError

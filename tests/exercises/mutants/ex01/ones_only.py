@@ -1,0 +1,8 @@
+# diagnosis: leading-not-summed
+# bug: sums the axes that had length 1, and forgets the axes that broadcasting added in front
+def unbroadcast(gy, shape):
+    offset = gy.ndim - len(shape)
+    for i, n in enumerate(shape):
+        if n == 1:
+            gy = gy.sum(axis=i + offset, keepdims=True)
+    return gy

@@ -1,0 +1,4 @@
+# diagnosis: raises
+# bug: returns the gradients without saying whose they are
+def backward(root, gy):
+    return [gy]

@@ -1,0 +1,7 @@
+# diagnosis: erf-derivative
+# bug: takes the constant of the derivative of erf
+import numpy as np
+
+
+def backward(gy, x, phi):
+    return gy * (phi + x * 2 / np.sqrt(np.pi) * np.exp(-x**2 / 2))

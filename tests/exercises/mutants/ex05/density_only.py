@@ -1,0 +1,7 @@
+# diagnosis: second-term-only
+# bug: takes the factor x for a constant
+import numpy as np
+
+
+def backward(gy, x, phi):
+    return gy * x * np.exp(-x**2 / 2) / np.sqrt(2 * np.pi)

@@ -1,0 +1,7 @@
+# diagnosis: ignores-gy
+# bug: returns the derivative without the gradient that comes in
+import numpy as np
+
+
+def backward(gy, x, phi):
+    return phi + x * np.exp(-x**2 / 2) / np.sqrt(2 * np.pi)

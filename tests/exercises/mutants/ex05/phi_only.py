@@ -1,0 +1,4 @@
+# diagnosis: first-term-only
+# bug: takes Phi for a constant
+def backward(gy, x, phi):
+    return gy * phi

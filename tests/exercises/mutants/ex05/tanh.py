@@ -1,0 +1,8 @@
+# diagnosis: tanh-for-erf
+# bug: uses the approximation with tanh
+import numpy as np
+
+
+def forward(x):
+    phi = 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return x * phi, (x, phi)

@@ -1,0 +1,7 @@
+# diagnosis: axes-not-swapped
+# bug: gives gy to the second Linear as it comes
+def backward(gy, saved1, saved2, saved3):
+    g, gweight2, gbias2 = Linear.backward(gy, *saved3)
+    g = Gelu.backward(g, *saved2)
+    gx, gweight1, gbias1 = Linear.backward(g, *saved1)
+    return gx, gweight1, gbias1, gweight2, gbias2

@@ -1,0 +1,7 @@
+# diagnosis: factor:B
+# bug: forgets that the loss is a mean
+import numpy as np
+
+
+def backward(gy, p, labels):
+    return gy * (p - np.eye(p.shape[1])[labels])

@@ -1,0 +1,7 @@
+# diagnosis: wrong-sign
+# bug: subtracts the other way round
+import numpy as np
+
+
+def backward(gy, p, labels):
+    return gy * (np.eye(p.shape[1])[labels] - p) / len(p)

@@ -1,0 +1,9 @@
+# diagnosis: line-for-cosine
+# bug: falls along a line
+def learning_rate(step, peak, total_steps, warmup_steps, final):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / (total_steps - warmup_steps - 1)
+    if progress > 1:
+        return final
+    return final + (peak - final) * (1 - progress)

@@ -1,0 +1,12 @@
+# diagnosis: end-off-by-one
+# bug: divides by the number of points, not of gaps
+import math
+
+
+def learning_rate(step, peak, total_steps, warmup_steps, final):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / (total_steps - warmup_steps)
+    if progress > 1:
+        return final
+    return final + 0.5 * (peak - final) * (1 + math.cos(math.pi * progress))
