@@ -228,4 +228,4 @@ def partly(evidence: Evidence) -> Diagnosis:
 
 
 TESTS: tuple[Callable[[Evidence], Diagnosis | None], ...] = (
-    stopped, nothing_there, writes, second_call, known, shape, values, partly)
+    stopped, writes, second_call, known, nothing_there, shape, values, partly)

@@ -101,10 +101,10 @@ class Diagnosis:
     text: str
 
 
-def say(name: str, **words: Any) -> Diagnosis:
+def say(problem: str, /, **words: Any) -> Diagnosis:
     """A diagnosis that any task can get; ``factor:B`` has the words of ``factor``."""
-    title, text = WORDS[name.split(":")[0]]
-    return Diagnosis(name, title.format(**words), text.format(**words))
+    title, text = WORDS[problem.split(":")[0]]
+    return Diagnosis(problem, title.format(**words), text.format(**words))
 
 
 def where_raised(error: BaseException) -> str:
