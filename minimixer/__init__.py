@@ -21,15 +21,15 @@ from minimixer.kernels.registry import reference_kernels
 from minimixer.tensor import Tensor
 
 if TYPE_CHECKING:
-    from minimixer import data, plots, train, weights
+    from minimixer import data, exercises, plots, train, weights
 
 
 def __getattr__(name: str) -> Any:
     """Import the rooms that need more than NumPy when they are first used."""
-    if name in ("data", "plots", "train", "weights"):
+    if name in ("data", "exercises", "plots", "train", "weights"):
         return importlib.import_module(f"minimixer.{name}")
     raise AttributeError(f"minimixer has no attribute {name!r}")
 
 
-__all__ = ["Tensor", "__version__", "backend", "data", "functional", "grad", "gradcheck", "nn", "no_grad",
+__all__ = ["Tensor", "__version__", "backend", "data", "exercises", "functional", "grad", "gradcheck", "nn", "no_grad",
            "optim", "plots", "reference_kernels", "train", "weights"]

@@ -1,7 +1,7 @@
 """Build what students get from the sources beside this file: ``python lessons/exercises/build.py [--nbgrader DIR]``.
 
-Without a flag it writes the student versions, ``minimixer/exercises/student/exNN_name.py``, which are committed, so that
-a wheel, a clone and an editable install all have them without a build step; a test compares them with the sources.
+Without a flag it writes the student versions, ``minimixer/exercises/student/exNN_name.py``, which are committed, so
+that a wheel, a clone and an editable install all have them without a build step; a test compares them with the sources.
 ``--nbgrader DIR`` writes the teacher's notebooks, solutions and graded cells included, as ``nbgrader`` wants them:
 ``DIR/source/exNN/exNN_name.ipynb``.
 """
@@ -52,7 +52,7 @@ def nbgrader_notebook(name: str) -> nbformat.NotebookNode:
 
 
 def graded(name: str, task: Any) -> dict[str, Any]:
-    """nbgrader's metadata of a cell that gives the points of a task."""
+    """Metadata, for nbgrader, of a cell that gives the points of a task."""
     return {"grade": True, "grade_id": f"{name}-{task.name}", "locked": True, "points": task.points,
             "schema_version": 3, "solution": False, "task": False}
 

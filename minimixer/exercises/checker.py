@@ -56,13 +56,13 @@ def _namespace(exercise: Exercise, answers: tuple[Any, ...]) -> dict[str, Any]:
     for answer in answers:
         if isinstance(answer, Mapping):
             namespace |= answer
-        elif isinstance(answer, type) or callable(answer):
+        elif callable(answer):
             namespace[answer.__name__] = answer
         else:
             namespace |= vars(answer)
     wanted = {task.function.split(".")[0] for task in exercise.tasks}
-    if len(wanted) == len(answers) == 1 and (isinstance(answers[0], type) or callable(answers[0])):
-        namespace.setdefault(*wanted, answers[0])      # its author may have given it another name
+    if len(wanted) == len(answers) == 1 and callable(answers[0]):
+        namespace.setdefault(wanted.pop(), answers[0])      # its author may have given it another name
     return namespace
 
 
@@ -100,7 +100,7 @@ def _rows(evidence: Evidence) -> tuple[Row, ...]:
         for leaf in outcome.leaves:
             if leaf.name not in worst or not leaf.error <= worst[leaf.name].error:       # nan is worst
                 worst[leaf.name] = leaf
-    return tuple(Row(name, str(leaf.expected.shape if leaf.found is None else leaf.found.shape), leaf.error, leaf.verdict)
+    return tuple(Row(name, str((leaf.expected if leaf.found is None else leaf.found).shape), leaf.error, leaf.verdict)
                  for name, leaf in worst.items())
 
 

@@ -134,15 +134,20 @@ MENDS: Mapping[str, Callable[[Array, Array], Any]] = {
 }
 
 
+def numbers(leaf: Leaf) -> Array:
+    """What was found, empty where there is nothing."""
+    return np.zeros(0) if leaf.found is None else leaf.found
+
+
 def values(evidence: Evidence) -> Diagnosis | None:
     """What can be said of two arrays of one shape."""
     name = evidence.wrong()[0]
     pairs = evidence.of(name)
     wrong = [(case, leaf) for case, leaf in pairs if leaf.verdict == "WRONG"]
-    if not all(np.isfinite(leaf.found).all() for _, leaf in wrong):
-        bad = next(case for case, leaf in wrong if not np.isfinite(leaf.found).all())
+    if not all(np.isfinite(numbers(leaf)).all() for _, leaf in wrong):
+        bad = next(case for case, leaf in wrong if not np.isfinite(numbers(leaf)).all())
         return say("not-finite", name=name, case=bad.label)
-    if all(not leaf.found.any() for _, leaf in pairs):
+    if all(not numbers(leaf).any() for _, leaf in pairs):
         return say("zeros", name=name)
     if (other := _swapped_with(evidence, name)) is not None:
         return say("swapped", name=name, other=other)
@@ -152,7 +157,7 @@ def values(evidence: Evidence) -> Diagnosis | None:
         return factor(name)
     if all(case.transposed for case, _ in wrong):
         return say("memory-order", name=name)
-    if all(same(np.sort(leaf.found.ravel()), np.sort(leaf.expected.ravel()), LOOSE) for _, leaf in wrong):
+    if all(same(np.sort(numbers(leaf).ravel()), np.sort(leaf.expected.ravel()), LOOSE) for _, leaf in wrong):
         return say("misplaced", name=name)
     if all(leaf.error < 1e-3 for _, leaf in wrong):
         return say("low-precision", name=name)
@@ -163,8 +168,9 @@ def values(evidence: Evidence) -> Diagnosis | None:
 
 def _swapped_with(evidence: Evidence, name: str) -> str | None:
     for other in evidence.wrong():
-        if other != name and all(same(a.found, b.expected, LOOSE) and same(b.found, a.expected, LOOSE) for (_, a), (_, b)
-                                 in zip(evidence.of(name), evidence.of(other), strict=True)):
+        pairs = zip(evidence.of(name), evidence.of(other), strict=True)
+        if other != name and all(same(a.found, b.expected, LOOSE) and same(b.found, a.expected, LOOSE)
+                                 for (_, a), (_, b) in pairs):
             return other
     return None
 
@@ -185,7 +191,7 @@ def _factor(pairs: list[tuple[Case, Leaf]]) -> Callable[[str], Diagnosis] | None
     """A constant factor, by its name: a number, or a size that fits in every case."""
     factors = []
     for _, leaf in pairs:
-        e, f = leaf.expected.ravel(), leaf.found.ravel() if leaf.found is not None else np.zeros(0)
+        e, f = leaf.expected.ravel(), numbers(leaf).ravel()
         scale = float(e @ e)
         if scale == 0 or f.shape != e.shape or not same(f, float(f @ e) / scale * e, LOOSE):
             return None

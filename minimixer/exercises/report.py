@@ -108,5 +108,5 @@ class Report:
             return "All right."
         if self.exit_code == NOT_STARTED:
             return (f"Not started: replace `raise NotImplementedError` in {self.exercise.filename} by your own lines. "
-                    f"Read first: {self.exercise.lesson}.  A first hint: {hint}")
-        return f"Read again: {self.exercise.lesson}.  A hint: {hint}"
+                    f"Read first: lesson {self.exercise.lesson}.  A first hint: {hint}")
+        return f"Read again: lesson {self.exercise.lesson}.  A hint: {hint}"

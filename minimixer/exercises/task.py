@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 # Names of what a function returns, nested as it is: ("y", ("saved x", "saved weight")); None: not compared.
-Names: TypeAlias = str | None | tuple["Names", ...]
+Names: TypeAlias = str | tuple["Names", ...] | None
 Function: TypeAlias = Callable[..., Any]
 
 
@@ -57,7 +57,7 @@ class Exercise:
     id: str                             # "ex06"
     name: str                           # "layernorm"
     title: str
-    lesson: str                         # where it is explained: "06_layernorm"
+    lesson: str                         # where it is explained: "06, LayerNorm"
     tasks: tuple[Task, ...]
     hints: tuple[str, ...]
     uses: tuple[str, ...] = ()          # earlier exercises that it calls

@@ -30,13 +30,13 @@ WORDS: dict[str, tuple[str, str]] = {
                      "`+=`, `-=`, `*=` and x[...] = change the array of the caller, who still needs it. Make a new "
                      "array."),
     "accumulates": ("A second call gives the double.",
-                    "Something is kept from the first call and added to. Every call must begin anew; adding gradients up "
-                    "is the work of the engine."),
+                    "Something is kept from the first call and added to. Every call must begin anew; adding gradients "
+                    "up is the work of the engine."),
     "changes": ("A second call with the same inputs gives something else.",
                 "Something is kept from the first call, or is random. The result must depend on the arguments only."),
     "transposed": ("{name} is transposed.",
-                   "Its shape is {found}, expected {expected}. The numbers are right after a transpose: look at the order "
-                   "of a product, or at a swap that is missing."),
+                   "Its shape is {found}, expected {expected}. The numbers are right after a transpose: look at the "
+                   "order of a product, or at a swap that is missing."),
     "extra-axis": ("{name} has an axis of length 1 too many or too few.",
                    "Its shape is {found}, expected {expected}. The numbers are right. Look at keepdims."),
     "not-summed": ("{name} is not summed over all axes along which it was shared.",
@@ -53,27 +53,29 @@ WORDS: dict[str, tuple[str, str]] = {
     "swapped": ("{name} and {other} have changed places.",
                 "Both are right, but they are returned in the wrong order. The docstring has the order."),
     "ignores-gy": ("{name} does not depend on gy.",
-                   "The gradient that comes in multiplies everything: this is the chain rule. Your result stays the same "
-                   "when gy is three times larger."),
+                   "The gradient that comes in multiplies everything: this is the chain rule. Your result stays the "
+                   "same when gy is three times larger."),
     "wrong-sign": ("{name} has the wrong sign.",
-                   "Each entry has the right size but the opposite sign. Look for a minus that is lost or one too many."),
+                   "Each entry has the right size but the opposite sign. Look for a minus that is lost or one too "
+                   "many."),
     "factor": ("{name} is {times} by the factor {size}.",
                "Every entry is off by the same factor. A sum stands where a mean should be, or the reverse, or a size "
                "is left out in a derivative."),
     "constant": ("{name} is off by a constant factor: {factor} times what it should be.",
                  "Every entry is off by the same factor. Which constant of the formula has this value?"),
     "memory-order": ("{name} is wrong only when the arrays are transposed views.",
-                     "Such arrays have another order in memory. reshape or ravel may then give a copy: what you write to "
-                     "the copy is lost. Use indices, or build a new array."),
+                     "Such arrays have another order in memory. reshape or ravel may then give a copy: what you write "
+                     "to the copy is lost. Use indices, or build a new array."),
     "misplaced": ("{name} has the right numbers at the wrong places.",
                   "Look at the order of axes in reshape, swapaxes and transpose."),
     "low-precision": ("{name} is nearly right: it is a little inexact.",
-                      "The inputs are float64. Is something rounded, or made float32 or int? Or is one small term of the "
-                      "formula missing?"),
+                      "The inputs are float64. Is something rounded, or made float32 or int? Or is one small term of "
+                      "the formula missing?"),
     "saved": ("What forward saves as {name} is not what the docstring says.",
               "backward gets the saved tuple, item by item: it must hold what is listed there."),
     "some-inputs": ("{name} is right for some inputs only.",
-                    "It is right for {good}, and wrong for {bad}. What is different? Sizes may not be fixed in the code."),
+                    "It is right for {good}, and wrong for {bad}. What is different? Sizes may not be fixed in the "
+                    "code."),
     "only-some": ("{name} is wrong, {others} right.",
                   "So gy arrives well and part of the formulas is right. Derive {name} again on paper, for one row."),
     "unknown": ("{name} is wrong.",
@@ -110,10 +112,11 @@ def say(problem: str, /, **words: Any) -> Diagnosis:
 def where_raised(error: BaseException) -> str:
     """The line of the student's code in which an error arose, as the end of a sentence."""
     if isinstance(error, SyntaxError) and error.lineno:
-        return f", in line {error.lineno}" + (f" of {error.filename}" if str(error.filename).startswith("cell") else "")
+        return _place(error.lineno, str(error.filename))
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
               if not frame.filename.startswith((PACKAGE, "<frozen")) and "site-packages" not in frame.filename]
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f", in line {last.lineno}" + (f" of {last.filename}" if last.filename.startswith("cell") else "")
+    return _place(frames[-1].lineno or 0, frames[-1].filename) if frames else ""
+
+
+def _place(line: int, file: str) -> str:
+    return f", in line {line}" + (f" of {file}" if file.startswith("code cell") else "")

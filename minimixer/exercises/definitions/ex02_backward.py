@@ -90,7 +90,8 @@ def _detour(a: Tensor, b: Tensor) -> Tensor:
 
 def _two_depths(a: Tensor, b: Tensor) -> Tensor:
     c = a * b
-    return (-(-(-c))) * a + c * b
+    d = -c
+    return -d * c * a + c * b
 
 
 def cases() -> list[Case]:
@@ -141,6 +142,26 @@ def overwrite(root: Any, gy: Array) -> dict[Any, Array]:
     return _walk(root, gy, add=False)
 
 
+def overwrite_in_order(root: Any, gy: Array, turn: int = 1) -> dict[Any, Array]:
+    """Every node after all its uses, parents visited from the first (``turn`` 1) or from the last (-1)."""
+    order: list[Any] = []
+    seen = set()
+    stack = [(root, False)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in node.parents[::-turn])
+    gradients = {root: gy}
+    for node in reversed(order):
+        if node.parents:
+            gradients.update(zip(node.parents, node.backward(gradients[node]), strict=True))
+    return gradients
+
+
 def too_early(root: Any, gy: Array) -> dict[Any, Array]:
     return _walk(root, gy, add=True)
 
@@ -150,16 +171,19 @@ def first_parent(root: Any, gy: Array) -> dict[Any, Array]:
 
 
 EXERCISE = Exercise(
-    id="ex02", name="backward", title="Go back through a graph", lesson="autograd",
+    id="ex02", name="backward", title="Go back through a graph", lesson="02, autograd",
     tasks=(Task(
         "backward", "backward", 10, ("gradient of 1st leaf", "gradient of 2nd leaf"), cases,
         mistakes=(
-            Mistake("overwrites", "A second gradient replaces the first; they must be added.",
-                    "A node that is used twice gets two gradients. In the graph of y = x * x, x has two places. Look at "
-                    "the line that stores a gradient: what happens when there is one already?", overwrite),
+            *(Mistake("overwrites", "A second gradient replaces the first; they must be added.",
+                    "A node that is used twice gets two gradients. In the graph of y = x * x, x has two places. Look "
+                    "at the line that stores a gradient: what happens when there is one already?", imitate)
+              for imitate in (overwrite, overwrite_in_order, lambda root, gy: overwrite_in_order(root, gy, -1))),
             Mistake("too-early", "A node was run before all of its gradients had arrived.",
-                    "You add gradients, and each node runs once, but some run too early: what arrives later never goes on. "
-                    "Count first how many uses each node has, or sort the nodes so that a node comes after all its uses.",
+                    "You add gradients, and each node runs once, but some run too early: what arrives later never "
+                    "goes on. "
+                    "Count first how many uses each node has, or sort the nodes so that a node comes after all its "
+                    "uses.",
                     too_early),
             Mistake("first-parent-only", "Only the first parent of each node gets a gradient.",
                     "node.backward returns one gradient for every parent: walk through both lists together.",
@@ -168,13 +192,13 @@ EXERCISE = Exercise(
         errors={
             "RecursionError": Mistake(
                 "recursion", "The walk calls itself too deeply.",
-                "A function that calls itself for each node stops after about 1000 nodes in a row. Use a loop and a list "
-                "of the nodes that are still to be done."),
+                "A function that calls itself for each node stops after about 1000 nodes in a row. Use a loop and a "
+                "list of the nodes that are still to be done."),
             "RunsTwice": Mistake(
                 "visits-paths", "The backward of one node ran more than once.",
                 "You follow every path from the root, and hand on each part of a gradient by itself. The sum may be "
-                "right, but the number of paths doubles with every x + x. Wait until the gradient of a node is complete, "
-                "then run it once."),
+                "right, but the number of paths doubles with every x + x. Wait until the gradient of a node is "
+                "complete, then run it once."),
             "WritesToGiven": Mistake(
                 "writes-input", "An array that your function was given has changed.",
                 "`+=` on an array changes it for everybody who holds it, and two parents may have been given the same "
@@ -185,6 +209,6 @@ EXERCISE = Exercise(
         "Use two dictionaries: the gradient that has arrived for a node so far, and the number of uses that have not "
         "sent theirs yet.",
         "First walk: from the root to the leaves without gradients, only to count how often each node is a parent.",
-        "Second walk: a list of nodes that are ready. Take one, run it, hand its gradients to the parents, count down. A "
-        "parent whose count reaches 0 is ready.",
+        "Second walk: a list of nodes that are ready. Take one, run it, hand its gradients to the parents, count "
+        "down. A parent whose count reaches 0 is ready.",
     ))

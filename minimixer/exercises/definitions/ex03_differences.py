@@ -43,16 +43,16 @@ def _one_sided(f: Function, x: Array, above: float, below: float, width: float) 
 
 
 EXERCISE = Exercise(
-    id="ex03", name="differences", title="A gradient by finite differences", lesson="differences",
+    id="ex03", name="differences", title="A gradient by finite differences", lesson="03, finite differences",
     tasks=(Task(
         "numeric_gradient", "numeric_gradient", 10, "gradient", cases,
         mistakes=(
             Mistake("forward-difference", "The difference is one-sided, not central.",
-                    "You compare f at x with f at x + step. Then the error is of the order of step, as the table shows. "
-                    "Look at both sides of x.", lambda f, x, step: _one_sided(f, x, step, 0, step)),
+                    "You compare f at x with f at x + step. Then the error is of the order of step, as the table "
+                    "shows. Look at both sides of x.", lambda f, x, step: _one_sided(f, x, step, 0, step)),
             Mistake("backward-difference", "The difference is one-sided, not central.",
-                    "You compare f at x with f at x - step. Then the error is of the order of step, as the table shows. "
-                    "Look at both sides of x.", lambda f, x, step: _one_sided(f, x, 0, step, step)),
+                    "You compare f at x with f at x - step. Then the error is of the order of step, as the table "
+                    "shows. Look at both sides of x.", lambda f, x, step: _one_sided(f, x, 0, step, step)),
             Mistake("divides-by-step", "The difference is divided by step.",
                     "The two points are step + step apart: how far did you go from the one to the other?",
                     lambda f, x, step: _one_sided(f, x, step, step, step)),

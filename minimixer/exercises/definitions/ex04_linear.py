@@ -19,7 +19,7 @@ def no_bias(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, A
 
 
 EXERCISE = Exercise(
-    id="ex04", name="linear", title="The linear layer", lesson="linear",
+    id="ex04", name="linear", title="The linear layer", lesson="04, linear",
     tasks=(
         Task("forward", "Linear.forward", 3, ("y", ("saved x", "saved weight")),
              lambda: forward_cases(Linear.forward, INPUTS),

@@ -37,7 +37,7 @@ TANH = ("tanh-for-erf", "This is the approximation with tanh.",
         "It is close, but the exercise asks for the exact form: Phi with the error function erf.")
 
 EXERCISE = Exercise(
-    id="ex05", name="gelu", title="GELU", lesson="gelu",
+    id="ex05", name="gelu", title="GELU", lesson="05, GELU",
     tasks=(
         Task("forward", "Gelu.forward", 4, ("y", ("saved x", "saved phi")), lambda: forward_cases(Gelu.forward, INPUTS),
              mistakes=(
@@ -70,13 +70,14 @@ EXERCISE = Exercise(
                          "The derivative of Phi is exp(...) divided by a constant, so that the area below it is 1.",
                          lambda gy, x, phi: gy * (phi + x * _density(x) * math.sqrt(2 * math.pi))),
                  Mistake("erf-derivative", "The derivative of Phi has the constant of erf.",
-                         "The derivative of erf has 2 / sqrt(pi) in front. But erf got a scaled argument and Phi halves "
-                         "it: the chain rule changes the constant. The density in the text has it.",
+                         "The derivative of erf has 2 / sqrt(pi) in front. But erf got a scaled argument and Phi "
+                         "halves it: the chain rule changes the constant. The density in the text has it.",
                          lambda gy, x, phi: gy * (phi + x * _density(x) * 2 * math.sqrt(2))),
              )),
     ),
     hints=(
-        "Draw Phi(x): far left 0, at 0 one half, far right 1. Then x * Phi(x) is nearly 0 on the left, nearly x on the right.",
+        "Draw Phi(x): far left 0, at 0 one half, far right 1. Then x * Phi(x) is nearly 0 on the left, nearly x on "
+        "the right.",
         "gelu is a product of two functions of x, so its derivative has two terms.",
         "Do not forget that gy multiplies all of the derivative.",
     ))

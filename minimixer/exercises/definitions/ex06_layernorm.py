@@ -50,17 +50,18 @@ def _sums(gy: Array, n: Array, rstd: Array, weight: Array) -> Array:
 
 
 EXERCISE = Exercise(
-    id="ex06", name="layernorm", title="LayerNorm", lesson="layernorm",
+    id="ex06", name="layernorm", title="LayerNorm", lesson="06, LayerNorm",
     tasks=(
         Task("forward", "LayerNorm.forward", 4, ("y", ("saved normalized", "saved rstd", "saved weight")),
              lambda: forward_cases(LayerNorm.forward, INPUTS),
              mistakes=(
                  Mistake("ddof-1", "The variance is divided by C - 1.",
-                         "That is the estimate of statistics, with ddof=1. LayerNorm takes the plain mean of the squares, "
+                         "That is the estimate of statistics, with ddof=1. LayerNorm takes the plain mean of the "
+                         "squares, "
                          "divided by C.", _forward(lambda c, eps: 1 / np.sqrt(c.var(-1, ddof=1, keepdims=True) + eps))),
                  Mistake("eps-outside-root", "eps is added outside the root.",
-                         "eps belongs to the variance, not to the standard deviation: look at what is below the root in "
-                         "the formula.", _forward(lambda c, eps: 1 / (np.sqrt(_variance(c)) + eps))),
+                         "eps belongs to the variance, not to the standard deviation: look at what is below the root "
+                         "in the formula.", _forward(lambda c, eps: 1 / (np.sqrt(_variance(c)) + eps))),
                  Mistake("eps-forgotten", "eps is not used.", "Without it, a row of equal numbers divides by zero.",
                          _forward(lambda c, eps: 1 / np.sqrt(_variance(c)))),
                  Mistake("no-root", "x is divided by the variance, not by the standard deviation.",
@@ -68,7 +69,8 @@ EXERCISE = Exercise(
                          _forward(lambda c, eps: 1 / (_variance(c) + eps))),
                  Mistake("wrong-axis", "The mean and the variance are taken over the first axis.",
                          "That is normalization over the batch. LayerNorm treats every row, the last axis, by itself.",
-                         _forward(lambda c, eps: 1 / np.sqrt(_variance(c, 0) + eps), lambda x: x.mean(0, keepdims=True))),
+                         _forward(lambda c, eps: 1 / np.sqrt(_variance(c, 0) + eps),
+                                  lambda x: x.mean(0, keepdims=True))),
                  Mistake("all-axes", "One mean and one variance are used for the whole array.",
                          "Every row has its own: give an axis to mean, and keep it.",
                          _forward(lambda c, eps: 1 / np.sqrt(_variance(c, None) + eps), lambda x: x.mean())),
@@ -87,7 +89,8 @@ EXERCISE = Exercise(
                          "number of a row, and all of the row moves. Two terms are missing.",
                          _backward(lambda gy, n, rstd, w: rstd * gy * w)),
                  Mistake("variance-term-forgotten", "gx lacks the term through the variance.",
-                         "You have the direct term and the one through the mean. The standard deviation depends on x too.",
+                         "You have the direct term and the one through the mean. The standard deviation depends on x "
+                         "too.",
                          _backward(lambda gy, n, rstd, w: rstd * (gy * w - _mean(gy * w)))),
                  Mistake("mean-term-forgotten", "gx lacks the term through the mean.",
                          "You have the direct term and the one through the variance. Each x is in the mean too.",
@@ -96,7 +99,8 @@ EXERCISE = Exercise(
                          "The first step back goes through the scale: what is the gradient of the normalized x?",
                          _backward(lambda gy, n, rstd, w: rstd * (gy - _mean(gy) - n * _mean(gy * n)))),
                  Mistake("rstd-forgotten", "gx is not divided by the standard deviation.",
-                         "x was divided by it on the way forward, so its gradient is divided too. rstd is among the saved.",
+                         "x was divided by it on the way forward, so its gradient is divided too. rstd is among the "
+                         "saved.",
                          _backward(lambda gy, n, rstd, w: gy * w - _mean(gy * w) - n * _mean(gy * w * n))),
                  Mistake("sum-for-mean", "The two correction terms of gx are sums; they must be means.",
                          "The mean of C numbers gives each of them the share 1 / C.", _backward(_sums)),

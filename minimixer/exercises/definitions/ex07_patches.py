@@ -52,7 +52,8 @@ COLUMNS, PIXELS, CHANNELS = (0, 3, 1, 2, 4, 5), (0, 1, 3, 4, 2, 5), (0, 1, 3, 5,
 def _mistakes(make: Function) -> tuple[Mistake, ...]:
     return (
         Mistake("axes-not-swapped", "The numbers are only reshaped; no axes change places.",
-                "The shape is right, but a patch now holds pixels of one or two long rows of the picture. After the first "
+                "The shape is right, but a patch now holds pixels of one or two long rows of the picture. After the "
+                "first "
                 "reshape, the P rows of a patch are not neighbours in the order of the axes: bring them together.",
                 make(None)),
         Mistake("column-order", "The patches are in the order of columns.",
@@ -60,12 +61,13 @@ def _mistakes(make: Function) -> tuple[Mistake, ...]:
         Mistake("pixels-transposed", "Rows and columns are swapped within each patch.",
                 "In a patch the order is (row, column, channel).", make(PIXELS)),
         Mistake("channels-first", "Within a patch, the channels come first.",
-                "In a patch the order is (row, column, channel): the colours of one pixel stay together.", make(CHANNELS)),
+                "In a patch the order is (row, column, channel): the colours of one pixel stay "
+                "together.", make(CHANNELS)),
     )
 
 
 EXERCISE = Exercise(
-    id="ex07", name="patches", title="Cut pictures into patches", lesson="patches",
+    id="ex07", name="patches", title="Cut pictures into patches", lesson="07, patches",
     tasks=(
         Task("forward", "Patches.forward", 5, ("y", ("saved shape", "saved patch_size")),
              lambda: forward_cases(reference, INPUTS), mistakes=_mistakes(_cut)),
@@ -73,9 +75,10 @@ EXERCISE = Exercise(
              mistakes=_mistakes(_join)),
     ),
     hints=(
-        "Try it with a picture of 4 x 4 pixels, one channel, filled with np.arange(16), and P = 2. The first patch must be "
-        "0, 1, 4, 5.",
-        "reshape to six axes: (B, which patch row, row in the patch, which patch column, column in the patch, channels).",
+        "Try it with a picture of 4 x 4 pixels, one channel, filled with np.arange(16), and P = 2. The first patch "
+        "must be 0, 1, 4, 5.",
+        "reshape to six axes: (B, which patch row, row in the patch, which patch column, column in the patch, "
+        "channels).",
         "Which two of the six axes have to change places, so that 'which patch' stands before 'where in the patch'?",
         "Backward has the same steps in the opposite order. Swapping two axes undoes itself.",
     ))

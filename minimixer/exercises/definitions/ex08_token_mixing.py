@@ -15,12 +15,12 @@ SAVED = (("saved1 x", "saved1 weight"), ("saved2 x", "saved2 phi"), ("saved3 x",
 
 
 def reference(x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array) -> Any:
-    """Three parts between two swaps; ``use`` lets a mistake leave one out or change it."""
     y, saved = _mix(x.swapaxes(1, 2), weight1, bias1, weight2, bias2)
     return y.swapaxes(1, 2), saved
 
 
-def _mix(x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array, gelu: bool = True) -> Any:
+def _mix(x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array,
+         gelu: bool = True) -> Any:
     hidden, saved1 = Linear.forward(x, weight1, bias1)
     active, saved2 = Gelu.forward(hidden)
     y, saved3 = Linear.forward(active if gelu else hidden, weight2, bias2)
@@ -28,7 +28,8 @@ def _mix(x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array, g
 
 
 def no_gelu(x: Array, *parameters: Array) -> Any:
-    y, saved = _mix(x.swapaxes(1, 2), *parameters, gelu=False)
+    weight1, bias1, weight2, bias2 = parameters
+    y, saved = _mix(x.swapaxes(1, 2), weight1, bias1, weight2, bias2, gelu=False)
     return y.swapaxes(1, 2), saved
 
 
@@ -62,27 +63,28 @@ def backward_reshaped(gy: Array, saved1: Any, saved2: Any, saved3: Any) -> Any:
 
 NOT_SWAPPED = "The patches are not on the last axis when Linear is called."
 RESHAPE = ("reshape-for-swap", "The axes are reshaped, not swapped.",
-           "reshape(B, C, S) has the right shape, but it keeps the order of the numbers: patches and channels are mixed up. "
-           "Moving an axis needs swapaxes or transpose.")
+           "reshape(B, C, S) has the right shape, but it keeps the order of the numbers: patches and channels are "
+           "mixed up. Moving an axis needs swapaxes or transpose.")
 GELU = "The two Linear layers are right, but between them there is a part that is not linear."
 
 EXERCISE = Exercise(
-    id="ex08", name="token_mixing", title="Token mixing", lesson="token",
+    id="ex08", name="token_mixing", title="Token mixing", lesson="08, token mixing",
     uses=("ex04", "ex05"),
     tasks=(
         Task("forward", "TokenMixing.forward", 4, ("y", SAVED), lambda: forward_cases(reference, INPUTS),
              mistakes=(
                  Mistake(*RESHAPE, reshaped),
                  Mistake("transpose-back-forgotten", "The axes are not swapped back.",
-                         "The result has the axes (B, C, S). It must have the shape of x, so that it can be added to x in a "
-                         "Mixer block.", no_way_back),
+                         "The result has the axes (B, C, S). It must have the shape of x, so that it can be added to "
+                         "x in a Mixer block.", no_way_back),
                  Mistake("gelu-forgotten", "The Gelu is not in the way.", GELU, no_gelu),
                  Mistake("residual-added", "x is added to the result.",
                          "The residual connection belongs to the Mixer block, exercise 09, not to the MLP.", residual),
              ),
              errors={"ValueError": Mistake(
                  "axes-not-swapped", NOT_SWAPPED,
-                 "Linear mixes the last axis. x comes with the axes (B, S, C), but the weights are made for S patches.")}),
+                 "Linear mixes the last axis. x comes with the axes (B, S, C), but the weights are made for S "
+                 "patches.")}),
         Task("backward", "TokenMixing.backward", 6, ("gx", "gweight1", "gbias1", "gweight2", "gbias2"),
              lambda: backward_cases(reference, INPUTS), has_gradient=True,
              mistakes=(
@@ -95,6 +97,7 @@ EXERCISE = Exercise(
     ),
     hints=(
         "x.swapaxes(1, 2) has the shape (B, C, S). Write the shape behind every line.",
-        "Backward: the same parts in the opposite order, each with what it saved. A swap of two axes is undone by itself.",
+        "Backward: the same parts in the opposite order, each with what it saved. A swap of two axes is undone by "
+        "itself.",
         "The result of the last step back has the axes (B, C, S); the gradient of x must have the shape of x.",
     ))

@@ -4,13 +4,13 @@ from typing import Any
 from minimixer.backend import Array
 from minimixer.exercises import parts
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
-from minimixer.exercises.task import Exercise, Function, Mistake, Task
+from minimixer.exercises.task import Exercise, Function, Mistake, Names, Task
 
 EPS = 1e-6
 
 
 def nest(arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """x and the four tuples of parameters."""
+    """Group the arrays: x, and four tuples of parameters."""
     a = tuple(arrays)
     return a[0], a[1:3], a[3:7], a[7:9], a[9:13]
 
@@ -26,7 +26,8 @@ INPUTS = [_inputs(2, 3, 4, 2, 3), _inputs(1, 2, 3, 3, 2)]
 
 
 def _norm(x: Array, parameters: Any) -> Any:
-    return parts.LayerNorm.forward(x, *parameters, EPS)
+    weight, bias = parameters
+    return parts.LayerNorm.forward(x, weight, bias, EPS)
 
 
 def reference(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
@@ -113,21 +114,23 @@ def _backward(first: bool, second: bool) -> Function:
 
 RESIDUAL = "residual-forgotten"
 MLP = ("weight1", "bias1", "weight2", "bias2")
-OUTPUTS = ("gx", *(tuple(f"g{group} {name}" for name in members) for group, members in (
+OUTPUTS: Names = ("gx", *(tuple(f"g{group} {name}" for name in members) for group, members in (
     ("token_norm", ("weight", "bias")), ("token_mixing", MLP), ("channel_norm", ("weight", "bias")),
     ("channel_mixing", MLP))))
 
 EXERCISE = Exercise(
-    id="ex09", name="mixer_block", title="The Mixer block", lesson="block",
+    id="ex09", name="mixer_block", title="The Mixer block", lesson="09, the whole Mixer",
     uses=("ex06", "ex08"),
     tasks=(
-        Task("forward", "MixerBlock.forward", 4, ("y", (None,) * 4), lambda: forward_cases(reference, INPUTS), mistakes=(
+        Task("forward", "MixerBlock.forward", 4, ("y", (None,) * 4),
+             lambda: forward_cases(reference, INPUTS), mistakes=(
             Mistake("post-norm", "The norms come after the additions.",
                     "This is post-norm, as in the first Transformers. A Mixer normalizes what goes into each MLP.",
                     _wired(_post_norm)),
             Mistake("norm-after-mixing", "Each norm comes after its MLP.",
                     "The order in each branch is: normalize, then mix.", _wired(_norm_of_branch)),
-            Mistake("norm-forgotten", "Nothing is normalized.", "Both branches begin with a LayerNorm.", _wired(_no_norm)),
+            Mistake("norm-forgotten", "Nothing is normalized.", "Both branches begin with a "
+                                                                "LayerNorm.", _wired(_no_norm)),
             Mistake(RESIDUAL, "The residual connections are missing.",
                     "Each half adds its branch to what came in.", _wired(_no_residual)),
             Mistake(RESIDUAL, "The second residual connection is missing.",
@@ -147,8 +150,8 @@ EXERCISE = Exercise(
             Mistake("norm-shared", "Both halves use the first LayerNorm.",
                     "Each half has its own weight and bias.", _wired(_one_norm)),
         )),
-        Task("backward", "MixerBlock.backward", 6, OUTPUTS, lambda: backward_cases(reference, INPUTS), has_gradient=True,
-             mistakes=(
+        Task("backward", "MixerBlock.backward", 6, OUTPUTS, lambda: backward_cases(reference, INPUTS),
+             has_gradient=True, mistakes=(
                  Mistake(RESIDUAL, "The way back has no residual connections.",
                          "u went two ways: through the branch and around it. Both ways bring a gradient back, and they "
                          "are added. The same holds for x.", _backward(False, False)),
@@ -163,6 +166,6 @@ EXERCISE = Exercise(
     hints=(
         "Forward: five results, each with a name: normalized, mixed, u, normalized, mixed. Keep what each part saved.",
         "Backward: the last part of forward is the first of backward, with its own saved.",
-        "An addition hands its gradient to both of its sides unchanged. Where one array was used twice, two gradients meet "
-        "and are added: this happens at u and at x.",
+        "An addition hands its gradient to both of its sides unchanged. Where one array was used twice, two gradients "
+        "meet and are added: this happens at u and at x.",
     ))

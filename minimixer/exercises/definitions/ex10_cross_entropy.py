@@ -48,7 +48,7 @@ def _unshifted(logits: Array) -> Array:
 
 
 EXERCISE = Exercise(
-    id="ex10", name="cross_entropy", title="Softmax and cross-entropy", lesson="loss",
+    id="ex10", name="cross_entropy", title="Softmax and cross-entropy", lesson="10, loss, AdamW, schedules",
     tasks=(
         Task("forward", "CrossEntropy.forward", 5, ("loss", ("saved p", "saved labels")),
              lambda: forward_cases(reference, [*INPUTS, LARGE]),
@@ -68,7 +68,8 @@ EXERCISE = Exercise(
                          "The probabilities of each picture must add up to 1: give an axis to sum, and keep it.",
                          _from_p(lambda z: _softmax(z, None), _loss)),
                  Mistake("all-pairs", "Every picture is compared with the labels of all pictures.",
-                         "An index like p[:, labels] takes all rows for every label. One element of each row is needed.",
+                         "An index like p[:, labels] takes all rows for every label. One element of each row is "
+                         "needed.",
                          _from_p(_softmax, lambda p, labels: -np.log(p[:, labels]).mean())),
                  Mistake("all-classes", "The mean is taken over the classes too.",
                          "Divide by the number of pictures B, not by B * K: only one class of each picture counts.",
@@ -81,8 +82,8 @@ EXERCISE = Exercise(
              has_gradient=True,
              mistakes=(
                  Mistake("one-hot-forgotten", "The true classes are not used.",
-                         "This is the gradient of the normalization only. The logit of the true class pulls in the other "
-                         "direction.", lambda gy, p, labels: gy * p / len(p)),
+                         "This is the gradient of the normalization only. The logit of the true class pulls in the "
+                         "other direction.", lambda gy, p, labels: gy * p / len(p)),
                  Mistake("only-the-label", "Only the logit of the true class gets a gradient.",
                          "All logits of a row are in the sum below the fraction, so all get a gradient.",
                          lambda gy, p, labels: gy * _hot(p, labels) * (p - 1) / len(p)),
@@ -90,7 +91,8 @@ EXERCISE = Exercise(
                          "One more step back is needed: through the softmax.",
                          lambda gy, p, labels: -gy * _hot(p, labels) / p / len(p)),
                  Mistake("softmax-derivative-twice", "This multiplies with the derivative of a sigmoid.",
-                         "Softmax and logarithm together have a simpler gradient than each alone: derive log p once more.",
+                         "Softmax and logarithm together have a simpler gradient than each alone: derive log p once "
+                         "more.",
                          lambda gy, p, labels: gy * (p - _hot(p, labels)) * p * (1 - p) / len(p)),
              )),
     ),

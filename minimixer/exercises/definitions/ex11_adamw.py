@@ -60,15 +60,16 @@ class Rule:
 def _mistakes() -> list[tuple[str, str, str, Function]]:
     return [
         ("coupled-decay", "The decay is coupled: it is part of the gradient.",
-         "That is Adam with L2 regularization: the decay gets into m and v and is divided by the root. In AdamW the decay "
-         "acts on p alone.", Rule(coupled=True)),
+         "That is Adam with L2 regularization: the decay gets into m and v and is divided by the root. In AdamW the "
+         "decay acts on p alone.", Rule(coupled=True)),
         ("bias-correction-forgotten", "The bias correction is missing.",
          "m and v start at zero, so in the first steps they are too small. Look at the text above the formula.",
          Rule(correct=lambda mean, beta, step: mean)),
         ("step-from-0", "The bias correction counts the steps from 0.",
          "step is 1 in the first step, as given. You use step - 1.",
          Rule(correct=lambda mean, beta, step: mean / (1 - beta ** (step - 1)) if step > 1 else mean / 0)),
-        ("step-from-2", "The bias correction is one step ahead.", "step is 1 in the first step, as given. You use step + 1.",
+        ("step-from-2", "The bias correction is one step ahead.", "step is 1 in the first step, as given. You use "
+                                                                  "step + 1.",
          Rule(correct=lambda mean, beta, step: mean / (1 - beta ** (step + 1)))),
         ("returns-corrected", "The corrected means are returned.",
          "The correction is only for this step. What the next step needs are m and v without it.",
@@ -76,10 +77,13 @@ def _mistakes() -> list[tuple[str, str, str, Function]]:
         ("eps-inside-root", "eps is inside the root.", "In Adam, eps is added to the root of v, not to v.",
          Rule(divide=lambda m, v, eps: m / np.sqrt(v + eps))),
         ("no-root", "The update is divided by v, not by its root.",
-         "v is a mean of squares. Only its root has the size of a gradient.", Rule(divide=lambda m, v, eps: m / (v + eps))),
-        ("decay-without-lr", "The decay is not multiplied by lr.", "Both parts of the step are scaled by the learning rate.",
+         "v is a mean of squares. Only its root has the size of a gradient.",
+         Rule(divide=lambda m, v, eps: m / (v + eps))),
+        ("decay-without-lr", "The decay is not multiplied by lr.", "Both parts of the step are scaled by the learning "
+                                                                   "rate.",
          Rule(decay=lambda p, new, lr, wd: new - wd * p)),
-        ("decay-forgotten", "There is no weight decay.", "The step has two parts. Look at the last term of the formula.",
+        ("decay-forgotten", "There is no weight decay.", "The step has two parts. Look at the last term of the "
+                                                         "formula.",
          Rule(decay=lambda p, new, lr, wd: new)),
         ("decay-of-new-p", "The decay acts on the parameter after the update.",
          "Both parts of the step start from the same p, the one before the step.",
@@ -87,19 +91,21 @@ def _mistakes() -> list[tuple[str, str, str, Function]]:
         ("square-forgotten", "v is a mean of the gradients, not of their squares.",
          "v measures the size of the gradients, whatever their sign.",
          Rule(square=lambda g: g)),
-        ("betas-swapped", "beta1 and beta2 have changed places.", "beta1 belongs to m, beta2 to v.", Rule(swapped=True)),
+        ("betas-swapped", "beta1 and beta2 have changed places.", "beta1 belongs to m, beta2 to v.",
+         Rule(swapped=True)),
         ("shares-swapped", "The shares of the old mean and of the new value have changed places.",
          "A beta near 1 means a slow mean: it keeps nearly all of the old value.",
          Rule(mean=lambda old, new, beta: (1 - beta) * old + beta * new)),
         ("not-a-mean", "The new value is added in full.",
          "In a running mean the two shares add up to 1: what is kept of the old value is missing from the new one.",
          Rule(mean=lambda old, new, beta: beta * old + new)),
-        ("uphill", "The step goes up the gradient.", "The loss grows along the gradient: go the other way.", Rule(sign=-1)),
+        ("uphill", "The step goes up the gradient.", "The loss grows along the gradient: go the other "
+                                                     "way.", Rule(sign=-1)),
     ]
 
 
 EXERCISE = Exercise(
-    id="ex11", name="adamw", title="A step of AdamW", lesson="training",
+    id="ex11", name="adamw", title="A step of AdamW", lesson="10, loss, AdamW, schedules",
     tasks=(Task("adamw_step", "adamw_step", 10, ("p", "m", "v"), cases, tolerance=1e-9,
                 mistakes=tuple(Mistake(*mistake) for mistake in _mistakes())),),
     hints=(

@@ -6,7 +6,8 @@ import numpy as np
 from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
 from minimixer.optim import Schedule
 
-RUNS = [(1.0, 20, 5, 0.0), (0.3, 12, 0, 0.03), (2.0, 30, 10, 0.5), (0.01, 7, 3, 0.001)]      # peak, total, warm-up, final
+# peak, total_steps, warmup_steps, final
+RUNS = [(1.0, 20, 5, 0.0), (0.3, 12, 0, 0.03), (2.0, 30, 10, 0.5), (0.01, 7, 3, 0.001)]
 
 
 def cases() -> list[Case]:
@@ -43,19 +44,22 @@ def _mistakes() -> list[tuple[str, str, str, Function]]:
          "Step 0 must already move: the first rate is peak / warmup_steps, and the last step of the warm-up has peak.",
          _schedule(warm=lambda s, p, w: p * s / w)),
         ("warm-up-too-long", "The warm-up lasts one step too long.",
-         "Steps are counted from 0, so the last step of the warm-up is warmup_steps - 1. The rate must not go above peak.",
+         "Steps are counted from 0, so the last step of the warm-up is warmup_steps - 1. The rate must not go above "
+         "peak.",
          _schedule(ends=1)),
         ("no-warm-up", "There is no warm-up.", "The first warmup_steps steps climb from nearly 0 to peak.",
          _schedule(warm=lambda s, p, w: p)),
         ("cosine-over-all", "The cosine begins at step 0, not after the warm-up.",
-         "The curve must begin at peak, in the step after the warm-up. How many steps of the cosine are done, of how many?",
+         "The curve must begin at peak, in the step after the warm-up. How many steps of the cosine are done, of how "
+         "many?",
          _schedule(progress=lambda s, t, w: s / (t - 1))),
         ("cosine-over-total", "The cosine takes as long as the whole run.",
-         "It begins at the right step, but it has only the steps after the warm-up: it must reach final at the last one.",
+         "It begins at the right step, but it has only the steps after the warm-up: it must reach final at the last "
+         "one.",
          _schedule(progress=lambda s, t, w: (s - w) / (t - 1))),
         ("end-off-by-one", "The last step does not reach final.",
-         "Steps are counted from 0, so the last one is total_steps - 1. There the cosine must be at its end: n points have "
-         "n - 1 gaps.", _schedule(progress=lambda s, t, w: (s - w) / (t - w))),
+         "Steps are counted from 0, so the last one is total_steps - 1. There the cosine must be at its end: n points "
+         "have n - 1 gaps.", _schedule(progress=lambda s, t, w: (s - w) / (t - w))),
         ("begins-one-early", "The cosine is one step ahead.",
          "The step after the warm-up must have exactly peak: the progress is 0 there.",
          _schedule(progress=lambda s, t, w: (s + 1 - w) / (t - w))),
@@ -78,7 +82,7 @@ def _mistakes() -> list[tuple[str, str, str, Function]]:
 
 
 EXERCISE = Exercise(
-    id="ex12", name="schedule", title="Warm-up and cosine", lesson="training",
+    id="ex12", name="schedule", title="Warm-up and cosine", lesson="10, loss, AdamW, schedules",
     tasks=(Task("learning_rate", "learning_rate", 10, "rate of every step", cases, tolerance=1e-9, call=call,
                 mistakes=tuple(Mistake(*mistake) for mistake in _mistakes()),
                 errors={"ZeroDivisionError": Mistake(
@@ -88,5 +92,6 @@ EXERCISE = Exercise(
     hints=(
         "Write the rates of a run with total_steps = 5 and warmup_steps = 2 on paper, one by one, before you code.",
         "Three parts: the warm-up, the cosine, and after the end.",
-        "Let progress go from 0, in the step after the warm-up, to 1, in the last step. Then one cosine formula is enough.",
+        "Let progress go from 0, in the step after the warm-up, to 1, in the last step. Then one cosine formula is "
+        "enough.",
     ))

@@ -1,0 +1,103 @@
+"""Check the submissions of a class: parallel, in a fixed order, and no submission can stop it."""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from minimixer.errors import OK, UsageError
+from minimixer.exercises import checker, formats
+from minimixer.exercises.definitions import load, names
+from minimixer.exercises.report import STATUSES, Report, TaskResult
+from minimixer.exercises.runner import Limits, check_file
+from minimixer.exercises.source import find_submission
+from minimixer.exercises.words import say
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One exercise of one student."""
+
+    student: str
+    report: Report
+    file: str = ""                  # below the student's folder; empty where there is none
+    sha256: str = ""
+    printed: str = ""
+    seconds: float = 0.0
+
+    @property
+    def earned(self) -> int:
+        """Points of the exercise."""
+        return sum(result.earned for result in self.report.results)
+
+
+def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: Sequence[str], jobs: int,
+          limits: Limits) -> int:
+    """Grade a folder of submissions, write the tables and pages, and print a summary; returns the exit code.
+
+    Raises UsageError if the folder holds no submissions.
+    """
+    if os.name == "nt":
+        raise UsageError("on Windows there are no limits on what a submission does: grade a class on Linux, or in WSL")
+    if jobs < 1:
+        raise UsageError(f"jobs is {jobs}: expected 1 or more")
+    students = submissions(folder)
+    chosen = [load(name).id for name in exercises] or handed_in(students)
+    work = [(student, place, name) for student, place in students.items() for name in chosen]
+    with ThreadPoolExecutor(jobs) as pool:
+        graded = list(pool.map(lambda item: grade_one(item[0], item[1], item[2], limits), work))
+    formats.WRITERS[how](graded, out)
+    if feedback is not None:
+        formats.write_pages(graded, feedback)
+    counts = dict.fromkeys(STATUSES, 0)
+    for one in graded:
+        for result in one.report.results:
+            counts[result.status] += 1
+    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    print(f"{len(students)} students, {len(chosen)} exercises; tasks: {said}.  Grades: {out}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("Graded as root: the limit on new processes does not hold for root; use an ordinary user in a sandbox.",
+              file=sys.stderr)
+    return OK
+
+
+def submissions(folder: Path) -> dict[str, Path]:
+    """Each student's folder by the student's name: the folders in ``folder``; itself, if it holds exercises."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: expected one that holds a folder for each student")
+    if any(re.match(r"ex\d\d.*\.(py|ipynb)$", path.name) for path in folder.iterdir()):
+        return {folder.resolve().name: folder}
+    students = {path.name: path for path in sorted(folder.iterdir())
+                if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")}
+    if not students:
+        raise UsageError(f"{folder} holds no folders: expected one for each student")
+    return students
+
+
+def handed_in(students: dict[str, Path]) -> list[str]:
+    """The exercises that any student handed in.  Raises UsageError if there are none."""
+    found = [name for name in names() if any(find_submission(place, load(name)) for place in students.values())]
+    if not found:
+        raise UsageError("no file is named like an exercise (ex06_layernorm.py): give --exercises to grade all as "
+                         "missing")
+    return found
+
+
+def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
+    """Check one exercise of one student; whatever goes wrong becomes a status."""
+    exercise = load(name)
+    try:
+        path = find_submission(folder, exercise)
+        if path is None:
+            return Graded(student, Report(exercise, tuple(
+                TaskResult(task.name, task.function, task.points, "missing") for task in exercise.tasks)))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        run = check_file(name, path, limits)
+        return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)
+    except Exception as error:      # a batch of 200 must not end at the 57th
+        problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
+        return Graded(student, checker.broken(exercise, "error", problem))

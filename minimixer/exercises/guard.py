@@ -1,0 +1,68 @@
+"""Limits on the process in which a student's code runs.
+
+They stop accidents: an endless loop, a list that grows for ever, a `rmtree` of the wrong folder.  They are no sandbox:
+code that wants to get around them can.
+"""
+
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+STARTS_PROCESSES = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.system",
+                    "subprocess.Popen", "pty.spawn")
+REMOVES = ("os.remove", "os.rmdir", "os.rename", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown",
+           "shutil.rmtree", "shutil.move")
+REACHES_OUT = ("os.kill", "os.killpg", "socket.connect", "socket.bind", "urllib.Request", "signal.pthread_kill")
+
+
+class RefusedError(BaseException):
+    """Not an Exception, so that `except Exception` in a student's code does not hide it."""
+
+
+def set_limits(seconds: float, memory: int) -> None:
+    """Limit CPU seconds, address space in bytes, new processes and file sizes, where the system can."""
+    try:
+        import resource
+    except ImportError:     # Windows: the wall clock of the runner is all there is
+        return
+    for name, soft, hard in (("RLIMIT_CPU", math.ceil(seconds), math.ceil(seconds) + 1), ("RLIMIT_AS", memory, memory),
+                             ("RLIMIT_NPROC", 0, 0), ("RLIMIT_FSIZE", 1 << 20, 1 << 20), ("RLIMIT_CORE", 0, 0)):
+        limit = getattr(resource, name, None)
+        if limit is None:
+            continue
+        _, most = resource.getrlimit(limit)
+        wanted = (soft, hard) if most == resource.RLIM_INFINITY else (min(soft, most), min(hard, most))
+        try:
+            resource.setrlimit(limit, wanted)
+        except (ValueError, OSError):       # macOS refuses some of them
+            continue
+
+
+def refuse(folder: Path) -> None:
+    """Refuse, from now on, what no exercise needs: new processes, networks, and changing files outside ``folder``."""
+    inside = os.path.realpath(folder) + os.sep
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, mode, flags = arguments
+            writes = (isinstance(mode, str) and any(letter in mode for letter in "wax+")) or (
+                mode is None and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+            if writes and not isinstance(path, int) and not _within(path, inside):
+                raise RefusedError(f"it writes to {os.fsdecode(path)}")
+        elif event in STARTS_PROCESSES:
+            raise RefusedError("it starts another process")
+        elif event in REMOVES and not _within(arguments[0], inside):
+            raise RefusedError(f"it changes or deletes {arguments[0]!s}")
+        elif event in REACHES_OUT:
+            raise RefusedError("it uses the network or sends signals")
+
+    sys.addaudithook(hook)
+
+
+def _within(path: Any, folder: str) -> bool:
+    if isinstance(path, int):
+        return False
+    name = os.fsdecode(path)
+    return name == os.devnull or (os.path.realpath(name) + os.sep).startswith(folder)

@@ -1,0 +1,79 @@
+"""The process that runs a student's code: reads its orders from stdin, writes one line of JSON a task to a pipe.
+
+Started by ``runner.py``, never by hand.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from minimixer.exercises import checker, source
+from minimixer.exercises.definitions import load
+from minimixer.exercises.evidence import StructureError
+from minimixer.exercises.guard import RefusedError, refuse, set_limits
+from minimixer.exercises.report import TaskResult
+from minimixer.exercises.task import Exercise
+from minimixer.exercises.words import Diagnosis, say, where_raised
+
+
+def main() -> None:
+    """Check one submission."""
+    orders = json.loads(sys.stdin.buffer.read())
+    pipe = orders["pipe"]
+
+    def tell(result: TaskResult) -> None:
+        os.write(pipe, (json.dumps([orders["token"], result.as_json()]) + "\n").encode())
+
+    exercise = load(orders["exercise"])
+    prepare()
+    set_limits(orders["seconds"], orders["memory"])
+    refuse(Path.cwd())
+    checker.grading = True
+    namespace, problem = attempt(lambda: open_files(exercise, orders["file"], orders["earlier"]))
+    for task in exercise.tasks:
+        if problem is None:
+            result, stopped = attempt(partial(checker.check_task, task, namespace))
+        else:
+            result, stopped = None, problem
+        tell(result or TaskResult(task.name, task.function, task.points, "error", (), stopped))
+    sys.stdout.flush()
+    os._exit(0)         # whatever threads or exit handlers the student's code left behind
+
+
+def prepare() -> None:
+    """Import what is imported late, before memory is limited."""
+    import scipy.special  # noqa: F401
+
+
+def open_files(exercise: Exercise, file: str, earlier: dict[str, str]) -> dict[str, Any]:
+    """Run the student's file, and before it the earlier ones that it is to use."""
+    checker.use_own_parts({name: source.run(Path(path), name) for name, path in earlier.items()})
+    return source.run(Path(file), exercise.id)
+
+
+def attempt(step: Callable[[], Any]) -> tuple[Any, Diagnosis | None]:
+    """The result of a step, or why there is none."""
+    try:
+        return step(), None
+    except RefusedError as error:
+        return None, say("refused", error=error, where=where_raised(error))
+    except MemoryError:
+        return None, say("memory")
+    except SystemExit:
+        return None, say("exits")
+    except source.SubmissionError as error:
+        return None, say("broken-file", error=error, where="")
+    except StructureError:
+        raise
+    except BaseException as error:
+        if isinstance(error, NotImplementedError):
+            error = NotImplementedError("raised while the file was read, outside of a function")
+        return None, say("broken-file", error=f"{type(error).__name__}: {error}"[:300], where=where_raised(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Submissions in a process of their own: answers, and things that are none."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from minimixer.exercises import checker, runner, worker
+from minimixer.exercises.runner import Limits, check_file
+from tests.exercises.hostile import HOSTILE, STARTS_FORKING
+from tests.exercises.material import load, mutants, names, source, student_version
+
+QUICK = Limits(seconds=1.0, memory=1 << 29)
+slow_to_end = {"sleeps": Limits(seconds=0.7), "endless": Limits(seconds=1.0)}
+
+
+def write(folder, code, name="ex01_unbroadcast.py"):
+    path = folder / name
+    path.write_bytes(code if isinstance(code, bytes) else code.encode())
+    return path
+
+
+def statuses(run):
+    return [result.status for result in run.report.results]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Every right answer and every hostile submission, side by side."""
+    def one(name):
+        folder = tmp_path_factory.mktemp(name)
+        precious = folder / "precious.txt"
+        precious.write_text("all grades")
+        if name not in HOSTILE:
+            return check_file(name, write(folder, source(name), load(name).filename)), precious
+        code, _ = HOSTILE[name]
+        if isinstance(code, str):
+            code = code.replace("PRECIOUS", repr(str(precious)))
+        return check_file("ex01", write(folder, code), slow_to_end.get(name, QUICK)), precious
+
+    work = [*names(), *HOSTILE]
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(work, pool.map(one, work), strict=True))
+
+
+@pytest.mark.parametrize("name", names())
+def test_right_answers_pass_in_time(name, runs):
+    run, _ = runs[name]
+    assert run.report.ok, str(run.report)
+    assert run.seconds < 10     # alone it is 0.6 s: tests/exercises/classroom.py measures
+
+
+def test_a_stub_and_a_wrong_answer_are_told_apart(tmp_path):
+    assert set(statuses(check_file("ex06", write(tmp_path, student_version("ex06"), "ex06.py")))) == {"not-started"}
+    mutant = next(m for m in mutants() if m.path.stem == "one_term")
+    run = check_file("ex06", write(tmp_path, mutant.code, "ex06.py"))
+    assert statuses(run) == ["pass", "fail"]
+    assert run.report.results[1].diagnosis.id == "first-term-only"
+    assert run.report.exit_code == 1
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_submissions_get_a_status_and_do_no_harm(name, runs):
+    run, precious = runs[name]
+    assert set(statuses(run)) == {HOSTILE[name][1]}
+    assert not run.report.ok
+    assert precious.read_text() == "all grades"
+    assert len(run.printed) < 5000
+    assert len(str(run.report)) < 3000
+
+
+def test_what_was_refused_is_said(runs):
+    """A refusal is not hidden by `except Exception`, and says what was refused."""
+    assert "changes or deletes" in " ".join(str(runs["deletes_quietly"][0].report).split())
+    assert "starts another process" in " ".join(str(runs["fork_bomb"][0].report).split())
+    assert "cut off" in runs["loud"][0].printed
+
+
+def test_the_line_of_an_error_is_named(tmp_path):
+    code = source("ex01").replace("    added = gy.ndim - len(shape)\n", "    added = gy.dimensions - len(shape)\n")
+    line = next(n for n, text in enumerate(code.splitlines(), 1) if "dimensions" in text)
+    said = " ".join(str(check_file("ex01", write(tmp_path, code)).report).split())
+    assert f"in line {line}" in said
+    assert "has no attribute 'dimensions'" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in /proc")
+def test_processes_that_leave_the_group_are_ended_too(tmp_path):
+    run = check_file("ex01", write(tmp_path, STARTS_FORKING + source("ex01")), Limits(seconds=5))
+    marks = [pid for pid in runner._processes() if f"{runner.MARK}=".encode() in runner._environ(pid)]
+    assert marks == []
+    if os.geteuid() == 0:       # for others the limit on processes makes fork fail
+        assert run.report.ok
+
+
+def test_the_worker_sees_little_of_our_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_TOKEN", "secret")
+    run = check_file("ex01", write(tmp_path, "import os\nprint(sorted(os.environ))\nraise SystemExit\n"))
+    assert "COURSE_TOKEN" not in run.printed
+    assert runner.MARK in run.printed
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    run = check_file("ex01", tmp_path / "ex01.py")
+    assert statuses(run) == ["error"]
+    assert "no such file" in str(run.report)
+
+
+def test_an_error_in_one_task_leaves_the_other_its_points(tmp_path):
+    code = source("ex04") + "\nLinear.forward = staticmethod(lambda x, weight, bias: exec('while True: pass'))\n"
+    run = check_file("ex04", write(tmp_path, code, "ex04.py"), QUICK)
+    assert statuses(run) == ["timeout", "timeout"]
+    code = source("ex04") + "\nLinear.backward = staticmethod(lambda gy, x, weight: exec('while True: pass'))\n"
+    assert statuses(check_file("ex04", write(tmp_path, code, "ex04.py"), QUICK)) == ["pass", "timeout"]
+
+
+def test_notebooks_are_checked_cell_by_cell(tmp_path):
+    cells = [{"cell_type": "markdown", "source": ["# words"]},
+             {"cell_type": "code", "source": "%matplotlib inline\n!ls\n"},
+             {"cell_type": "code", "source": source("ex01").splitlines(keepends=True)},
+             {"cell_type": "code", "source": "import minimixer as mm\nmm.exercises.check('ex01', unbroadcast)"}]
+    path = write(tmp_path, json.dumps({"cells": cells}), "ex01_unbroadcast.ipynb")
+    assert check_file("ex01", path).report.ok
+    cells[2]["source"] = "1 / 0"
+    said = " ".join(str(check_file("ex01", write(tmp_path, json.dumps({"cells": cells}), "ex01.ipynb")).report).split())
+    assert "in line 1 of code cell 2" in said
+    assert "no notebook" in str(check_file("ex01", write(tmp_path, "[]", "ex01.ipynb")).report)
+
+
+def test_chain_uses_the_students_own_parts(tmp_path):
+    own = write(tmp_path, source("ex04") + "\nprint('my own Linear')\n", "ex04_linear.py")
+    path = write(tmp_path, source("ex08"), "ex08_token_mixing.py")
+    gelu = write(tmp_path, source("ex05"), "ex05_gelu.py")
+    run = check_file("ex08", path, earlier={"ex04": own, "ex05": gelu})
+    assert run.report.ok, str(run.report)
+    assert "my own Linear" in run.printed
+    write(tmp_path, source("ex04").replace("x @ weight + bias", "x @ weight - bias"), "ex04_linear.py")
+    assert not check_file("ex08", path, earlier={"ex04": own, "ex05": gelu}).report.ok
+
+
+def test_without_limits_the_same_is_said(tmp_path, monkeypatch):
+    """What Windows gets: the same checks, in this process."""
+    mutant = next(m for m in mutants() if m.path.stem == "one_term")
+    path = write(tmp_path, mutant.code, "ex06.py")
+    apart = check_file("ex06", path)
+    here = runner._run_here(load("ex06"), path, {})
+    assert [r.as_json() for r in here.report.results] == [r.as_json() for r in apart.report.results]
+    broken = runner._run_here(load("ex06"), write(tmp_path, "1 / 0", "ex06.py"), {})
+    assert set(statuses(broken)) == {"error"}
+
+
+def test_the_worker_alone_does_nothing():
+    done = subprocess.run([sys.executable, "-m", "minimixer.exercises.worker"], input=b"", capture_output=True,
+                          check=False, cwd=Path(__file__).parent.parent.parent)
+    assert done.returncode != 0
+    assert worker.main.__doc__
+    assert checker.grading is False
