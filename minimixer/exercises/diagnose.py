@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minimixer.backend import Array
-from minimixer.exercises.evidence import Evidence, Leaf, StructureError, call, leaves, same
+from minimixer.exercises.evidence import Evidence, Leaf, Outcome, StructureError, call, leaves, same
 from minimixer.exercises.task import Case, Mistake
 from minimixer.exercises.words import Diagnosis, say, where_raised
 
@@ -79,23 +79,24 @@ def second_call(evidence: Evidence) -> Diagnosis | None:
 
 
 def known(evidence: Evidence) -> Diagnosis | None:
-    """A mistake that the task can imitate: its first wrong tensor is the same, in every case."""
-    name = evidence.wrong()[0]
-    pairs = evidence.of(name)
-    for mistake in evidence.task.mistakes:
-        if mistake.imitate and all(_as_in(mistake, evidence, case, leaf) for case, leaf in pairs):
-            return name_it(mistake)
+    """A mistake that the task can imitate: one that explains all wrong tensors, or else the first of them."""
+    wrong = evidence.wrong()
+    for names in (wrong, wrong[:1]):
+        for mistake in evidence.task.mistakes:
+            if mistake.imitate and all(_as_in(mistake, evidence, outcome, names) for outcome in evidence.outcomes):
+                return name_it(mistake)
     return None
 
 
-def _as_in(mistake: Mistake, evidence: Evidence, case: Case, leaf: Leaf) -> bool:
+def _as_in(mistake: Mistake, evidence: Evidence, outcome: Outcome, names: list[str]) -> bool:
+    """Whether the mistake gives the same tensors in this case."""
     assert mistake.imitate is not None
     try:
-        imitated = leaves(evidence.task, case, call(evidence.task, mistake.imitate, case))
+        imitated = leaves(evidence.task, outcome.case, call(evidence.task, mistake.imitate, outcome.case))
     except Exception:       # the mistake cannot be made in this case
         return False
-    found = next(other.found for other in imitated if other.name == leaf.name)
-    return same(leaf.found, found, LOOSE)
+    expected = {leaf.name: leaf.found for leaf in imitated}
+    return all(same(leaf.found, expected[leaf.name], LOOSE) for leaf in outcome.leaves if leaf.name in names)
 
 
 def shape(evidence: Evidence) -> Diagnosis | None:
