@@ -11,9 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbformat
-
 from minimixer.exercises.definitions import load, names
 
 HERE = Path(__file__).parent
@@ -36,8 +33,10 @@ def student_version(name: str) -> str:
     return without_solutions(source(name))
 
 
-def nbgrader_notebook(name: str) -> nbformat.NotebookNode:
+def nbgrader_notebook(name: str) -> Any:
     """The teacher's notebook: the source, and one graded cell for each task, which asks the checker."""
+    import jupytext
+    import nbformat
     exercise = load(name)
     notebook = jupytext.reads(source(name), fmt="py:percent")
     for task in exercise.tasks:
@@ -70,7 +69,8 @@ def main() -> None:
         else:
             target = folder / "source" / name
             target.mkdir(parents=True, exist_ok=True)
-            nbformat.write(nbgrader_notebook(name), target / Path(exercise.filename).with_suffix(".ipynb"))
+            import jupytext
+            jupytext.write(nbgrader_notebook(name), target / Path(exercise.filename).with_suffix(".ipynb"))
 
 
 if __name__ == "__main__":

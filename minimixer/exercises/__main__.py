@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import tyro
 
 from minimixer.errors import FAILURE, OK, MinimixerError, UsageError, run_command
 from minimixer.exercises.definitions import load, names
-from minimixer.exercises.report import NOT_STARTED
+from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.source import find_submission
 
@@ -133,7 +134,7 @@ def _start(command: Start) -> int:
         target.write_text(notebook(source.read_text(encoding="utf-8"), exercise.id), encoding="utf-8")
     else:
         shutil.copyfile(source, target)
-    print(f"{target}: {exercise.title}. Fill it in, then run `minimixer exercises check {exercise.id}`.")
+    print(f"{target}: {exercise.title}.\nFill it in, then run `minimixer exercises check {exercise.id}`.")
     return OK
 
 
@@ -197,9 +198,9 @@ def _hint(command: Hint) -> int:
     most = len(exercise.hints)
     if not 1 <= command.number <= most:
         raise UsageError(f"{exercise.id} has the hints 1 to {most}")
-    print(f"Hint {command.number} of {most}: {exercise.hints[command.number - 1]}")
+    print(textwrap.fill(f"Hint {command.number} of {most}: {exercise.hints[command.number - 1]}", WIDTH))
     if command.number < most:
-        print(f"The next one: `minimixer exercises hint {exercise.id} {command.number + 1}`")
+        print(f"\nThe next one: `minimixer exercises hint {exercise.id} {command.number + 1}`")
     return OK
 
 

@@ -100,8 +100,13 @@ def _rows(evidence: Evidence) -> tuple[Row, ...]:
         for leaf in outcome.leaves:
             if leaf.name not in worst or not leaf.error <= worst[leaf.name].error:       # nan is worst
                 worst[leaf.name] = leaf
-    return tuple(Row(name, str((leaf.expected if leaf.found is None else leaf.found).shape), leaf.error, leaf.verdict)
-                 for name, leaf in worst.items())
+    return tuple(Row(name, _shape(leaf), leaf.error, leaf.verdict) for name, leaf in worst.items())
+
+
+def _shape(leaf: Leaf) -> str:
+    if leaf.found is None or leaf.found.shape == leaf.expected.shape:
+        return str(leaf.expected.shape)
+    return f"{leaf.found.shape}, not {leaf.expected.shape}"
 
 
 def broken(exercise: Exercise, status: str, diagnosis: Diagnosis) -> Report:
@@ -110,9 +115,8 @@ def broken(exercise: Exercise, status: str, diagnosis: Diagnosis) -> Report:
                                   for t in exercise.tasks))
 
 
-def use_own_parts(namespaces: Mapping[str, Namespace]) -> None:
+def use_own_parts(namespace: Namespace) -> None:
     """Put a student's own earlier classes in the place of the library's parts (``--chain``)."""
-    for namespace in namespaces.values():
-        for name in ("Linear", "Gelu", "LayerNorm", "TokenMixing"):
-            if isinstance(namespace.get(name), type) and namespace[name].__module__ != parts.__name__:
-                setattr(parts, name, namespace[name])
+    for name in ("Linear", "Gelu", "LayerNorm", "TokenMixing"):
+        if isinstance(namespace.get(name), type):
+            setattr(parts, name, namespace[name])

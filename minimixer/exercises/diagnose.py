@@ -4,6 +4,7 @@ The order goes from certain to likely: what stopped the call, what came back, wh
 task knows, and then what can be said of any two arrays.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import Any
@@ -42,15 +43,25 @@ def stopped(evidence: Evidence) -> Diagnosis | None:
         if type(error).__name__ in evidence.task.errors:
             return name_it(evidence.task.errors[type(error).__name__])
         kind = ("exits" if isinstance(error, SystemExit) else "memory" if isinstance(error, MemoryError)
+                else "axis-lost" if _lost_axis(str(error))
                 else "shapes-do-not-fit" if isinstance(error, ValueError) and _about_shapes(str(error))
                 else "raises")
-        return say(kind, error=f"{type(error).__name__}: {error}"[:300],
+        return say(kind, error=f"{type(error).__name__}: {error}"[:300].strip(" ,"),
                    case=outcome.case.label, where=where_raised(error))
     return None
 
 
 def _about_shapes(message: str) -> bool:
     return any(word in message for word in ("mismatch", "broadcast", "reshape", "aligned", "shape"))
+
+
+def _lost_axis(message: str) -> bool:
+    """Whether NumPy could not broadcast two shapes of which one is the other without one of its axes."""
+    shapes = [tuple(map(int, re.findall(r"\d+", shape))) for shape in re.findall(r"\(([\d, ]*)\)", message)]
+    if "broadcast together" not in message or len(shapes) != 2:
+        return False
+    small, large = sorted(shapes, key=len)
+    return any(small == large[:axis] + large[axis + 1:] for axis in range(len(large)))
 
 
 def nothing_there(evidence: Evidence) -> Diagnosis | None:

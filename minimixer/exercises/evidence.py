@@ -1,9 +1,8 @@
 """Run one task on its cases, and keep what is needed to say what went wrong."""
 
-import copy
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ class Evidence:
 
     task: Task
     function: Function
-    outcomes: tuple[Outcome, ...] = field(default=())
+    outcomes: tuple[Outcome, ...]
 
     def of(self, name: str) -> list[tuple[Case, Leaf]]:
         """One tensor in every case that returned."""
@@ -165,16 +164,13 @@ def call(task: Task, function: Function, case: Case) -> Any:
 
 def observe(task: Task, function: Function, case: Case) -> Outcome:
     """Call the student's function twice on one case."""
-    given = copy.copy(case)
-    object.__setattr__(given, "arguments", fresh(case.arguments))
+    given = replace(case, arguments=fresh(case.arguments))
     try:
-        result = call(task, function, given)
-        judged = leaves(task, case, result)
-        judged = tuple(Leaf(x.name, x.expected, fresh(x.found), x.error, x.verdict) for x in judged)
+        judged = leaves(task, case, call(task, function, given))
+        judged = tuple(replace(leaf, found=fresh(leaf.found)) for leaf in judged)      # the second call may change them
         wrote = tuple(position for position, (now, before) in
                       enumerate(zip(given.arguments, case.arguments, strict=True)) if not unchanged(now, before))
-        object.__setattr__(given, "arguments", fresh(case.arguments))
-        second = leaves(task, case, call(task, function, given))
+        second = leaves(task, case, call(task, function, replace(case, arguments=fresh(case.arguments))))
     except (Exception, SystemExit) as error:
         return Outcome(case, raised=error)
     return Outcome(case, judged, wrote=wrote, again=_again(judged, second, task.tolerance))

@@ -55,8 +55,8 @@ class TaskResult:
                 "not-started": "not started", "missing": "missing"}[self.status]
         lines = [f"{f'{self.function}: {said}':<60}{f'{self.earned} of {self.points} points':>{WIDTH - 60}}"]
         if self.rows:
-            lines.append(f"  {'tensor':<28}{'shape':<20}{'worst error':>13}   verdict")
-            lines += [f"  {row.tensor:<28}{row.shape:<20}{_number(row.error):>13}   {row.verdict}" for row in self.rows]
+            lines.append(f"  {'tensor':<26}{'shape':<26}{'worst error':>12}   verdict")
+            lines += [f"  {row.tensor:<26}{row.shape:<26}{_number(row.error):>12}   {row.verdict}" for row in self.rows]
         if self.diagnosis:
             lines += ["", *wrap(f"{self.diagnosis.title}  [{self.diagnosis.id}]"), *wrap(self.diagnosis.text)]
         return lines

@@ -13,6 +13,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "shapes-do-not-fit": ("Two shapes do not fit.",
                           "{error}{where}. It was called with {case}. Write the shape of every array behind its line; "
                           "then you see which axis is at the wrong place."),
+    "axis-lost": ("Two shapes do not fit: one has lost an axis.",
+                  "{error}{where}. A mean, sum or var along an axis takes this axis away; then NumPy aligns what is "
+                  "left at the right. The axis can be kept, with length 1."),
     "exits": ("Your function ends the program.",
               "It calls exit or quit. Return the result instead."),
     "memory": ("Your function needs more memory than there is.",

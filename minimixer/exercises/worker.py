@@ -51,7 +51,8 @@ def prepare() -> None:
 
 def open_files(exercise: Exercise, file: str, earlier: dict[str, str]) -> dict[str, Any]:
     """Run the student's file, and before it the earlier ones that it is to use."""
-    checker.use_own_parts({name: source.run(Path(path), name) for name, path in earlier.items()})
+    for name, path in earlier.items():      # in order: each may use those before it
+        checker.use_own_parts(source.run(Path(path), name))
     return source.run(Path(file), exercise.id)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,17 @@ def test_every_lesson_that_is_named_is_there():
     if not lessons:
         pytest.skip("the lessons are not here")
     assert named <= lessons
+
+
+def test_the_wheel_holds_the_student_versions_and_no_solution(tmp_path):
+    pytest.importorskip("hatchling")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT,
+                   check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = archive.namelist()
+        texts = [archive.read(name).decode() for name in held if name.endswith(".py")]
+    assert {Path(name).name for name in held if name.startswith("minimixer/exercises/student/")} == {
+        load(name).filename for name in names()}
+    assert not [text for text in texts if "### BEGIN" + " SOLUTION" in text]
+    assert not [name for name in held if name.startswith(("lessons", "tests"))]

@@ -7,6 +7,7 @@ import pytest
 
 from minimixer.exercises.report import Report
 from minimixer.exercises.words import WORDS
+from tests.exercises.common_bugs import PAGE, page
 from tests.exercises.material import load, mutants, names, run, source, student_version
 
 every_exercise = pytest.mark.parametrize("name", names())
@@ -100,3 +101,7 @@ def test_the_sources_name_the_functions_that_are_checked():
             first, *rest = task.function.split(".")
             function = getattr(namespace[first], rest[0]) if rest else namespace[first]
             assert inspect.getdoc(function)
+
+
+def test_the_page_of_common_bugs_equals_its_generator():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.exercises.common_bugs"

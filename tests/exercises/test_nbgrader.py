@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 
-import nbformat
 import pytest
 
 from lessons.exercises.build import nbgrader_notebook
@@ -17,6 +16,8 @@ from tests.exercises.material import load, mutants
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(importlib.util.find_spec("nbgrader") is None,
                                                    reason="nbgrader is not installed")]
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("jupytext")
 MUTANT = next(m for m in mutants() if m.path.stem == "one_term")
 
 

@@ -132,6 +132,27 @@ def test_notebooks_are_checked_cell_by_cell(tmp_path):
     assert "no notebook" in str(check_file("ex01", write(tmp_path, "[]", "ex01.ipynb")).report)
 
 
+def test_chain_goes_on_through_all_earlier_parts(tmp_path):
+    files = {}
+    for name in ("ex04", "ex05", "ex06", "ex08"):
+        said = f"\nprint('own {name}')\n" if name != "ex04" else '''
+own = Linear.forward
+
+
+def forward(x, weight, bias):
+    print("own Linear runs")
+    return own(x, weight, bias)
+
+
+Linear.forward = staticmethod(forward)
+'''
+        files[name] = write(tmp_path, source(name) + said, load(name).filename)
+    run = check_file("ex09", write(tmp_path, source("ex09"), "ex09_mixer_block.py"), earlier=files)
+    assert run.report.ok, str(run.report)
+    assert all(f"own {name}" in run.printed for name in ("ex05", "ex06", "ex08"))
+    assert "own Linear runs" in run.printed         # within the student's own TokenMixing
+
+
 def test_chain_uses_the_students_own_parts(tmp_path):
     own = write(tmp_path, source("ex04") + "\nprint('my own Linear')\n", "ex04_linear.py")
     path = write(tmp_path, source("ex08"), "ex08_token_mixing.py")

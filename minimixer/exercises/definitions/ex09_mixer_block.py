@@ -30,6 +30,7 @@ def _norm(x: Array, parameters: Any) -> Any:
     return parts.LayerNorm.forward(x, weight, bias, EPS)
 
 
+# Through `parts`, so that with --chain forward saves what the student's own parts take back.
 def reference(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
     normalized, saved1 = _norm(x, token_norm)
     mixed, saved2 = parts.TokenMixing.forward(normalized, *token_mixing)
