@@ -210,13 +210,15 @@ def _factor(pairs: list[tuple[Case, Leaf]]) -> Callable[[str], Diagnosis] | None
         factors.append(float(f @ e) / scale)
     for value, label in ((-1.0, "wrong-sign"), (2.0, "factor:2"), (0.5, "factor:1/2")):
         if np.allclose(factors, value, rtol=LOOSE):
-            return lambda name: say(label, name=name, size="2", times="too large" if value > 1 else "too small")
+            return lambda name: say(label, name=name, size="2", times="too large" if value > 1 else "too small",
+                                    where="")
     for label, sizes in _named_sizes([case for case, _ in pairs]):
         for sign in (1, -1):
             for power, times in ((1, "too large"), (-1, "too small")):
                 if np.allclose(factors, sign * sizes**power, rtol=LOOSE):
                     problem = "factor:" + ("-" if sign < 0 else "") + ("1/" if power < 0 else "") + label
-                    return lambda name: say(problem, name=name, size=label, times=times)
+                    where = f": {label} is {sizes[0]:.0f} where {pairs[0][0].label}"
+                    return lambda name: say(problem, name=name, size=label, times=times, where=where)
     if np.allclose(factors, factors[0], rtol=LOOSE):
         return lambda name: say("constant", name=name, factor=f"{factors[0]:.4g}")
     return None

@@ -68,7 +68,7 @@ def _number(error: float) -> str:
 
 def wrap(text: str) -> list[str]:
     """Lines of at most 79 columns, indented."""
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=True)
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,15 @@ class Report:
         lines = [f"{self.exercise.id} {self.exercise.title}", ""]
         for result in self.results:
             lines += [*result.lines(), ""]
-        return "\n".join([*lines, *textwrap.wrap(self._next_step(), WIDTH)])
+        return "\n".join([*lines, *self._next_step()])
 
     def __repr__(self) -> str:
         return f"<{self.exercise.id}: {sum(r.status == 'pass' for r in self.results)} of {len(self.results)} right>"
 
-    def _next_step(self) -> str:
-        hint = f"`minimixer exercises hint {self.exercise.id}`"
+    def _next_step(self) -> list[str]:
         if self.ok:
-            return "All right."
+            return ["All right."]
+        lines = [f"To read: lesson {self.exercise.lesson}", f"A hint:  `minimixer exercises hint {self.exercise.id}`"]
         if self.exit_code == NOT_STARTED:
-            return (f"Not started: replace `raise NotImplementedError` in {self.exercise.filename} by your own lines. "
-                    f"Read first: lesson {self.exercise.lesson}.  A first hint: {hint}")
-        return f"Read again: lesson {self.exercise.lesson}.  A hint: {hint}"
+            lines.insert(0, "Not started: put your own lines in the place of `raise NotImplementedError`.")
+        return lines

@@ -62,8 +62,8 @@ WORDS: dict[str, tuple[str, str]] = {
                    "Each entry has the right size but the opposite sign. Look for a minus that is lost or one too "
                    "many."),
     "factor": ("{name} is {times} by the factor {size}.",
-               "Every entry is off by the same factor. A sum stands where a mean should be, or the reverse, or a size "
-               "is left out in a derivative."),
+               "Every entry is off by the same factor{where}. A sum stands where a mean should be, or the reverse, or "
+               "a size is left out in a derivative."),
     "constant": ("{name} is off by a constant factor: {factor} times what it should be.",
                  "Every entry is off by the same factor. Which constant of the formula has this value?"),
     "memory-order": ("{name} is wrong only when the arrays are transposed views.",

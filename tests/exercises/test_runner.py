@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -90,11 +92,21 @@ def test_the_line_of_an_error_is_named(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in /proc")
-def test_processes_that_leave_the_group_are_ended_too(tmp_path):
+@pytest.mark.parametrize("swept", [True, False])
+def test_processes_that_leave_the_group_are_ended_too(swept, tmp_path, monkeypatch):
+    token = secrets.token_hex(16)
+    monkeypatch.setattr(secrets, "token_hex", lambda n: token)
+    if not swept:       # the negative control: without the sweep they live on
+        monkeypatch.setattr(runner, "_processes", list)
     run = check_file("ex01", write(tmp_path, STARTS_FORKING + source("ex01")), Limits(seconds=5))
-    marks = [pid for pid in runner._processes() if f"{runner.MARK}=".encode() in runner._environ(pid)]
-    assert marks == []
-    if os.geteuid() == 0:       # for others the limit on processes makes fork fail
+    monkeypatch.undo()
+    left = [pid for pid in runner._processes() if f"{runner.MARK}={token}".encode() in runner._environ(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    if swept:
+        assert left == []
+    elif os.geteuid() == 0:     # for others the limit on processes makes fork fail
+        assert len(left) == 6
         assert run.report.ok
 
 
