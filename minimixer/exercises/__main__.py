@@ -17,6 +17,7 @@ from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.source import find_submission
 
 STUDENT = Path(__file__).parent / "student"
+Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXERCISE")]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class List:
 class Start:
     """Put the file of an exercise into this folder, to be filled in."""
 
-    exercise: tyro.conf.Positional[str]
+    exercise: Name
     """Such as ex06."""
     notebook: bool = False
     """Make a Jupyter notebook in place of a Python file."""
@@ -41,9 +42,9 @@ class Check:
     Exit code: 0 all right, 1 something is wrong, 3 not started.
     """
 
-    exercise: tyro.conf.Positional[str]
+    exercise: Name
     """Such as ex06."""
-    file: tyro.conf.Positional[Path | None] = None
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]")] = None
     """Your file; by default the one in this folder that `start` made."""
     chain: bool = False
     """Use your own earlier exercises, from the same folder, in place of the library's parts."""
@@ -55,9 +56,9 @@ class Check:
 class Hint:
     """Give a hint, and the next one if you ask for it."""
 
-    exercise: tyro.conf.Positional[str]
+    exercise: Name
     """Such as ex06."""
-    number: tyro.conf.Positional[int] = 1
+    number: Annotated[int, tyro.conf.Positional, tyro.conf.arg(metavar="[NUMBER]")] = 1
     """Which hint; each says more than the one before."""
 
 
@@ -68,7 +69,7 @@ class Grade:
     DIR holds one folder for each student.  Student code is run: do this in a sandbox (docs/teachers.md).
     """
 
-    dir: tyro.conf.Positional[Path]
+    dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """Folder of the submissions."""
     out: Path = Path("grades.csv")
     """The table of grades: a CSV file; a folder of results.json files for gradescope."""
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    command = tyro.cli(Command, args=arguments, prog="minimixer exercises",
+    command = tyro.cli(Command, args=arguments, prog="minimixer exercises", config=(tyro.conf.FlagCreatePairsOff,),
                        description="Exercises, and a checker that says why an answer is wrong.")
     match command:
         case List():
