@@ -1,6 +1,7 @@
 """Check what a student wrote, task by task, in this process; ``runner.py`` does it at a safer distance."""
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from minimixer.errors import UsageError
@@ -56,12 +57,12 @@ def _namespace(exercise: Exercise, answers: tuple[Any, ...]) -> dict[str, Any]:
     for answer in answers:
         if isinstance(answer, Mapping):
             namespace |= answer
-        elif callable(answer):
-            namespace[answer.__name__] = answer
-        else:
+        elif isinstance(answer, ModuleType):
             namespace |= vars(answer)
+        else:
+            namespace[getattr(answer, "__name__", type(answer).__name__)] = answer
     wanted = {task.function.split(".")[0] for task in exercise.tasks}
-    if len(wanted) == len(answers) == 1 and callable(answers[0]):
+    if len(wanted) == len(answers) == 1 and not isinstance(answers[0], (Mapping, ModuleType)):
         namespace.setdefault(wanted.pop(), answers[0])      # its author may have given it another name
     return namespace
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -97,6 +98,11 @@ def test_check_in_a_notebook_takes_what_is_at_hand(capsys):
     assert mm.exercises.check("ex06", namespace["LayerNorm"])
     assert mm.exercises.check("ex06", namespace)
     assert mm.exercises.check("6", type("MyNorm", (namespace["LayerNorm"],), {}))
+    assert mm.exercises.check("ex06", namespace["LayerNorm"]())
+    assert not mm.exercises.check("ex06", 5)
+    module = types.ModuleType("answers")
+    vars(module).update(namespace)
+    assert mm.exercises.check("ex06", module)
     assert len(mm.exercises.check("ex06", namespace, task="backward").results) == 1
     capsys.readouterr()
     report = mm.exercises.check("ex06")
