@@ -120,7 +120,7 @@ OUTPUTS: Names = ("gx", *(tuple(f"g{group} {name}" for name in members) for grou
     ("channel_mixing", MLP))))
 
 EXERCISE = Exercise(
-    id="ex09", name="mixer_block", title="The Mixer block", lesson="09, the whole Mixer",
+    id="ex09", name="mixer_block", title="The Mixer block", lesson="09, channel mixing and the whole Mixer",
     uses=("ex06", "ex08"),
     tasks=(
         Task("forward", "MixerBlock.forward", 4, ("y", (None,) * 4),

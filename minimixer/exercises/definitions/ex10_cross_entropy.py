@@ -48,7 +48,7 @@ def _unshifted(logits: Array) -> Array:
 
 
 EXERCISE = Exercise(
-    id="ex10", name="cross_entropy", title="Softmax and cross-entropy", lesson="10, loss, AdamW, schedules",
+    id="ex10", name="cross_entropy", title="Softmax and cross-entropy", lesson="10, training: loss, AdamW, schedules",
     tasks=(
         Task("forward", "CrossEntropy.forward", 5, ("loss", ("saved p", "saved labels")),
              lambda: forward_cases(reference, [*INPUTS, LARGE]),

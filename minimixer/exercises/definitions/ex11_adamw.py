@@ -105,7 +105,7 @@ def _mistakes() -> list[tuple[str, str, str, Function]]:
 
 
 EXERCISE = Exercise(
-    id="ex11", name="adamw", title="A step of AdamW", lesson="10, loss, AdamW, schedules",
+    id="ex11", name="adamw", title="A step of AdamW", lesson="10, training: loss, AdamW, schedules",
     tasks=(Task("adamw_step", "adamw_step", 10, ("p", "m", "v"), cases, tolerance=1e-9,
                 mistakes=tuple(Mistake(*mistake) for mistake in _mistakes())),),
     hints=(

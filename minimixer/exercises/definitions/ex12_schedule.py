@@ -82,7 +82,7 @@ def _mistakes() -> list[tuple[str, str, str, Function]]:
 
 
 EXERCISE = Exercise(
-    id="ex12", name="schedule", title="Warm-up and cosine", lesson="10, loss, AdamW, schedules",
+    id="ex12", name="schedule", title="Warm-up and cosine", lesson="10, training: loss, AdamW, schedules",
     tasks=(Task("learning_rate", "learning_rate", 10, "rate of every step", cases, tolerance=1e-9, call=call,
                 mistakes=tuple(Mistake(*mistake) for mistake in _mistakes()),
                 errors={"ZeroDivisionError": Mistake(
