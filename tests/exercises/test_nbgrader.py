@@ -6,8 +6,10 @@ Not among the test requirements (it brings JupyterLab): ``pip install nbgrader j
 import csv
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +24,9 @@ MUTANT = next(m for m in mutants() if m.path.stem == "one_term")
 
 
 def nbgrader(folder, *arguments):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])     # it calls `alembic` by name
     done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=folder, capture_output=True, text=True,
-                          check=False, timeout=250)
+                          check=False, timeout=250, env={**os.environ, "PATH": path})
     assert done.returncode == 0, done.stdout + done.stderr
 
 
