@@ -87,7 +87,7 @@ def test_links_inside_the_repository_lead_somewhere():
 def test_commands_that_pages_name_exist():
     for page in PAGES:
         for line in re.findall(r"^\$ (.*)$", page.read_text(), re.MULTILINE):
-            words = shlex.split(line.split("&&")[-1], comments=True)
+            words = shlex.split(line.split("&&")[-1].removesuffix("\\"), comments=True)
             if words[0] == "minimixer" and words[1:]:
                 assert words[1] in COMMANDS or words[1].startswith("-"), f"{page.name}: {line}"
             if words[:2] == ["python", "-m"]:
