@@ -1,0 +1,414 @@
+# %% [markdown]
+# # 06 LayerNorm
+#
+# - **Time:** 12 minutes, 10 seconds of computing (measured on 2 cores)
+# - **Needs:** lessons 01 to 03, mean and variance
+# - **Previous:** [05 GELU, tanh and erf](05_gelu.ipynb)
+# - **Next:** [07 Patches: from pixels to tokens](07_patches.ipynb)
+
+# %% [markdown]
+# ## Goal
+#
+# In a Mixer, a **LayerNorm** stands before every MLP. Its forward pass is four lines. Its backward pass has three
+# terms, and it is easy to forget two of them. After this lesson you can
+#
+# 1. say what LayerNorm does to a row of numbers, and what it throws away,
+# 2. derive the **three terms** of its gradient, one by one, and test each of them alone,
+# 3. read `minimixer/ops/layernorm.py`.
+
+# %%
+import inspect
+import os
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import plots
+from minimixer.ops import layernorm
+from minimixer.tensor import apply
+
+# %% [markdown]
+# ## Picture
+#
+# **S** is the number of patches, **C** the number of channels. Each patch is one row. Each row has its own mean and its
+# own variance, over its C channels. The mean is subtracted. Then the row is multiplied by `r`, which is 1 divided by
+# the root of the variance. `weight` and `bias` have one number for each channel, the same for all rows. In one line:
+# `y = (x - mean) * r * weight + bias`.
+
+# %%
+plots.shapes({"x": {"S": 4, "C": 6}, "mean": {"S": 4, "kept": 1}, "r": {"S": 4, "kept": 1},
+              "weight": {"C": 6}, "bias": {"C": 6}, "y": {"S": 4, "C": 6}}, "-**+=")
+
+# %% [markdown]
+# `mean` and `r` have one number a row. They *keep* their last axis, with length 1, so that they broadcast over the
+# channels (`keepdims=True`, lesson 01).
+#
+# Four rows with different heights and different spreads go in. After LayerNorm, all rows have mean 0 and variance 1.
+# What remains is the **pattern** of a row: which channels are above its mean, and how far.
+
+# %%
+rng = np.random.default_rng(0)
+heights, spreads = np.array([[3.0], [-2.0], [0.0], [1.0]]), np.array([[1.0], [0.5], [2.0], [0.3]])
+x = heights + spreads * rng.standard_normal((4, 6))                                     # (S, C)
+after = (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)                      # (S, C)
+plots.weight_maps(np.stack([x, after]), ["before", "after"])
+
+# %% [markdown]
+# ## Predict
+#
+# LayerNorm, without `weight` and `bias`, of the row `[1, 2, 3, 4]` is about `[-1.34, -0.45, 0.45, 1.34]`. What is it
+# for
+#
+# 1. `[101, 102, 103, 104]`
+# 2. `[10, 20, 30, 40]`
+# 3. `[-1, -2, -3, -4]`
+# 4. `[5, 5, 5, 5]`
+#
+# <details><summary>Answer</summary>
+#
+# 1. The same. 100 is in the mean, and the mean is subtracted.
+# 2. The same. The spread is 10 times larger, and it is divided by the spread.
+# 3. The same with the other sign.
+# 4. `[0, 0, 0, 0]`, although the variance is 0. A small number, `eps`, prevents the division by zero.
+#
+# </details>
+
+# %%
+ones, zeros = mm.Tensor(np.ones(4)), mm.Tensor(np.zeros(4))
+for row in ([1, 2, 3, 4], [101, 102, 103, 104], [10, 20, 30, 40], [-1, -2, -3, -4], [5, 5, 5, 5]):
+    print(row, "->", mm.functional.layer_norm(mm.Tensor(np.array(row, float)), ones, zeros).data.round(2) + 0.0)
+
+# %% [markdown]
+# ## Build
+#
+# **Forward.** For one row, with $i$ for the channel:
+#
+# $$\mu = \frac{1}{C}\sum_i x_i \qquad v = \frac{1}{C}\sum_i (x_i - \mu)^2 \qquad
+#   n_i = \frac{x_i - \mu}{\sqrt{v + \varepsilon}} \qquad y_i = \gamma_i\, n_i + \beta_i$$
+#
+# $\mu$ is the mean, $v$ the variance, $n$ the normalized row. $\varepsilon$ is `eps`, $\gamma$ (gamma) is `weight`,
+# $\beta$ (beta) is `bias`.
+
+
+# %%
+def forward(x, weight, bias, eps=1e-6):
+    mean = x.mean(-1, keepdims=True)                        # (S, 1)
+    variance = ((x - mean) ** 2).mean(-1, keepdims=True)    # (S, 1)
+    rstd = 1 / np.sqrt(variance + eps)                      # (S, 1)
+    normalized = (x - mean) * rstd                          # (S, C)
+    return normalized * weight + bias, normalized, rstd
+
+
+weight, bias = 1 + 0.3 * rng.standard_normal(6), rng.standard_normal(6)                 # (C,)
+y, normalized, rstd = forward(x, weight, bias)
+print("means of the rows:    ", normalized.mean(-1).round(4) + 0.0)
+print("variances of the rows:", normalized.var(-1).round(4))
+
+# %% [markdown]
+# Three decisions are hidden in this formula.
+#
+# **Divide by C, not by C - 1.** In statistics, $C - 1$ is used to *guess* the variance of a whole population from a
+# sample (`ddof=1`). We guess nothing. We want that the mean of $n_i^2$ in this row is 1. That is $C$, `ddof=0`, the
+# normal case of NumPy.
+#
+# **eps inside the root.** Why not divide by $\sqrt{v} + \varepsilon$? The *gradient* is the reason. The slope of
+# $\sqrt{v}$ is $1 / (2\sqrt{v})$: at $v = 0$ it is infinite. The slope of $\sqrt{v + \varepsilon}$ at 0 is large, but a
+# number. Does $v = 0$ ever happen? In a new Mixer all biases are 0, so a patch whose pixels are all 0 becomes a row of
+# zeros. One such row is enough: infinity times 0 is NaN (not a number), and it spreads to all weights.
+
+# %%
+with np.errstate(divide="ignore"):
+    print("slope of sqrt(v) at 0:       ", 1 / (2 * np.sqrt(np.float64(0))))
+print("slope of sqrt(v + 1e-6) at 0:", round(1 / (2 * np.sqrt(1e-6))))
+
+# %% [markdown]
+# **weight and bias.** Mean 0 and variance 1 are good to start with, but they may not be what the next layer needs. With
+# $\gamma$ and $\beta$ the network can learn, for each channel, another spread and another mean. They start at 1 and 0.
+
+# %% [markdown]
+# **Backward.** $g_i$ is the gradient of the loss with respect to $n_i$. Since $y_i = \gamma_i n_i + \beta_i$, it is
+# $\gamma_i$ times the gradient of $y_i$, in code `g = gy * weight`. We write $r = 1/\sqrt{v + \varepsilon}$, in code
+# `rstd`, so that $n_i = (x_i - \mu)\, r$.
+#
+# Now move one number, $x_i$, by a small $\delta$. It changes the row $n$ on **three paths**, because $x_i$ stands in
+# three places of the formula:
+#
+# $$n_j = (x_j - \mu) \cdot r$$
+#
+# **Path 1, direct.** $\mu$ and $r$ stay. Only $n_i$ changes, by $r\,\delta$. The loss changes by $g_i\, r\,\delta$:
+#
+# $$\text{term 1} = r\, g_i$$
+#
+# **Path 2, through the mean.** $\mu$ is the mean of C numbers, so it rises by $\delta / C$. Then *every* $n_j$ falls by
+# $r\,\delta / C$. The loss changes by $-\frac{r\,\delta}{C} \sum_j g_j$. And $\frac{1}{C}\sum_j g_j$ is a mean:
+#
+# $$\text{term 2} = -r\; \mathrm{mean}(g)$$
+
+# %% [markdown]
+# **Path 3, through the variance.** Three small steps.
+#
+# 1. How much does $v$ change? $v$ is the mean of the squares $(x_j - \mu)^2$. The square of number $i$ changes by
+#    $2\,(x_i - \mu)\,\delta$, so $v$ changes by $\frac{2}{C} (x_i - \mu)\,\delta$. (The mean $\mu$ moves too, but
+#    this does not change $v$: it would add $-\frac{2}{C}\frac{\delta}{C}\sum_j (x_j - \mu)$, and this sum is 0.)
+# 2. How much does $r$ change? $r = (v + \varepsilon)^{-1/2}$, so its slope is
+#    $-\frac{1}{2}(v + \varepsilon)^{-3/2} = -\frac{1}{2} r^3$. Times step 1: $r$ changes by
+#    $-\frac{r^3}{C}(x_i - \mu)\,\delta = -\frac{r^2}{C}\, n_i\,\delta$.
+# 3. How much does $n_j$ change? By $(x_j - \mu)$ times step 2, and $(x_j - \mu)\, r = n_j$. So *every* $n_j$ changes by
+#    $-\frac{r}{C}\, n_j\, n_i\,\delta$.
+#
+# The loss changes by $-\frac{r}{C}\, n_i\,\delta \sum_j g_j n_j$. Again there is a mean:
+#
+# $$\text{term 3} = -r\; n_i\; \mathrm{mean}(g \cdot n)$$
+#
+# All changes are small, so they add up:
+#
+# $$\frac{\partial L}{\partial x_i} = r \left( g_i - \mathrm{mean}(g) - n_i\, \mathrm{mean}(g \cdot n) \right)$$
+
+
+# %%
+def three_terms(gy, normalized, rstd, weight):
+    g = gy * weight                                                             # (S, C)
+    direct = rstd * g                                                           # (S, C)
+    through_mean = -rstd * g.mean(-1, keepdims=True)                            # (S, 1)
+    through_variance = -rstd * normalized * (g * normalized).mean(-1, keepdims=True)    # (S, C)
+    return direct, through_mean, through_variance
+
+
+gy = rng.standard_normal((4, 6))                                                # (S, C)
+terms = three_terms(gy, normalized, rstd, weight)
+gx = sum(terms)                                                                 # (S, C)
+scaled = [np.broadcast_to(t, (4, 6)) / rstd for t in (*terms, gx)]
+plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"])
+
+# %% [markdown]
+# (Each row is shown divided by its $r$, so that you can see all of them.) The three maps look different. The first one
+# is the largest, but the others are not small.
+
+# %% [markdown]
+# **weight and bias** are lesson 01: the same number is used in all rows, so the gradients of all rows are summed.
+
+# %%
+gweight = (gy * normalized).sum(axis=0)         # (C,)
+gbias = gy.sum(axis=0)                          # (C,)
+
+# %% [markdown]
+# ## Check
+#
+# **First check: each term alone.** A path can be closed. If we compute $\mu$ and $r$ once and do not compute them
+# again when $x$ moves, only path 1 is open. If we compute only $\mu$ again, paths 1 and 2 are open. So finite
+# differences can test the terms one by one.
+
+
+# %%
+def loss(moved, open_paths):
+    """Sum of gy * y; the statistics of closed paths are those of x, not those of the moved array."""
+    mean = (moved if open_paths >= 2 else x).mean(-1, keepdims=True)
+    r = 1 / np.sqrt((moved if open_paths == 3 else x).var(-1, keepdims=True) + 1e-6)
+    return (gy * ((moved - mean) * r * weight + bias)).sum()
+
+
+step = 1e-5
+for paths in (1, 2, 3):
+    numeric = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        move = np.zeros_like(x)
+        move[i] = step
+        numeric[i] = (loss(x + move, paths) - loss(x - move, paths)) / (2 * step)
+    print(f"{paths} open: equal to the sum of the first {paths} terms:", np.allclose(numeric, sum(terms[:paths])))
+
+# %% [markdown]
+# minimixer's test opens all paths, for all three inputs at once:
+
+
+# %%
+def verdicts(function):
+    report = mm.gradcheck(function, x, weight, bias)
+    return {name: row.ok for name, row in zip(("x", "weight", "bias"), report.inputs, strict=True)}
+
+
+print(verdicts(mm.functional.layer_norm))
+
+# %% [markdown]
+# **Second check: the meaning.** You predicted that adding 100 to a row changes nothing. Then the gradient must say the
+# same: move all numbers of a row up together, and the loss stays. So the sum of `gx` over a row is 0. And if the row is
+# stretched, the loss stays too: the sum of `gx` times $(x - \mu)$ is 0 (almost, because of eps). Term 2 is exactly what
+# makes the first sum 0. Term 3 is exactly what makes the second sum 0.
+
+# %%
+centred = x - x.mean(-1, keepdims=True)                                         # (S, C)
+for name, gradient in (("term 1", terms[0]), ("terms 1 + 2", terms[0] + terms[1]), ("all three", gx)):
+    up, stretch = np.abs(gradient.sum(-1)).max(), np.abs((gradient * centred).sum(-1)).max()
+    print(f"{name:<12} all up: {up:6.3f}   stretch: {stretch:.3f}")
+
+# %% [markdown]
+# **Third check: the file of the library**, `minimixer/ops/layernorm.py`.
+
+# %%
+print(inspect.getsource(layernorm.LayerNorm))
+
+# %%
+library = layernorm.LayerNorm.backward(np, gy, normalized, rstd, weight)
+print([bool(np.allclose(a, b)) for a, b in zip(library, (gx, gweight, gbias), strict=True)])
+
+# %% [markdown]
+# | line | meaning |
+# | --- | --- |
+# | `centred` | computed once and used twice: for the variance and for the result |
+# | `(centred * centred).mean(...)` | the variance in a second pass over the row, divided by C |
+# | `return ..., (normalized, rstd, weight)` | $n$, $r$ and $\gamma$ are all that backward needs: x itself is not kept |
+# | `g`, then the three lines of `gx` | our three terms, with `rstd` outside the bracket |
+# | `leading` | all axes but the last: the rows. In a Mixer x is (B, S, C), so there are B x S rows |
+#
+# Why a second pass? There is a formula with one pass, $v = \mathrm{mean}(x^2) - \mu^2$. Flax, with which the official
+# code is written, uses it. But far from 0 it subtracts two large numbers that are almost equal. You know this from
+# lesson 03: only the wrong digits stay.
+
+# %%
+far = (1000 + 0.1 * rng.standard_normal(64)).astype(np.float32)                 # (C,)
+exact = far.astype(np.float64).var()
+print(f"variance in float64: {exact:.3f}")
+for name, variance in (("two passes", ((far - far.mean()) ** 2).mean()),
+                       ("one pass", (far * far).mean() - far.mean() ** 2)):
+    print(f"{name}, float32: at most 10 % wrong: {abs(variance - exact) <= 0.1 * exact}")
+
+# %% [markdown]
+# ## Break it
+#
+# The classic bug: **only the first term**. "The mean and the variance are only numbers", one thinks, and treats them
+# as constants. We train a small Mixer on pictures of digits, 8 x 8 pixels, once with the right LayerNorm, once with
+# this one.
+
+
+# %%
+class FirstTermOnly(layernorm.LayerNorm):
+    """Treats the mean and the variance as constants."""
+
+    @staticmethod
+    def backward(xp, gy, normalized, rstd, weight):
+        _, *right = layernorm.LayerNorm.backward(xp, gy, normalized, rstd, weight)
+        return rstd * gy * weight, *right
+
+
+class BrokenNorm(mm.nn.LayerNorm):
+    def forward(self, x):
+        return apply(FirstTermOnly, x, self.weight, self.bias, eps=self.eps)
+
+
+# %%
+config = mm.nn.MixerConfig(image_size=8, patch_size=2, in_channels=1, num_classes=10, hidden_dim=32, num_blocks=2,
+                           tokens_mlp_dim=16, channels_mlp_dim=64)
+digits = mm.data.load_digits()
+steps = 30 if os.environ.get("MINIMIXER_LESSON_FAST") == "1" else 150
+
+
+def build(norm):
+    """The same Mixer with the same weights, its norms made by norm."""
+    model = mm.nn.MlpMixer(config)
+    model.norm = norm(config.hidden_dim)
+    for block in model.blocks:
+        block.token_norm, block.channel_norm = norm(config.hidden_dim), norm(config.hidden_dim)
+    return model
+
+
+# %%
+def train(model):
+    optimiser = mm.optim.SGD(model.parameters(), lr=0.05)
+    order, losses = np.random.default_rng(0), []
+    for _ in range(steps):
+        chosen = order.integers(0, len(digits.train_images), 64)
+        batch = digits.train_images[chosen].astype(np.float32) / 127.5 - 1      # (64, 8, 8, 1)
+        batch_loss = mm.functional.cross_entropy(model(mm.Tensor(batch)), digits.train_labels[chosen])
+        optimiser.step(mm.grad(batch_loss, model.parameters()))
+        losses.append(batch_loss.item())
+    return losses
+
+
+right, broken = build(mm.nn.LayerNorm), build(BrokenNorm)
+plots.lines(np.arange(steps), {"right": train(right), "only the first term": train(broken)},
+            xlabel="step", ylabel="cross-entropy")
+
+# %%
+test_pictures = mm.Tensor(digits.test_images.astype(np.float32) / 127.5 - 1)    # (360, 8, 8, 1)
+with mm.no_grad():
+    for name, trained in (("right", right), ("only the first term", broken)):
+        share = (trained(test_pictures).data.argmax(-1) == digits.test_labels).mean()
+        print(f"{name:<20} {100 * share:.0f} % of the test pictures are right")
+
+# %% [markdown]
+# **Symptom.** Training seems to work. The loss falls, the digits are recognized. If you had only the broken curve, you
+# would see nothing strange. It only falls more slowly, and you would begin to search for a better learning rate. The
+# gradient check needs no training, and it names the input:
+
+# %%
+print(verdicts(lambda *inputs: apply(FirstTermOnly, *inputs, eps=1e-6)))
+
+# %% [markdown]
+# `weight` and `bias` are right: their gradients do not use the three terms. So a test that looks only at the gradients
+# of the *parameters* of this one layer finds nothing.
+#
+# **Cure.** Test the gradient of every input, not only of the parameters. And for each statistic that is computed from
+# $x$, ask: does $x$ change it? Then there is one more path, and one more term.
+
+# %% [markdown]
+# ## Use it
+#
+# **Why does a Mixer need it?** Every block adds something to its input, so the numbers grow from block to block. But an
+# MLP learns best if its input always has about the same size. Here is a new Mixer with 8 blocks: the spread of what
+# enters each block, and the spread of what its first MLP gets.
+
+# %%
+model = mm.nn.mixer("micro")
+pictures = mm.Tensor(rng.standard_normal((4, 32, 32, 3), np.float32))           # (B, H, W, 3)
+stream, spreads_before, spreads_after = model.stem(mm.functional.patches(pictures, 4)), [], []      # (B, S, C)
+with mm.no_grad():
+    for block in model.blocks:
+        spreads_before.append(stream.data.std())
+        spreads_after.append(block.token_norm(stream).data.std())
+        stream = block(stream)                                                  # (B, S, C)
+plots.lines(np.arange(1, 9), {"enters the block": spreads_before, "after its LayerNorm": spreads_after},
+            xlabel="block", ylabel="standard deviation")
+
+# %% [markdown]
+# **Each row is by itself.** A patch does not see the other patches here, and a picture does not see the other pictures
+# of the batch (that would be BatchNorm). So a picture gives the same result alone and in a batch, and LayerNorm does
+# the same in training and in testing.
+
+# %%
+norm = mm.nn.LayerNorm(128)
+print("alone as in the batch:", np.allclose(norm(stream).data[:1], norm(stream[:1]).data, atol=1e-6))
+
+# %% [markdown]
+# **A parameter that does nothing.** In token mixing, the last Linear layer works on patches: its bias adds one number
+# to *all channels* of a patch. All layers after it begin with a LayerNorm over channels. And "add one number to the
+# whole row" is what LayerNorm throws away! So this bias cannot change the answer, and its gradient is 0. With only the
+# first term, it is not: the broken gradient pushes a parameter that has no effect at all.
+
+# %%
+labels = digits.test_labels
+for name, trained in (("right", right), ("only the first term", broken)):
+    useless = trained.blocks[0].token_mixing.fc2.bias                           # (S,)
+    push = mm.grad(mm.functional.cross_entropy(trained(test_pictures), labels), [useless])[0]
+    print(f"{name:<20} largest gradient {np.abs(push).max():.4f}")
+
+# %% [markdown]
+# ## Exercise
+#
+# Write forward and backward of LayerNorm. The grader says which of the three terms is missing.
+#
+# ```console
+# $ minimixer exercises start ex06
+# ```
+
+# %% [markdown]
+# ## Summary
+#
+# - LayerNorm gives every row mean 0 and variance 1 over its channels, then scales by `weight` and shifts by `bias`.
+# - The variance is divided by C. eps is inside the root, so that the gradient is finite.
+# - $x$ stands in three places: direct, in the mean, in the variance. So the gradient has three terms,
+#   $r\,(g - \mathrm{mean}(g) - n\,\mathrm{mean}(g \cdot n))$.
+# - Terms 2 and 3 remove from the gradient what LayerNorm removes from $x$: the height and the spread of a row.
+# - Without them a network still learns, only worse. A gradient check sees it at once.
+#
+# **What the library does differently:** the layer takes eps = 1e-6, as the official Mixer, while PyTorch's own default
+# is 1e-5. On the CPU a faster pair in `minimixer/kernels/cpu.py` replaces this one: the same formulas, a few rows at a
+# time, with every mean computed as a product with a vector.
