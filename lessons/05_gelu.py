@@ -169,7 +169,7 @@ for c in (0.0, k * k / 3 - 1 / 6, 0.044715):
 plots.lines(xs, {"difference": tanh_form(xs) - exact}, xlabel="x", ylabel="tanh form minus erf form")
 
 # %% [markdown]
-# **The gradient of the tanh form.** Three functions, one in the other: $t = \tanh u$ and $u = k\,(x + c\,x^3)$. The
+# **The gradient of the tanh form.** One function is inside another: $t = \tanh u$ and $u = k\,(x + c\,x^3)$. The
 # derivative of $\tanh$ is $1 - \tanh^2$. By the chain rule it is multiplied by the **inner derivative**, that of $u$:
 #
 # $$t' = (1 - t^2)\,u', \qquad u' = k\,(1 + 3c\,x^2), \qquad

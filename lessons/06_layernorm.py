@@ -114,7 +114,7 @@ print("variances of the rows:", normalized.var(-1).round(4))
 # **eps inside the root.** Why not divide by $\sqrt{v} + \varepsilon$? The *gradient* is the reason. The slope of
 # $\sqrt{v}$ is $1 / (2\sqrt{v})$: at $v = 0$ it is infinite. The slope of $\sqrt{v + \varepsilon}$ at 0 is large, but a
 # number. Does $v = 0$ ever happen? In a new Mixer all biases are 0, so a patch whose pixels are all 0 becomes a row of
-# zeros. One such row is enough: infinity times 0 is NaN (not a number), and it spreads to all weights.
+# zeros. One such row is enough: infinity times 0 is NaN (not a number), and after the next step all gradients are NaN.
 
 # %%
 with np.errstate(divide="ignore"):
