@@ -4,6 +4,7 @@ No state of a random generator is kept, since the numbers of a step follow from 
 """
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,9 @@ def save_best(training: "Training") -> None:
 
 def save_last(training: "Training") -> None:
     """Write last.safetensors: all that the run needs to go on.  Raises DivergedError rather than keep NaN."""
-    metadata = {**_what_it_is(training), "recent": training.finite_losses()}
+    best = training.history.best_accuracy
+    metadata = {**_what_it_is(training), "epoch": training.epoch, "recent": training.finite_losses(),
+                "best_accuracy": None if math.isnan(best) else best}
     ema = training.ema
     extra = {} if ema is None else {"ema": dict(zip(_names(training), ema.means, strict=True))}
     checkpoint.save(training.history.out / LAST, training.model, training.optimizer, metadata, extra)
@@ -40,6 +43,8 @@ def go_back(training: "Training") -> None:
     if (out / LAST).exists() or (saved is None and not is_empty(out)):
         metadata = checkpoint.load(out / LAST, training.model, training.optimizer)
         training.step, training.recent = metadata["step"], metadata["recent"]
+        if metadata["best_accuracy"] is not None:
+            training.history.best_before = metadata["best_accuracy"]
         if training.ema is not None:
             means = checkpoint.group(checkpoint.read(out / LAST)[0], "ema")
             training.ema.means = [to_device(means[name], training.device) for name in _names(training)]

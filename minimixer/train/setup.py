@@ -41,11 +41,13 @@ class History:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     interrupted: int | None = None
     wall_seconds: float = 0.0
+    best_before: float = math.nan       # as a checkpoint keeps it, should metrics.jsonl be lost
 
     @property
     def best_accuracy(self) -> float:
         """Largest share of right answers on the test pictures, 0..1; NaN before the first test."""
-        return max((m["test_accuracy"] for m in self.metrics if "test_accuracy" in m), default=math.nan)
+        tested = [m["test_accuracy"] for m in self.metrics if "test_accuracy" in m]
+        return max(tested if math.isnan(self.best_before) else [self.best_before, *tested], default=math.nan)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:

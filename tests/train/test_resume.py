@@ -92,6 +92,19 @@ def test_it_goes_back_to_the_last_checkpoint_if_there_was_no_time_to_save(every,
         assert (resumed.out / name).read_bytes() == (run.out / name).read_bytes()
 
 
+def test_the_best_weights_are_kept_though_the_metrics_are_lost(tmp_path):
+    run = fit(replace(DIGITS, out=tmp_path / "untouched"))
+    config = replace(DIGITS, out=tmp_path / "run", checkpoint_every=5)
+    fit(config, callbacks=[CtrlC(30)])
+    (config.out / "metrics.jsonl").unlink()
+    assert checkpoint.read(config.out / "last.safetensors")[1]["best_accuracy"] == next(
+        m["test_accuracy"] for m in run.metrics if "test_accuracy" in m)
+    resumed = fit(replace(config, resume=True))
+    assert resumed.best_accuracy == run.best_accuracy
+    for name in FILES:
+        assert (resumed.out / name).read_bytes() == (run.out / name).read_bytes()
+
+
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
     """The long form is ``python -m tests.train.kill --rounds 30``."""
     assert kill.main(["--rounds", "2", "--steps", "60", "--folder", str(tmp_path)]) == 0
