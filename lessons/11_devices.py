@@ -305,7 +305,7 @@ print("same gradient:", np.allclose(on_cpu[1], on_far[1], atol=1e-4))
 # | | NumPy | CuPy | what minimixer does |
 # | --- | --- | --- | --- |
 # | copy to the CPU | nothing to do | `np.asarray(c)` raises | `to_device`, `to_numpy`, nothing else |
-# | index out of range | IndexError | no error: it wraps around | labels are checked on the CPU, when they are loaded |
+# | index out of range | IndexError | no error: it wraps around | looks at class numbers while they are on the CPU |
 # | sum of all | a NumPy number | an array without axes, on the GPU | reads no number before it prints one |
 # | erf | none (SciPy has it) | in `cupyx.scipy.special` | one function in `backend.py` |
 # | when is it done? | after the line | later: Python does not wait | `synchronize` before a clock is read |
