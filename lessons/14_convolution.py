@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 Is it a CNN?
 #
-# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 12 minutes, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09
 # - **Previous:** [13 Inside a trained Mixer](13_inside.ipynb)
 # - **Next:** [15 Mixer and Transformer](15_transformer.ipynb)
@@ -71,8 +71,8 @@ figure
 #
 # 1. S x D_S = 75,264. All channels share them.
 # 2. C times as many: 57,802,752. That is nearly as much as the whole Mixer-B/16 (59,880,472).
-# 3. No. A window that cannot move has one weight for each position. This is the difference to a usual CNN; see "Use
-#    it".
+# 3. No. A window that cannot move has one weight for each position. This is the difference to a usual CNN; see
+#    "Use it".
 #
 # </details>
 
@@ -100,7 +100,7 @@ def convolve(x, weight, bias, kernel, stride):
 
 
 # %% [markdown]
-# Now a small Mixer, with random weights in float64, and one random picture.
+# Now a small Mixer, with random weights in float64, and four random pictures.
 
 # %%
 config = nn.MixerConfig(image_size=12, patch_size=3, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5, channels_mlp_dim=7,
@@ -113,8 +113,8 @@ images = mm.Tensor(rng.standard_normal((4, 12, 12, 3)), requires_grad=True)     
 block, side = model.blocks[0], 4
 
 # %% [markdown]
-# **The stem.** Left the Mixer's way: cut patches, flatten them, one Linear layer (lesson 07). Right a convolution with
-# kernel P and stride P, with the *same* weight matrix. Nothing is converted: the order (row, column, channel) is the
+# **The stem.** First the Mixer's way: cut patches, flatten them, one Linear layer (lesson 07). Then a convolution with
+# kernel P and stride P, and the *same* weight matrix. Nothing is converted: the order (row, column, channel) is the
 # same.
 
 # %%
@@ -222,14 +222,14 @@ both = [mm.grad((logits * logits).sum(), [images])[0] for logits in (mixer_logit
 print("gradients:", compare(*both))
 
 # %% [markdown]
-# **It is an identity**, forward and backward. A Mixer is a CNN with three unusual choices: only 1 x 1 and full-size
-# kernels; the full-size filters are depth-wise; and all channels share them.
+# **It is an identity**, forward and backward. A Mixer is a CNN with three unusual choices: after the stem, only 1 x 1
+# and full-size kernels; the full-size filters are depth-wise; and all channels share them.
 
 # %% [markdown]
 # ## Break it
 #
 # In `mix_tokens` the channels must become pictures: (B, 4, 4, C) to (B * C, 4, 4, 1). `reshape` alone can make this
-# shape too. It is the most common bug in code of this kind.
+# shape too. Then the axes are mixed up.
 
 
 # %%
@@ -245,13 +245,12 @@ print("wrong:", compare(mixer_logits.data, as_convnet(mix_tokens_wrong).data))
 print("shape:", as_convnet(mix_tokens_wrong).shape)
 
 # %% [markdown]
-# **Symptom.** All shapes are right, and there is no error. A training
-# would not complain either. But a "channel" is now a mixture of
-# neighbours in memory: some patches and some channels. It is another network, and nobody notices until its numbers are
-# compared with those of a right one.
+# **Symptom.** All shapes are right, and there is no error. A training would not complain either. But a "channel" is now
+# a mixture of neighbours in memory: some patches and some channels. It is another network, and nobody notices until
+# its numbers are compared with those of a right one.
 #
-# **Cure.** `reshape` never moves a number in memory order: it only cuts the row of numbers at other places. To exchange
-# axes, use `transpose` or `swapaxes` first. And test with numbers, not with shapes.
+# **Cure.** `reshape` does not change the order of the numbers: it only cuts the long row of numbers at other places.
+# To exchange axes, use `transpose` or `swapaxes` first. And test with numbers, not with shapes.
 
 # %% [markdown]
 # ## Use it
