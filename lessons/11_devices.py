@@ -238,8 +238,7 @@ except TypeError as refusal:
 # %% [markdown]
 # **Symptom.** On the CPU everything is right: there, `xp` *is* `np`. All tests pass, and the bug travels to the first
 # user with a GPU. CuPy is kinder than our box: it catches `np.exp(c)` and calls `cupy.exp`. But it cannot do so when
-# NumPy *makes* an array, because nothing on that line is on the GPU. Then a NumPy array meets a GPU array in the next
-# line:
+# NumPy *makes* an array: `np.arange(3)` has no GPU array among its operands. Its result then meets one:
 
 
 # %%
@@ -338,7 +337,7 @@ print("math.sqrt(2.0):", (weights * math.sqrt(2.0)).dtype)
 # ## Summary
 #
 # - A device is an array class and its module `xp`. The data decide which one computes.
-# - Ops are given `xp`. A line with `np.` in an op works on the CPU only.
+# - Ops are given `xp`. A line with `np.` in an op is only safe on the CPU.
 # - Arrays of two devices in one op are an error. You copy, with `.to(device)` and `.numpy()`.
 # - Random numbers come from the CPU, so that two devices start the same training.
 # - You need no GPU to test for a GPU: a box that refuses is enough. It does not show speed.
