@@ -1,0 +1,352 @@
+# %% [markdown]
+# # 07 Patches: from pixels to tokens
+#
+# - **Time:** 11 minutes, 6 seconds of computing (measured on 2 cores)
+# - **Needs:** lessons 01 and 04, `reshape` of NumPy
+# - **Previous:** [06 LayerNorm](06_layernorm.ipynb)
+# - **Next:** [08 Token mixing](08_token_mixing.ipynb)
+
+# %% [markdown]
+# ## Goal
+#
+# A Mixer does not look at pixels. It cuts a picture into squares, and makes one vector of each. After this lesson you
+# can
+#
+# 1. cut a picture into patches with `reshape`, `swapaxes`, `reshape`, and say why one `reshape` is not enough,
+# 2. explain why this step, with the Linear layer behind it, **is** a convolution,
+# 3. say what a patch does not know after it: its place.
+
+# %%
+import inspect
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import plots
+from minimixer.ops import patches
+
+# %% [markdown]
+# ## Picture
+#
+# The letters of this lesson: a picture has **H** rows and **W** columns of pixels, and **K** colours a pixel (3 for
+# red, green, blue). **P** is the side of a patch in pixels. **S** is the number of patches. We paint a small picture,
+# so that we can see what happens to it.
+
+# %%
+row, column = np.mgrid[0:32, 0:32]
+scene = np.empty((32, 32, 3))                                           # (H, W, K)
+scene[...] = np.linspace([0.35, 0.6, 0.9], [0.85, 0.9, 1], 32)[:, None]         # the sky
+scene[(row - 9) ** 2 + (column - 22) ** 2 < 30] = [1.0, 0.8, 0.1]       # the sun
+scene[row > 21 + 4 * np.sin(column / 5)] = [0.2, 0.5, 0.2]              # the hills
+scene[(row > 15) & (row < 26) & (abs(column - 9) < 2)] = [0.4, 0.25, 0.1]      # a trunk
+scene[(row - 13) ** 2 + (column - 9) ** 2 < 20] = [0.1, 0.4, 0.1]       # a tree
+plots.patch_grid(scene, 8)
+
+# %% [markdown]
+# The patches are numbered in **reading order**: from left to right, then the next row of patches. There are
+#
+# $$S = \frac{H}{P} \cdot \frac{W}{P}$$
+#
+# of them, and each has $P \cdot P \cdot K$ numbers. Nothing is lost, and nothing is computed: all the numbers of the
+# picture are there, in another order. Then one Linear layer, the **stem**, makes **C** numbers out of each patch. These
+# C numbers are a **token**. As in lesson 04, **I** is the number of inputs: $I = P \cdot P \cdot K$.
+
+# %%
+plots.shapes({"patches": {"S": 16, "I": 192}, "weight": {"I": 192, "C": 64}, "tokens": {"S": 16, "C": 64}}, "@=")
+
+# %% [markdown]
+# ## Predict
+#
+# Here is a tiny picture of 4 x 6 pixels with one colour. The numbers say in which order the pixels lie in memory. Cut
+# it into patches of 2 x 2.
+
+# %%
+tiny = np.arange(24).reshape(4, 6)          # (H, W)
+print(tiny)
+
+# %% [markdown]
+# 1. How many patches are there? Which four numbers are in patch 0, and which in patch 4?
+# 2. Does `tiny.reshape(6, 4)` give the patches?
+# 3. The paper's Mixer-B/16 sees pictures of 224 x 224 pixels with 3 colours, P = 16. What are S and the length of a
+#    patch? What happens to S if P is halved?
+#
+# <details><summary>Answer</summary>
+#
+# 1. 2 x 3 = 6 patches. Patch 0 is 0, 1, 6, 7. Patch 4 is the middle one of the lower row: 14, 15, 20, 21.
+# 2. No. Its first row is 0, 1, 2, 3: four pixels of *one* row of the picture. `reshape` never changes the order of the
+#    numbers, and here 6 must come before 2.
+# 3. 224 / 16 = 14, so S = 14 x 14 = 196. A patch has 16 x 16 x 3 = 768 numbers. With P = 8, S is four times as large:
+#    784.
+#
+# </details>
+
+# %% [markdown]
+# ## Build
+#
+# **Step 1: give every pixel four addresses instead of two.** A pixel in row $h$ is in patch row $i$, and inside the
+# patch in row $r$. The columns are alike: patch column $j$, and column $q$ inside the patch.
+#
+# $$h = i \cdot P + r \qquad\qquad w = j \cdot P + q$$
+#
+# `reshape` to (H/P, P, W/P, P) does exactly this. It cuts the axis H into the two axes $i$ and $r$, and the axis W into
+# $j$ and $q$. No number moves.
+
+# %%
+P = 2
+four = tiny.reshape(4 // P, P, 6 // P, P)       # (H/P, P, W/P, P)  axes i, r, j, q
+i, r, j, q = 1, 0, 2, 1
+print("shape:", four.shape)
+print("two addresses: ", tiny[i * P + r, j * P + q])
+print("four addresses:", four[i, r, j, q])
+
+# %% [markdown]
+# **Step 2: bring together what belongs together.** The axes are now in the order $i, r, j, q$. But *which patch* is
+# $(i, j)$, and *where in the patch* is $(r, q)$. So the axes in the middle, $r$ and $j$, must change places. After it,
+# `tiles[i, j]` is a whole patch, a small picture.
+
+# %%
+tiles = four.swapaxes(1, 2)                     # (H/P, W/P, P, P)  axes i, j, r, q
+print("shape:", tiles.shape)
+print("the patch in the lower row, middle:")
+print(tiles[1, 1])
+
+# %% [markdown]
+# **Step 3: flatten.** The first two axes become one, S, the last two become one, P x P.
+
+# %%
+flat = tiles.reshape(6, P * P)                  # (S, P * P)
+print(flat)
+print("step 1 copied:", not np.shares_memory(tiny, four))
+print("step 2 copied:", not np.shares_memory(tiny, tiles))
+print("step 3 copied:", not np.shares_memory(tiny, flat))
+
+# %% [markdown]
+# Steps 1 and 2 are free: they only change the way in which NumPy walks over the same memory. Step 3 needs the new order
+# in one row, so now the numbers really move. Here is the memory before and after. Every box is one number, and the
+# colour says to which patch it belongs.
+
+# %%
+owner = np.repeat(np.repeat(np.arange(6).reshape(2, 3), P, axis=0), P, axis=1)     # (H, W)  the patch of each pixel
+memory = plots.figure(9.0, 1.9)
+for axes, numbers, name in zip(memory.subplots(2, 1), (tiny.ravel(), flat.ravel()), ("the picture", "the patches"),
+                               strict=True):
+    axes.imshow(owner.ravel()[numbers][None], cmap="Set2", vmin=0, vmax=7, aspect="auto")
+    for place, number in enumerate(numbers):
+        axes.text(place, 0, number, ha="center", va="center", fontsize=8)
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(f"memory of {name}", fontsize=9)
+memory
+
+# %% [markdown]
+# Real pictures have two axes more: B pictures in front, K colours at the end. They are only carried along.
+
+
+# %%
+def cut(images, patch_size):
+    """(B, H, W, K) -> (B, S, P * P * K)."""
+    b, h, w, k = images.shape
+    p = patch_size
+    x = images.reshape(b, h // p, p, w // p, p, k)          # (B, H/P, P, W/P, P, K)
+    x = x.swapaxes(2, 3)                                    # (B, H/P, W/P, P, P, K)
+    return x.reshape(b, (h // p) * (w // p), p * p * k)     # (B, S, P * P * K)
+
+
+print(cut(scene[None], 8).shape)
+
+# %% [markdown]
+# **A convolution in disguise.** The stem multiplies each patch by a weight of shape (P x P x K, C). Give the first axis
+# its three parts back: (P, P, K, C). For one output $c$ this is a small picture of P x P pixels: a **filter**. With
+# $F$ for the filters and $x$ for the picture, token $(i, j)$ is
+#
+# $$y_{i,j,c} = b_c + \sum_{r=0}^{P-1} \sum_{q=0}^{P-1} \sum_{k=0}^{K-1} x_{iP+r,\; jP+q,\; k} \; F_{r,q,k,c}$$
+#
+# Lay the filter on the picture, multiply, add up. Move it **P pixels**, and do it again. This is the definition of a
+# convolution with kernel P and **stride** P (the stride is how far the filter moves). A usual convolution moves by one
+# pixel, and its windows overlap. Here they touch, but do not overlap.
+
+# %%
+rng = np.random.default_rng(0)
+stem = mm.nn.Linear(8 * 8 * 3, 5, mm.nn.lecun_normal(rng))              # C = 5
+stem.bias.data = rng.standard_normal(5).astype(np.float32)              # (C,)  not all zero
+filters = stem.weight.data.reshape(8, 8, 3, 5)                          # (P, P, K, C)
+moved = np.empty((4, 4, 5))                                             # (H/P, W/P, C)
+for i_, j_ in np.ndindex(4, 4):
+    window = scene[8 * i_:8 * i_ + 8, 8 * j_:8 * j_ + 8]                # (P, P, K)
+    for c in range(5):
+        moved[i_, j_, c] = (window * filters[..., c]).sum() + stem.bias.data[c]
+
+tokens = cut(scene[None], 8) @ stem.weight.data + stem.bias.data        # (B, S, C)
+print("patches and a Linear are the moved filter:", np.allclose(tokens[0].reshape(4, 4, 5), moved, atol=1e-5))
+
+# %% [markdown]
+# ## Check
+#
+# **First check: the convolution of the library.** minimixer has one, for the ConvNet that the Mixer is compared with
+# (lesson 14). It knows nothing of patches. We give it our weights.
+
+# %%
+convolution = mm.nn.Convolution(3, 5, kernel_size=8, stride=8, padding=0)
+convolution.filters = stem                                              # the same weight and bias
+image = mm.Tensor(scene[None].astype(np.float32))                       # (B, H, W, K)
+by_convolution = convolution(image)                                     # (B, H/P, W/P, C)
+by_patches = stem(mm.functional.patches(image, 8))                      # (B, S, C)
+print(convolution, "gives", by_convolution.shape)
+print("equal to the stem:", np.allclose(by_convolution.data.reshape(1, 16, 5), by_patches.data, atol=1e-5))
+
+# %% [markdown]
+# **Second check: finite differences.** Every pixel goes to exactly *one* place. So its gradient comes back from exactly
+# one place: nothing is added up. (In lesson 01 a number went to many places, and there was a sum.)
+
+# %%
+report = mm.gradcheck(lambda x: mm.functional.patches(x, 2), rng.random((2, 4, 6, 3)))
+print("all gradients right:", report.ok)
+
+# %% [markdown]
+# **Third check: the file of the library**, `minimixer/ops/patches.py`.
+
+# %%
+print(inspect.getsource(patches.Patches))
+
+# %% [markdown]
+# | line | meaning |
+# | --- | --- |
+# | `x.reshape(b, h // p, p, w // p, p, channels)` | step 1: $h$ becomes $(i, r)$, $w$ becomes $(j, q)$ |
+# | `.swapaxes(2, 3)` | step 2: $r$ and $j$ change places (axes 2 and 3, because B is axis 0) |
+# | `tiles.reshape(b, ..., p * p * channels)` | step 3, the only one that moves numbers |
+# | `(x.shape, p)` | what backward needs: sizes only, no numbers |
+# | `backward` | the same three steps from the end to the start: unflatten, swap the *same* two axes, unite |
+#
+# Swapping two axes twice gives the first order again. This is why `swapaxes(2, 3)` stands in both functions.
+
+# %%
+pictures = rng.random((3, 8, 12, 3))                                    # (B, H, W, K)
+library, sizes = patches.Patches.forward(np, pictures, 4)               # (B, S, P * P * K)
+print("our function and the library agree:", np.array_equal(cut(pictures, 4), library))
+print("backward puts every pixel back:    ", np.array_equal(patches.Patches.backward(np, library, *sizes), pictures))
+
+# %% [markdown]
+# ## Break it
+#
+# The classic bug: **one `reshape`, without the swap of axes**. The shapes are right, so there is no error.
+
+
+# %%
+def cut_wrong(images, patch_size):
+    b, h, w, k = images.shape
+    p = patch_size
+    return images.reshape(b, (h // p) * (w // p), p * p * k)            # (B, S, P * P * K)  the right shape!
+
+
+right, wrong = cut(scene[None], 8)[0], cut_wrong(scene[None], 8)[0]     # (S, P * P * K)
+print("shapes:", right.shape, wrong.shape)
+print("the same numbers:", np.array_equal(np.sort(right.ravel()), np.sort(wrong.ravel())))
+
+# %%
+sheet = plots.figure(8.4, 4.3)
+for half, vectors, label in zip(sheet.subfigures(1, 2), (right, wrong), ("with the swap", "without the swap"),
+                                strict=True):
+    half.suptitle(label, fontsize=10)
+    for number, axes in enumerate(half.subplots(4, 4).flat):
+        axes.imshow(vectors[number].reshape(8, 8, 3))                   # (P, P, K)
+        axes.set_axis_off()
+sheet
+
+# %% [markdown]
+# On the right, no "patch" shows a piece of the picture: they show **stripes**. Where do these numbers come from? 64
+# pixels that follow each other in memory are two whole rows of 32 pixels. We mark patch 5 in the picture.
+
+# %%
+pixel = np.arange(32 * 32).reshape(1, 32, 32, 1)                        # (B, H, W, 1)  the number of each pixel
+where = plots.figure(7.0, 3.3)
+for axes, cutter, caption in zip(where.subplots(1, 2), (cut, cut_wrong), ("with the swap", "without the swap"),
+                                 strict=True):
+    marked = np.isin(pixel[0], cutter(pixel, 8)[0, 5])                  # (H, W, 1)
+    axes.imshow(np.where(marked, scene, 0.75 + 0.25 * scene))
+    axes.set_title(f"patch 5, {caption}", fontsize=10)
+    axes.set_axis_off()
+where
+
+# %% [markdown]
+# **Symptom.** No error, and the right shape. Nothing stops you from training such a model: each "patch" is still a
+# fixed set of pixels. But it is a thin strip over the whole width, and not a square. Most pixels that are neighbours in
+# the picture, one above the other, are in different tokens. A quick test is the mean colour of each patch. With real
+# patches, these S colours are a small copy of the picture.
+
+# %%
+small = plots.figure(7.0, 3.1)
+for axes, vectors_, note in zip(small.subplots(1, 3), (scene, right, wrong), ("the picture", "with the swap",
+                                                                             "without the swap"), strict=True):
+    axes.imshow(vectors_ if vectors_.ndim == 3 else vectors_.reshape(4, 4, 64, 3).mean(axis=2))     # (H/P, W/P, K)
+    axes.set_title(note, fontsize=10)
+    axes.set_axis_off()
+small
+
+# %% [markdown]
+# **Cure.** Look at your patches, or test with numbers that you can check by hand, such as `tiny`. In lesson 04, sizes
+# that all differ turned a wrong product into an error. Here they do not help: a `reshape` only asks whether the
+# *number* of elements is right. You must compare the numbers themselves.
+
+# %% [markdown]
+# ## Use it
+#
+# **An embedding without positions.** All S patches use the same stem. So a patch gives the same token wherever it is.
+# We exchange the patches of our picture: the tokens are exchanged in the same way, and nothing else happens.
+
+# %%
+order = rng.permutation(16)                                             # a new place for every patch
+shuffled = stem(mm.Tensor(right[order].astype(np.float32)))             # (S, C)
+print("tokens of the shuffled patches are the shuffled tokens:",
+      np.allclose(shuffled.data, by_patches.data[0][order], atol=1e-5))
+
+# %% [markdown]
+# A ViT (lesson 15) therefore adds a learned vector for each place, the position embedding. The Mixer has none. It does
+# not need one: its next layer, token mixing, has a separate weight for every place (lesson 08).
+#
+# **The order inside a patch** is free too, if it is always the same: exchange the pixels, and exchange the rows of the
+# weight in the same way. A sum does not depend on its order. The order matters when you load the weights of
+# somebody else: minimixer flattens in the order (row, column, colour), as the official code stores its filters.
+
+# %%
+inside = rng.permutation(8 * 8 * 3)
+print("same tokens:", np.allclose(right[:, inside] @ stem.weight.data[inside], right @ stem.weight.data, atol=1e-5))
+
+# %% [markdown]
+# **In a real Mixer** these are the first two steps. This is Mixer-B/16 of the paper, with S = 196 tokens of C = 768
+# numbers. The 590 592 parameters of the stem are P x P x K x C weights and C biases.
+
+# %%
+for step in mm.nn.trace(mm.nn.mixer("B/16", seed=None)).first:
+    print(f"{step.name:<8} {step.axes} = {step.shape}, {step.parameters:,} parameters")
+print(16 * 16 * 3 * 768 + 768)
+
+# %% [markdown]
+# Patches that do not fill the picture are refused. A convolution would not complain: where the filter does not fit any
+# more, it stops. With P = 5 it makes 6 x 6 tokens out of 30 x 30 pixels, and two rows and two columns are lost.
+
+# %%
+print(mm.nn.Convolution(3, 5, kernel_size=5, stride=5, padding=0)(image).shape)
+try:
+    mm.functional.patches(image, 5)
+except ValueError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# ## Exercise
+#
+# Write `patches` forward and backward, for pictures whose height and width differ.
+#
+# ```console
+# $ minimixer exercises start ex07
+# ```
+
+# %% [markdown]
+# ## Summary
+#
+# - `reshape` cuts each of the axes H and W into two: which patch, and where in the patch. `swapaxes` brings the two
+#   patch axes together. A second `reshape` flattens.
+# - `reshape` alone never changes the order of the numbers. Without the swap you get stripes.
+# - Patches and a Linear layer are a convolution with kernel P and stride P.
+# - The stem knows what is in a patch, but not where the patch is.
+#
+# **What the library does differently:** nothing in the arrays: the three steps are these three steps. Around them, it
+# checks that the patches fill the picture, and it does not compute a gradient of the pixels where nobody asks for it.
