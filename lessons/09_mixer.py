@@ -1,0 +1,336 @@
+# %% [markdown]
+# # 09 The whole Mixer
+#
+# - **Time:** 12 minutes, 8 seconds of computing (measured on 2 cores)
+# - **Needs:** lessons 04 to 08
+# - **Previous:** [08 Token mixing](08_token_mixing.ipynb)
+# - **Next:** [10 Training](10_training.ipynb)
+
+# %% [markdown]
+# ## Goal
+#
+# You know all the parts. Now we put them together. After this lesson you can
+#
+# 1. write a whole MLP-Mixer in 30 lines, which takes the weights of the library's Mixer and gives the same answers,
+# 2. say why a block has skip connections, and why the norm stands *before* the MLP,
+# 3. count the parameters of every Mixer of the paper by one formula.
+
+# %%
+import inspect
+
+import numpy as np
+
+import minimixer as mm
+from minimixer import plots
+from minimixer.nn import Gelu, LayerNorm, Linear, Module
+
+# %% [markdown]
+# ## Picture
+#
+# A **Mixer block** takes tokens (B, S, C) and gives tokens (B, S, C): **B** pictures, **S** patches, **C** channels. It
+# has two halves. Each half is a LayerNorm, an MLP, and an addition:
+#
+# $$U_{*,c} = X_{*,c} + W_2\, \sigma(W_1\, \mathrm{LN}(X)_{*,c}) \qquad c = 1 \ldots C \qquad \text{(token mixing)}$$
+# $$Y_{s,*} = U_{s,*} + W_4\, \sigma(W_3\, \mathrm{LN}(U)_{s,*}) \qquad s = 1 \ldots S \qquad \text{(channel mixing)}$$
+#
+# This is equation 1 of the paper. $\sigma$ is the GELU, LN the LayerNorm. The hidden layer of the first MLP has **D_S**
+# units, that of the second **D_C**. Here is the second half as a graph. The long arc is the addition of $U$: the
+# **skip connection**.
+
+# %%
+half_norm, half_mlp = LayerNorm(6), mm.nn.MlpBlock(6, 8, init=mm.nn.lecun_normal(np.random.default_rng(0)))
+u = mm.Tensor(np.ones((2, 4, 6), np.float32), requires_grad=True)       # (B, S, C)
+plots.graph(u + half_mlp(half_norm(u)), {"u": u})
+
+# %% [markdown]
+# Who sees whom? We change one number of a table (S, C) and mark what changes, without the norms. Token mixing carries
+# it along the column. Channel mixing carries it along the row. One after the other, they reach everything.
+
+# %%
+token_mlp = mm.nn.MlpBlock(4, 8, init=mm.nn.lecun_normal(np.random.default_rng(1)))
+channel_mlp = mm.nn.MlpBlock(6, 8, init=mm.nn.lecun_normal(np.random.default_rng(2)))
+steps = {"one number": lambda x: x, "token mixing": lambda x: token_mlp(x.swapaxes(1, 2)).swapaxes(1, 2),
+         "channel mixing": channel_mlp, "both": lambda x: channel_mlp(token_mlp(x.swapaxes(1, 2)).swapaxes(1, 2))}
+before = np.random.default_rng(3).standard_normal((1, 4, 6)).astype(np.float32)
+after = before.copy()
+after[0, 1, 3] += 1
+reached = [step(mm.Tensor(after)).data[0] != step(mm.Tensor(before)).data[0] for step in steps.values()]
+plots.weight_maps(np.array(reached, float), list(steps))
+
+# %% [markdown]
+# ## Predict
+#
+# Mixer-B/16 has S = 196, C = 768, D_S = 384, D_C = 3072. An MLP from $n$ to $h$ to $n$ has $2nh + h + n$ parameters.
+#
+# 1. Which of the two MLPs of a block has more parameters? How many times more, roughly?
+# 2. Which needs more multiplications? (The token MLP runs once for each channel, the channel MLP once for each patch.)
+#
+# <details><summary>Answer</summary>
+#
+# 1. Token mixing: 2 x 196 x 384 + 384 + 196 = 151 108. Channel mixing: 2 x 768 x 3072 + 3072 + 768 = 4 722 432. That is
+#    31 times more.
+# 2. Token mixing: 2 x 196 x 384 for each of 768 channels, 116 million. Channel mixing: 2 x 768 x 3072 for each of 196
+#    patches, 925 million: 8 times more. Almost all the work of a Mixer is channel mixing.
+#
+# </details>
+
+# %% [markdown]
+# ## Build
+#
+# **The MLP**, for both halves. It works on the last axis.
+
+
+# %%
+class Mlp(Module):
+    def __init__(self, dim, hidden_dim):
+        self.fc1 = Linear(dim, hidden_dim)
+        self.gelu = Gelu("tanh")
+        self.fc2 = Linear(hidden_dim, dim)
+
+    def forward(self, x):
+        return self.fc2(self.gelu(self.fc1(x)))         # (..., dim) -> (..., hidden_dim) -> (..., dim)
+
+
+# %% [markdown]
+# **Channel mixing** needs no transpose: C is the last axis already. The MLP takes every patch by itself, and mixes its
+# C numbers. It is the same MLP for all patches (in the language of lesson 07, a convolution of 1 x 1).
+#
+# **The block** is equation 1, line by line.
+
+
+# %%
+class Block(Module):
+    def __init__(self, num_patches, hidden_dim, tokens_mlp_dim, channels_mlp_dim):
+        self.token_norm = LayerNorm(hidden_dim)
+        self.token_mixing = Mlp(num_patches, tokens_mlp_dim)            # S -> D_S -> S
+        self.channel_norm = LayerNorm(hidden_dim)
+        self.channel_mixing = Mlp(hidden_dim, channels_mlp_dim)         # C -> D_C -> C
+
+    def forward(self, x):                                               # (B, S, C)
+        y = self.token_norm(x).swapaxes(1, 2)                           # (B, C, S)
+        x = x + self.token_mixing(y).swapaxes(1, 2)                     # (B, S, C)  U
+        return x + self.channel_mixing(self.channel_norm(x))            # (B, S, C)  Y
+
+
+# %% [markdown]
+# **The Mixer**: patches, the stem, the blocks, a last norm, the mean over the patches, and a Linear layer, the
+# **head**, with one number for each class.
+
+
+# %%
+class Mixer(Module):
+    def __init__(self, patch_size, num_patches, hidden_dim, num_blocks, tokens_mlp_dim, channels_mlp_dim, num_classes):
+        self.patch_size = patch_size
+        self.stem = Linear(patch_size * patch_size * 3, hidden_dim)
+        self.blocks = [Block(num_patches, hidden_dim, tokens_mlp_dim, channels_mlp_dim) for _ in range(num_blocks)]
+        self.norm = LayerNorm(hidden_dim)
+        self.head = Linear(hidden_dim, num_classes)
+
+    def forward(self, images):                                          # (B, H, W, 3)
+        x = self.stem(mm.functional.patches(images, self.patch_size))   # (B, S, C)
+        for block in self.blocks:
+            x = block(x)                                                # (B, S, C)
+        return self.head(self.norm(x).mean(axis=1))                     # (B, C) -> (B, num_classes)
+
+
+# %% [markdown]
+# That is the whole model. No attention, no convolution of more than one patch, no position embedding. We copy the
+# weights of the library's model `pico` into ours, by name, and compare the answers. The head of a new Mixer is zero, so
+# that it begins with the same answer for all classes. For a real comparison we fill it with numbers.
+
+# %%
+library = mm.nn.mixer("pico", seed=0)
+library.head.weight.data = np.random.default_rng(4).standard_normal((64, 10)).astype(np.float32)
+ours = Mixer(patch_size=4, num_patches=64, hidden_dim=64, num_blocks=4, tokens_mlp_dim=32, channels_mlp_dim=128,
+             num_classes=10)
+ours.load_state_dict(library.state_dict())
+images = mm.Tensor(np.random.default_rng(5).random((2, 32, 32, 3), np.float32))        # (B, H, W, 3)
+print("logits:", ours(images).shape)
+print("the same answers:", np.allclose(ours(images).data, library(images).data, atol=1e-5))
+
+# %% [markdown]
+# **Why skip connections?** With a skip, a block computes $x + f(x)$. Its derivative is $1 + f'(x)$: the 1 carries the
+# gradient back unchanged, whatever $f$ does. Without the skip, only $f'(x)$ is left, and a fresh $f$ is random.
+#
+# **Why the norm before the MLP (pre-norm)?** There it is part of $f$, and the way of the 1 is free. With the norm
+# behind the addition (post-norm), $\mathrm{LN}(x + f(x))$, the gradient must go through every norm. Each divides it by
+# a standard deviation, here by more than 1, so less and less arrives on the direct way.
+#
+# We measure it with up to 32 fresh blocks of channel mixing. We send a gradient into the output, and compare it with
+# the gradient that arrives at the input, by the **cosine** of the angle between them: 1 for the same direction, 0 for a
+# right angle. (The length alone would tell little: the norms rescale everything.)
+
+# %%
+ways = {"pre-norm": lambda x, f, norm: x + f(norm(x)), "post-norm": lambda x, f, norm: norm(x + f(x)),
+        "no skip": lambda x, f, norm: f(norm(x))}
+
+
+def cosine(depth, way):
+    rng = np.random.default_rng(6)
+    x = start = mm.Tensor(rng.standard_normal((1, 64, 32)).astype(np.float32), requires_grad=True)     # (B, S, C)
+    for _ in range(depth):
+        x = ways[way](x, mm.nn.MlpBlock(32, 128, init=mm.nn.lecun_normal(rng)), LayerNorm(32))
+    sent = rng.standard_normal(x.shape).astype(np.float32)              # (B, S, C)  gradient at the output
+    arrived = mm.grad((x * sent).sum(), [start])[0]                     # (B, S, C)  gradient at the input
+    return float((arrived * sent).sum() / (np.linalg.norm(arrived) * np.linalg.norm(sent)))
+
+
+depths = [1, 2, 4, 8, 16, 32]
+plots.lines(depths, {way: [cosine(depth, way) for depth in depths] for way in ways}, xlabel="blocks",
+            ylabel="cosine(gradient sent, arrived)", log="x")
+
+# %% [markdown]
+# Without a skip, one fresh block is enough: what arrives has nothing in common with what was sent. It is the right
+# gradient, but random weights have scrambled it. With post-norm the direct part fades from block to block, with
+# pre-norm it stays the longest. The paper uses pre-norm.
+
+# %% [markdown]
+# ## Check
+#
+# **First check: finite differences** of a whole Mixer, with sizes that all differ, in float64. First the pictures, then
+# the weights of the first token-mixing layer, which lie behind everything else.
+
+# %%
+tiny_config = mm.nn.MixerConfig(image_size=6, patch_size=2, in_channels=3, hidden_dim=7, num_blocks=2, tokens_mlp_dim=5,
+                                channels_mlp_dim=11, num_classes=4)
+tiny = mm.nn.MlpMixer(tiny_config, seed=0)
+for parameter in tiny.parameters():
+    parameter.data = parameter.data.astype(np.float64)
+tiny.head.weight.data += np.random.default_rng(7).standard_normal((7, 4))
+photos = np.random.default_rng(8).random((2, 6, 6, 3))                  # (B, H, W, 3)
+
+
+def with_weight(weight):
+    tiny.blocks[0].token_mixing.fc1.weight = weight                     # (S, D_S)
+    return tiny(mm.Tensor(photos))
+
+
+print("pictures:", mm.gradcheck(tiny, photos).ok)
+print("weights: ", mm.gradcheck(with_weight, np.random.default_rng(9).standard_normal((9, 5)) / 3).ok)
+
+# %% [markdown]
+# **Second check: the file of the library**, `minimixer/nn/mixer.py`. First the block:
+
+# %%
+print(inspect.getsource(mm.nn.MixerBlock))
+
+# %% [markdown]
+# | line | meaning |
+# | --- | --- |
+# | `MlpBlock(config.num_patches, config.tokens_mlp_dim, ...)` | S -> D_S -> S |
+# | `MlpBlock(config.hidden_dim, config.channels_mlp_dim, ...)` | C -> D_C -> C |
+# | `token_norm`, `channel_norm` | two norms, each with its own weights, both over C |
+# | `self.drop_branch(y)` | stochastic depth: in training it sometimes drops a whole branch; with rate 0, never |
+#
+# And the whole model:
+
+# %%
+print(inspect.getsource(mm.nn.MlpMixer.__init__))
+print(inspect.getsource(mm.nn.MlpMixer.forward))
+
+# %% [markdown]
+# `check_images` refuses pictures of another size: without it, the error would come from somewhere inside. `seed=None`
+# leaves all weights zero, for weights that you load afterwards. `rates` grow from block to block, from 0 on.
+
+# %% [markdown]
+# ## Break it
+#
+# The most common bug in small Mixers is not in `forward`. It is in the sizes: **D_S and D_C are exchanged**. It happens
+# easily if the constructor takes two *ratios*, such as `expansion=4` and `expansion_token=0.5`. Which of them is for
+# which MLP? And 0.5 of what: of C or of S? The paper's D_S is half of **C** (384 = 0.5 x 768), although the MLP runs
+# over S = 196. We build all three readings of "micro".
+
+# %%
+micro = mm.nn.VARIANTS["micro"]
+s, c = micro.num_patches, micro.hidden_dim                              # 64, 128
+readings = {"right: D_S = 0.5 C, D_C = 4 C": (c // 2, 4 * c), "exchanged": (4 * c, c // 2),
+            "0.5 of S": (s // 2, 4 * c)}
+for reading, (tokens_mlp_dim, channels_mlp_dim) in readings.items():
+    model = mm.nn.mixer("micro", tokens_mlp_dim=tokens_mlp_dim, channels_mlp_dim=channels_mlp_dim)
+    print(f"{reading:<32}{model.num_parameters():>10,} parameters, output {model(images).shape}")
+
+# %% [markdown]
+# **Symptom.** All three run, and all three can be trained. No shape says anything: D_S and D_C are *inside* the MLPs,
+# so they never meet. But two of the three are not the model of the paper, and you would compare your result with the
+# wrong one. The only sign is the **number of parameters**.
+#
+# **Cure.** Take two widths with their names, `tokens_mlp_dim` and `channels_mlp_dim`, as the official code does. Print
+# the number of parameters, and compare it with a number that you computed by hand:
+#
+# $$\underbrace{P^2 \cdot 3 \cdot C + C}_{\text{stem}} + L \cdot \Big[\underbrace{4C}_{\text{two norms}} +
+#   \underbrace{(2 S D_S + D_S + S)}_{\text{token mixing}} + \underbrace{(2 C D_C + D_C + C)}_{\text{channel mixing}}
+#   \Big] + \underbrace{2C}_{\text{norm}} + \underbrace{C K + K}_{\text{head}}$$
+#
+# **L** is the number of blocks, **K** the number of classes. A norm has 2C parameters: a scale and a shift.
+
+
+# %%
+def count(config):
+    p, s, c, k = config.patch_size, config.num_patches, config.hidden_dim, config.num_classes
+    d_s, d_c = config.tokens_mlp_dim, config.channels_mlp_dim
+    stem = p * p * 3 * c + c
+    token_mixing = 2 * s * d_s + d_s + s
+    channel_mixing = 2 * c * d_c + d_c + c
+    return stem + config.num_blocks * (4 * c + token_mixing + channel_mixing) + 2 * c + c * k + k
+
+
+print(f"micro by the formula: {count(micro):,}")
+
+# %% [markdown]
+# ## Use it
+#
+# **All Mixers of the paper.** Its table 1 gives the parameters in millions, without the head (C x 1000 + 1000). We
+# compare three numbers: the formula, the real model, the paper. With `seed=None` the weights are zeros, which take no
+# memory until they are written; so even H/14 fits.
+
+# %%
+paper = {"S/32": 19, "S/16": 18, "B/32": 60, "B/16": 59, "L/32": 206, "L/16": 207, "H/14": 431}     # millions
+print("name   blocks    C    S  D_S   D_C     formula       model   no head  paper")
+for name, millions in paper.items():
+    config = mm.nn.VARIANTS[name]
+    in_model = mm.nn.mixer(name, seed=None).num_parameters()
+    no_head = in_model - (config.hidden_dim * 1000 + 1000)
+    print(f"{name:<6}{config.num_blocks:>7}{config.hidden_dim:>6}{config.num_patches:>5}{config.tokens_mlp_dim:>5}"
+          f"{config.channels_mlp_dim:>6}{count(config):>13,}{in_model:>12,}{no_head / 1e6:>8.1f} M{millions:>5} M")
+
+# %% [markdown]
+# All seven agree. Look at S/32 and S/16: smaller patches give *fewer* parameters, because the stem shrinks by more than
+# token mixing grows. But S is four times as large, so there is almost four times as much work.
+#
+# **`print(model)`** shows every step with its shape, with the transposes, and with its parameters. Blocks that are
+# equal share their rows.
+
+# %%
+print(library)
+
+# %% [markdown]
+# **The trace** is what `minimixer inspect pico` prints. It does not read a plan: it runs the real model on one
+# picture, and reads the graph that is left (lesson 02). **MACs** are multiplications with an addition. **Kept** is the
+# memory that the way back needs for one picture.
+
+# %%
+print(mm.nn.trace(library))
+
+# %% [markdown]
+# Compare with your prediction: in each block, channel mixing has most of the parameters and most of the MACs. And see
+# what costs nothing: the `swapaxes` keep no memory at all.
+
+# %% [markdown]
+# ## Exercise
+#
+# Write the Mixer block. The grader gives it weights, and compares with the library.
+#
+# ```console
+# $ minimixer exercises start ex09
+# ```
+
+# %% [markdown]
+# ## Summary
+#
+# - A block is twice the same: norm, MLP, add. First over the patches (with two swaps), then over the channels.
+# - The skip connections carry the gradient back unchanged. Pre-norm keeps that way free.
+# - A Mixer is: patches, stem, L blocks, norm, mean over the patches, head.
+# - D_S and D_C are two widths with two names. Exchanged, they give no error. Count the parameters.
+#
+# **What the library does differently:** its block is ours, with dropout and stochastic depth, which the paper uses in
+# training. Its constructor takes one `MixerConfig`, which checks the sizes, and draws all weights from one seed.
