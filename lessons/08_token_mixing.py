@@ -260,10 +260,19 @@ for hidden_dim in (12, 16):
         print(f"S = 16, C = {hidden_dim}:", refusal)
 
 # %% [markdown]
-# **Symptom.** With C = 16 there is no error, and no warning. The number of parameters is right, and every gradient is
-# the right gradient *of this wrong model*, so a gradient check passes. But the numbers are added in the wrong place:
-# what belongs to patch $s$, channel $c$ goes to patch $c$, channel $s$. We use only the token mixing, and change one
-# number, as before.
+# **Symptom.** With C = 16 there is no error, and no warning. The number of parameters is right. Even a gradient check
+# passes, because every gradient is the right gradient *of this wrong model*:
+
+# %%
+forgetful = build(Forgetful, 16)
+for parameter in forgetful.parameters():
+    parameter.data = parameter.data.astype(np.float64)
+print("gradients:", mm.gradcheck(forgetful, np.random.default_rng(2).standard_normal((1, 16, 16))).ok)
+print("parameters:", forgetful.num_parameters(), "and", build(mm.nn.MixerBlock, 16).num_parameters())
+
+# %% [markdown]
+# But the numbers are added in the wrong place: what belongs to patch $s$, channel $c$ goes to patch $c$, channel $s$.
+# We use only the token mixing, and change one number, as before.
 
 # %%
 square = build(mm.nn.MixerBlock, 16)
