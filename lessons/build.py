@@ -81,7 +81,7 @@ def execute(notebook: Any, *, fast: bool = False) -> list[float]:
     client = NotebookClient(notebook, config=config, kernel_name="python3", kernel_manager_class=AsyncKernelManager,
                             timeout=SECONDS_A_CELL, record_timing=False, coalesce_streams=True,
                             extra_arguments=[f"--IPKernelApp.exec_lines={NO_NETWORK}"],
-                            on_cell_complete=lambda **_: seconds.append(time.perf_counter() - start))
+                            on_cell_executed=lambda **_: seconds.append(time.perf_counter() - start))
     start = time.perf_counter()
     client.execute(env=environment)
     notebook.metadata["language_info"] = nbformat.from_dict({"name": "python"})     # the kernel added its version

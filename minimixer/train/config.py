@@ -130,6 +130,9 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
     """Everything that decides a run.  Raises UsageError for a value that cannot be."""
 
     def __post_init__(self) -> None:
+        for name in ("data_dir", "out"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, Path(value))         # the dataclass is frozen
         for name in ("epochs", "batch_size", "log_every"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
         for name in ("max_steps", "workers", "checkpoint_every", "patch_size"):

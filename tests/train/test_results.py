@@ -92,6 +92,10 @@ def test_a_folder_with_a_run_is_not_overwritten_by_accident(tmp_path):
     assert not (tmp_path / "full" / "deep").exists()
 
 
+def test_a_folder_may_be_named_by_a_string(tmp_path):
+    assert fit(replace(QUICK, max_steps=1, out=str(tmp_path / "run"))).out == tmp_path / "run"
+
+
 def test_the_default_folders_are_numbered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = [str(fit(replace(QUICK, max_steps=1)).out) for _ in range(2)]
