@@ -19,6 +19,7 @@ from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
 from minimixer.tensor import Tensor
+from minimixer.train.results import confusion_matrix
 from minimixer.train.trained import Trained, load_run
 
 
@@ -92,8 +93,7 @@ def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> 
     seconds = time.perf_counter() - start
     with no_grad():
         loss = F.cross_entropy(Tensor(logits), labels).item()
-    confusion = np.zeros((dataset.num_classes,) * 2, int)                           # (true class, answer)
-    np.add.at(confusion, (labels, logits.argmax(1)), 1)
+    confusion = confusion_matrix(labels, logits.argmax(1), dataset.num_classes)
     correct = confusion.diagonal()                                                  # (classes,)
     wrong = confusion - np.diag(correct)
     classes = [{"class": name, "pictures": int(row.sum()), "correct": int(right),
