@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from minimixer.errors import UsageError
+from minimixer.errors import UsageError, flag
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +36,7 @@ def at_least(lowest: int, **options: int | None) -> None:
     """Raise UsageError for an option whose number is too small."""
     for name, value in options.items():
         if value is not None and value < lowest:
-            raise UsageError(f"--{name} is {value}: expected a whole number from {lowest}")
+            raise UsageError(f"{flag(name)} is {value}: expected a whole number from {lowest}")
 
 
 def console() -> "Console":

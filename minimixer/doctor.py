@@ -4,7 +4,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from minimixer.kernels.host import (
     CORETYPE,
     blas_kernel,
     cpu_flags,
+    cpu_name,
     keep_freed_memory,
     product_error,
 )
@@ -66,7 +66,7 @@ def describe() -> list[tuple[str, str]]:
     flags = cpu_flags()
     return [
         ("minimixer", f"{minimixer.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
-        ("CPU", f"{_cpu_name()}, {joblib.cpu_count(only_physical_cores=True)} physical cores"),
+        ("CPU", f"{cpu_name()}, {joblib.cpu_count(only_physical_cores=True)} physical cores"),
         ("instructions", " ".join(flag for flag in INTERESTING if flag in flags) or "not told by this system"),
         *(("BLAS", f"{lib['internal_api']} {lib['version']}, kernels {lib.get('architecture', 'unknown')}, "
                    f"{lib['num_threads']} threads") for lib in blas),
@@ -74,13 +74,6 @@ def describe() -> list[tuple[str, str]]:
         ("freed memory", "can be kept for the next arrays" if keep_freed_memory() else "goes back to the system"),
         *([("GPU", problem)] if (problem := gpu_problem()) else describe_gpu(get_device("gpu").xp)),
     ]
-
-
-def _cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
-                platform.processor() or platform.machine())
 
 
 def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float, float]]:

@@ -41,6 +41,11 @@ def run_command(name: str, command: Callable[[], int]) -> int:
     return FAILURE
 
 
+def flag(name: str) -> str:
+    """How the command line spells the option of this name: ``--max-steps`` for ``max_steps``."""
+    return "--" + name.replace("_", "-")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to say after a name that is not known: the one that was meant, or all there are."""
     close = difflib.get_close_matches(name, known := list(known), n=1)

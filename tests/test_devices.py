@@ -9,7 +9,7 @@ import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.data import Augmentation, Batches, Dataset, normalize
 from minimixer.tensor import Tensor
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.train.parallel import ShardedModel, Workers, score
 from tests import standin
 
 CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20,
@@ -62,7 +62,8 @@ def test_a_run_on_a_device_sees_the_pictures_of_the_cpu_and_gets_its_weights(dat
             assert isinstance(state[name], np.ndarray)
             assert np.abs(state[name] - array).max() < tolerance, name
         (loss, accuracy), (loss_there, accuracy_there) = (
-            run.sharded.evaluate(backend.to_device(dataset.test_images, on), backend.to_device(dataset.test_labels, on))
+            score(run.sharded.predict(backend.to_device(dataset.test_images, on)),
+                  backend.to_device(dataset.test_labels, on))
             for run, on in ((here, "cpu"), (there, device)))
         assert loss_there == pytest.approx(loss, rel=tolerance * 0.1)
         assert accuracy_there == pytest.approx(accuracy, abs=0.101)         # one of ten pictures

@@ -25,6 +25,7 @@ import numpy as np
 import minimixer as mm
 from minimixer import nn, optim
 from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision, to_device
+from minimixer.bench.report import flops_per_image
 from minimixer.errors import UsageError, run_command
 from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
 from minimixer.train.parallel import ShardedModel, Workers
@@ -57,61 +58,15 @@ def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu") -> S
     return step
 
 
-def torch_mixer(torch: Any, config: nn.MixerConfig) -> Any:
-    """The same Mixer as torch.nn.Modules, with our names and our initial weights."""
-    tn = torch.nn
-
-    class Mlp(tn.Module):               # type: ignore[name-defined,misc]
-        def __init__(self, dim: int, hidden: int):
-            super().__init__()
-            self.fc1, self.fc2 = tn.Linear(dim, hidden), tn.Linear(hidden, dim)
-
-        def forward(self, x: Any) -> Any:
-            return self.fc2(tn.functional.gelu(self.fc1(x), approximate="tanh"))
-
-    class Block(tn.Module):             # type: ignore[name-defined,misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.token_norm = tn.LayerNorm(config.hidden_dim, eps=1e-6)
-            self.token_mixing = Mlp(config.num_patches, config.tokens_mlp_dim)
-            self.channel_norm = tn.LayerNorm(config.hidden_dim, eps=1e-6)
-            self.channel_mixing = Mlp(config.hidden_dim, config.channels_mlp_dim)
-
-        def forward(self, x: Any) -> Any:
-            x = x + self.token_mixing(self.token_norm(x).mT).mT
-            return x + self.channel_mixing(self.channel_norm(x))
-
-    class Mixer(tn.Module):             # type: ignore[name-defined,misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = tn.Linear(config.patch_size**2 * config.in_channels, config.hidden_dim)
-            self.blocks = tn.ModuleList([Block() for _ in range(config.num_blocks)])
-            self.norm = tn.LayerNorm(config.hidden_dim, eps=1e-6)
-            self.head = tn.Linear(config.hidden_dim, config.num_classes)
-
-        def forward(self, images: Any) -> Any:
-            b, h, w, channels = images.shape
-            p = config.patch_size
-            tiles = images.reshape(b, h // p, p, w // p, p, channels).transpose(2, 3)
-            x = self.stem(tiles.reshape(b, (h // p) * (w // p), p * p * channels))
-            for block in self.blocks:
-                x = block(x)
-            return self.head(self.norm(x).mean(1))
-
-    model = Mixer()
-    model.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(array.T))
-                           for name, array in nn.MlpMixer(config).state_dict().items()})
-    return model
-
-
 def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, device: str = "cuda") -> Step:
     """PyTorch's training step, eager or through torch.compile."""
+    from minimixer.bench.torch_mixer import Mixer
     images, labels = (torch.from_numpy(a).to(device) for a in pictures(config, batch))
-    model = torch_mixer(torch, config).to(device)
+    model = Mixer(nn.MlpMixer(config)).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=device == "cuda")
 
     def loss_of(images: Any, labels: Any) -> Any:
-        logits = model((images.float() - 127.5) * (1 / 127.5))
+        logits = model(((images.float() - 127.5) * (1 / 127.5)).permute(0, 3, 1, 2))    # (B, 3, H, W)
         return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
 
     forward = torch.compile(loss_of) if compiled else loss_of
@@ -125,14 +80,6 @@ def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, d
         return loss.detach()
 
     return step
-
-
-def flops(config: nn.MixerConfig, batch: int) -> int:
-    """Of the matrix products of a training step: forward, and twice as many back."""
-    s, c = config.num_patches, config.hidden_dim
-    block = 2 * c * s * config.tokens_mlp_dim + 2 * s * c * config.channels_mlp_dim
-    stem = s * config.patch_size**2 * config.in_channels * c
-    return 3 * 2 * batch * (stem + config.num_blocks * block + c * config.num_classes)
 
 
 def bytes_moved(config: nn.MixerConfig, batch: int) -> int:
@@ -211,7 +158,8 @@ def measure(rounds: int, block: int) -> dict[str, Any]:
             row: dict[str, Any] = {"size": size, "batch": batch, "precision": precision,
                                    "ms": race(steps, clock, rounds, block),
                                    "launches": {name: launches(torch, step) for name, step in steps.items()},
-                                   "floor_products_ms": flops(config, batch) / rates[precision] / 1e9,
+                                   "floor_products_ms":
+                                   batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
                                    "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
             with mm.reference_kernels():
                 plain = minimixer_step(config, batch)

@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from minimixer import nn
 from minimixer.bench.children import Child, ChildError, interleave
 from minimixer.bench.peers import CONTENDERS, PACKAGE, Roofline
 from minimixer.bench.report import describe, failures, flops_per_image, machine, memory_table, race_table, speeds
@@ -99,7 +100,8 @@ def race(children: dict[str, Child], roofline: Child, size: str, batch: int, mod
     blocks = {name: partial(block, name) for name in steps}
     results = interleave({**blocks, "roofline": partial(roofline.call, "block")}, rounds)
     gflops = results.pop("roofline")
-    return {"size": size, "batch": batch, "mode": mode, "flops_per_image": flops_per_image(size, mode == "train"),
+    return {"size": size, "batch": batch, "mode": mode,
+            "flops_per_image": flops_per_image(nn.VARIANTS[size], mode == "train"),
             "steps": steps, "third_loss": losses, "roofline": gflops, "failures": failed,
             "samples": {name: samples for name, samples in results.items() if name not in failed}}
 

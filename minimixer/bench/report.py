@@ -4,11 +4,11 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from minimixer import nn
+from minimixer.kernels.host import cpu_name
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
@@ -27,11 +27,8 @@ def machine() -> dict[str, Any]:
     from threadpoolctl import threadpool_info
 
     from minimixer.bench.peers import versions
-    cpuinfo = Path("/proc/cpuinfo")
-    models = [line.split(":")[1].strip() for line in (cpuinfo.read_text().splitlines() if cpuinfo.exists() else [])
-              if line.startswith("model name")]
     return {
-        "processor": models[0] if models else platform.processor(),
+        "processor": cpu_name(),
         "physical_cores": joblib.cpu_count(only_physical_cores=True), "logical_cores": os.cpu_count(),
         "system": platform.platform(), "python": platform.python_version(), **versions(),
         "blas": [{key: pool.get(key) for key in ("internal_api", "version", "architecture", "threading_layer")}
@@ -50,9 +47,9 @@ def describe(machine: dict[str, Any]) -> str:
             f"{machine['date']}")
 
 
-def flops_per_image(size: str, train: bool) -> int:
+def flops_per_image(config: nn.MixerConfig, train: bool) -> int:
     """Two a multiplication of the Linear products, forward; three times as many with the way back."""
-    return (6 if train else 2) * nn.trace(nn.mixer(size, seed=None)).macs
+    return (6 if train else 2) * nn.trace(nn.MlpMixer(config, seed=None)).macs
 
 
 def speeds(cell: dict[str, Any]) -> dict[str, float]:

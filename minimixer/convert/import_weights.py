@@ -39,7 +39,7 @@ class ImportConfig:
     """What they are then divided by: 0.5 and 0.5 scale them to -1..1."""
 
     def __post_init__(self) -> None:
-        at_least(1, **{"num-classes": self.num_classes, "image-size": self.image_size})
+        at_least(1, num_classes=self.num_classes, image_size=self.image_size)
         if not self.std > 0:
             raise UsageError(f"--std is {self.std}: expected a number above 0")
 

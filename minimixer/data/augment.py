@@ -12,7 +12,7 @@ import numpy as np
 from minimixer.backend import Array, array_module
 from minimixer.data.mix import mix_images, mix_labels, mixing_weights, random_erasing
 from minimixer.data.randaugment import randaugment
-from minimixer.errors import UsageError
+from minimixer.errors import UsageError, flag
 
 
 def pad_crop(images: Array, padding: int, offsets: Array) -> Array:
@@ -85,7 +85,7 @@ class Augmentation:
             value = getattr(self, name)
             if not 0 <= value <= (math.inf if largest is None else largest):
                 expected = "a number from 0" if largest is None else f"a number in 0..{largest}"
-                raise UsageError(f"--{name.replace('_', '-')} is {value}: expected {expected}")
+                raise UsageError(f"{flag(name)} is {value}: expected {expected}")
 
     def __call__(self, images: Array, rng: np.random.Generator) -> Array:
         """Change every picture by itself.  images: (B, H, W, channels) of uint8 -> the same."""

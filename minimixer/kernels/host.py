@@ -31,13 +31,23 @@ def keep_freed_memory() -> bool:
     return all([mallopt(M_MMAP_THRESHOLD, 1 << 30), mallopt(M_TRIM_THRESHOLD, largest), mallopt(M_TOP_PAD, 64 << 20)])
 
 
-def cpu_flags() -> set[str]:
-    """Instruction sets of this CPU as Linux names them, such as ``avx512f``; empty where it does not say."""
+def _cpuinfo(entry: str) -> str:
+    """An entry of Linux's /proc/cpuinfo, of the first core; empty where there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return set()
-    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(entry)), "")
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of this CPU as Linux names them, such as ``avx512f``; empty where it does not say."""
+    return set(_cpuinfo("flags").split())
+
+
+def cpu_name() -> str:
+    """What the maker calls this CPU, as far as the system says."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def blas_kernel() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.errors import OK, UsageError, flag, nearest, run_command
 from minimixer.kernels.host import choose_blas_kernel
 from minimixer.train.config import (
     GROUPS,
@@ -56,8 +56,8 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
     early.add_argument("--resume", action="store_true")
     known, _ = early.parse_known_args(rest)
     settings = read_toml(known.config) if known.config else {}
-    name = named or settings.pop("preset", "digits")
-    settings.pop("preset", None)
+    preset = settings.pop("preset", "digits")
+    name = named or preset
     if name not in PRESETS:
         raise UsageError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     default = PRESETS[name]
@@ -105,8 +105,10 @@ def _as_flags(settings: dict[str, Any]) -> list[str]:
     """Settings as they would be written on the command line, so that both are checked alike."""
     flags = []
     for name, value in settings.items():
-        flag = name.replace("_", "-")
-        flags += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+        if isinstance(value, bool):
+            flags.append(flag(name if value else f"no_{name}"))
+        else:
+            flags += [flag(name), str(value)]
     return flags
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal, get_args
 
 from minimixer.data import Augmentation
 from minimixer.data.known import Name as DataName
-from minimixer.errors import UsageError
+from minimixer.errors import UsageError, flag
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
 
@@ -152,7 +152,7 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
-        raise UsageError(f"--{name.replace('_', '-')} is {value}: expected {expected}")
+        raise UsageError(f"{flag(name)} is {value}: expected {expected}")
 
 
 CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)

@@ -11,14 +11,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from minimixer import functional as F
-from minimixer.autograd import no_grad
 from minimixer.backend import choose_device
 from minimixer.console import Computing, at_least, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
-from minimixer.tensor import Tensor
+from minimixer.train.parallel import score
 from minimixer.train.results import confusion_matrix
 from minimixer.train.trained import Trained, load_run
 
@@ -91,8 +89,7 @@ def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> 
     start = time.perf_counter()
     logits, labels = trained.logits(dataset.test_images, workers), dataset.test_labels
     seconds = time.perf_counter() - start
-    with no_grad():
-        loss = F.cross_entropy(Tensor(logits), labels).item()
+    loss, accuracy = score(logits, labels)
     confusion = confusion_matrix(labels, logits.argmax(1), dataset.num_classes)
     correct = confusion.diagonal()                                                  # (classes,)
     wrong = confusion - np.diag(correct)
@@ -102,7 +99,7 @@ def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> 
                 "times": int(errors.max())}
                for name, row, errors, right in zip(dataset.class_names, confusion, wrong, correct, strict=True)]
     return {"checkpoint": str(trained.path), "step": trained.metadata.get("step"), "data": dataset.name,
-            "pictures": len(labels), "loss": loss, "accuracy": float(correct.sum() / len(labels)),
+            "pictures": len(labels), "loss": loss, "accuracy": accuracy,
             "correct": int(correct.sum()), "seconds": round(seconds, 3), "classes": classes}
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from minimixer.errors import UsageError
+from minimixer.errors import UsageError, flag
 from minimixer.train import checkpoint
 from minimixer.train.config import FIXED, TrainConfig, changes
 from minimixer.train.setup import RunError
@@ -85,8 +85,6 @@ def read_config(folder: Path) -> TrainConfig | None:
     path = folder / CONFIG
     try:
         values = json.loads(path.read_text())["config"]
-        for name in ("data_dir", "out"):
-            values[name] = None if values[name] is None else Path(values[name])
         return TrainConfig(**{**values, "resume": False, "overwrite": False})
     except FileNotFoundError:
         return None
@@ -100,6 +98,6 @@ def check_resumed(saved: TrainConfig, config: TrainConfig) -> list[str]:
     differs = changes(saved, config)
     for name, (old, new) in differs.items():
         if name in FIXED:
-            raise UsageError(f"--{name.replace('_', '-')} is {new}, but the run was begun with {old}: resume it "
+            raise UsageError(f"{flag(name)} is {new}, but the run was begun with {old}: resume it "
                              "without this flag, or train anew in another folder")
-    return [f"--{name.replace('_', '-')} {new} instead of {old}" for name, (old, new) in differs.items()]
+    return [f"{flag(name)} {new} instead of {old}" for name, (old, new) in differs.items()]

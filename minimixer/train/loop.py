@@ -20,7 +20,7 @@ from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.folder import open_folder, write_config
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.train.parallel import ShardedModel, Workers, score
 from minimixer.train.rehearsal import Estimate, rehearse
 from minimixer.train.report import default_reporter
 from minimixer.train.setup import DivergedError, History, build_model
@@ -149,17 +149,12 @@ class Training:
                                 f"--warmup-steps; {self.history.out} keeps the last good checkpoint, if there was one")
         return losses
 
-    @contextmanager
-    def _tested_weights(self) -> Iterator[None]:
-        """The weights that are tested and kept as the best: the averaged ones, if the run averages."""
-        with self.ema.in_place_of_parameters() if self.ema is not None else nullcontext():
-            yield
-
     def _test(self) -> None:
         images, labels = (to_device(a, self.device) for a in (self.dataset.test_images, self.dataset.test_labels))
-        with self._tested_weights():
+        # What is tested and kept as the best are the averaged weights, if the run averages.
+        with self.ema.in_place_of_parameters() if self.ema is not None else nullcontext():
             logits = self.sharded.predict(images)
-            loss, accuracy = self.sharded.score(logits, labels)
+            loss, accuracy = score(logits, labels)
             improved = not self.history.best_accuracy >= accuracy
             self._write_metrics(test_loss=loss, test_accuracy=accuracy)
             if improved:

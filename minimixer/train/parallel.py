@@ -158,12 +158,9 @@ class ShardedModel:
 
         return array_module(images).concatenate(list(self.workers.map(work, self._shards(images))))
 
-    def score(self, logits: Array, labels: Array) -> tuple[float, float]:
-        """Mean cross-entropy in nats, without smoothing, and share of right answers in 0..1."""
-        with autograd.no_grad():
-            loss = F.cross_entropy(Tensor(logits), labels).item()
-        return loss, float(np.mean((logits.argmax(1) == labels).tolist()))
 
-    def evaluate(self, images: Array, labels: Array) -> tuple[float, float]:
-        """The score of the model's own predictions."""
-        return self.score(self.predict(images), labels)
+def score(logits: Array, labels: Array) -> tuple[float, float]:
+    """Mean cross-entropy in nats, without smoothing, and share of right answers in 0..1."""
+    with autograd.no_grad():
+        loss = F.cross_entropy(Tensor(logits), labels).item()
+    return loss, float(np.mean((logits.argmax(1) == labels).tolist()))

@@ -43,6 +43,11 @@ def ending(training: "Training") -> list[str]:
             f"Curves, confusion, mistakes, weights: {out / 'report.md'}"]
 
 
+def latest_training(training: "Training") -> dict[str, Any]:
+    """The last line of metrics.jsonl that a training step wrote."""
+    return next(line for line in reversed(training.history.metrics) if "train_loss" in line)
+
+
 class TerminalReporter(Callback):
     """A live line on a terminal, and a line that stays for every epoch; elsewhere only the lines that stay."""
 
@@ -80,7 +85,7 @@ class TerminalReporter(Callback):
 
     def epoch(self, training: "Training", loss: float, accuracy: float) -> None:
         """Leave a line."""
-        latest = next(m for m in reversed(training.history.metrics) if "train_loss" in m)
+        latest = latest_training(training)
         self.console.print(f"epoch {training.epoch:>5.3g}/{training.config.epochs}  "
                            f"loss {latest['train_loss']:.3f}  test: loss {loss:.3f} acc {accuracy:6.2%}  "
                            f"{latest['images_per_second']:,.0f} img/s  {training.seconds:,.0f} s")
@@ -128,7 +133,7 @@ class NotebookReporter(Callback):
 
     def epoch(self, training: "Training", loss: float, accuracy: float) -> None:
         """Add a row."""
-        latest = next(m for m in reversed(training.history.metrics) if "train_loss" in m)
+        latest = latest_training(training)
         self.rows.append((f"{training.epoch:.3g}", f"{latest['train_loss']:.3f}", f"{loss:.3f}", f"{accuracy:.2%}",
                           f"{latest['images_per_second']:,.0f}", f"{training.seconds:,.0f}"))
         self._renew("")

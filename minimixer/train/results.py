@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minimixer import functional as F
 from minimixer import plots
+from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
+from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.rehearsal import duration
 from minimixer.train.resume import BEST
@@ -19,7 +22,8 @@ def write(training: "Training") -> None:
     out, dataset = training.history.out, training.dataset
     title = f"{training.config.data}, {training.config.model}: {training.model.num_parameters():,} parameters"
     plots.curves(training.history.metrics, out / "curves.png", title)
-    probabilities = _softmax(_best_logits(training))                            # (N, classes)
+    with no_grad():
+        probabilities = F.softmax(Tensor(_best_logits(training))).data          # (N, classes)
     predicted, sure = probabilities.argmax(1), probabilities.max(1)             # (N,)
     labels = dataset.test_labels
     counts = confusion_matrix(labels, predicted, dataset.num_classes)
@@ -47,11 +51,6 @@ def _best_logits(training: "Training") -> np.ndarray:
         training.best_logits = to_numpy(training.sharded.predict(images))
         training.model.load_state_dict(kept)
     return training.best_logits
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    e = np.exp(logits - logits.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
 
 
 def report(training: "Training", counts: np.ndarray) -> str:

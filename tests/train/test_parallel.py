@@ -6,7 +6,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.train.parallel import SHARD_BYTES, ShardedModel, Workers, shards
+from minimixer.train.parallel import SHARD_BYTES, ShardedModel, Workers, score, shards
 
 
 @pytest.mark.parametrize("name", ["pico", "nano", "micro", "tiny"])
@@ -46,7 +46,7 @@ def test_the_gradient_of_a_batch_is_that_of_the_mean_loss(rng):
         for ours, theirs in zip(gradients, mm.grad(expected, model.params), strict=True):
             assert np.allclose(ours, theirs, rtol=1e-3, atol=1e-5)
         assert np.allclose(model.predict(images), whole.data, atol=1e-5)
-        test_loss, accuracy = model.evaluate(images, labels)
+        test_loss, accuracy = score(model.predict(images), labels)
         assert accuracy == pytest.approx(float(correct) / 150)
         assert test_loss == pytest.approx(mm.functional.cross_entropy(whole.detach(), labels).item(), rel=1e-5)
 
