@@ -17,6 +17,7 @@ from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.kernels.host import keep_freed_memory
+from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, ModelConfig, draw_from
 from minimixer.tensor import Tensor
 
@@ -24,7 +25,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 # The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
-SHARD_BYTES = {"cpu": 4 << 20, "gpu": 1 << 30}
+SHARD_BYTES = {"cpu": 2 << 20, "gpu": 1 << 30}
 SMALLEST_SHARD = 16         # pictures: with fewer, handing the interpreter back and forth costs more than it gains
 
 
@@ -35,13 +36,16 @@ class Workers:
     ----------
     count : int, optional
         By default one a physical core that this process may use.
+    compiled : bool
+        Whether loops over elements run as Numba compiles them, where it is installed.
     """
 
-    def __init__(self, count: int | None = None):
+    def __init__(self, count: int | None = None, compiled: bool = True):
         if count is None:
             import joblib
             count = joblib.cpu_count(only_physical_cores=True)
         self.count = count
+        self.compiled = compiled
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -49,6 +53,7 @@ class Workers:
         from threadpoolctl import threadpool_limits
         keep_freed_memory()
         self._stack.enter_context(threadpool_limits(1, user_api="blas"))
+        self.compiled = self._stack.enter_context(compiled_loops(self.compiled))
         if self.count > 1:
             self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")
         return self
