@@ -43,7 +43,10 @@ def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
 
 
 def gelu(x: Array, y: Array, s: Array) -> None:
-    """s = Phi(x) = (1 + tanh u) / 2, u = sqrt(2/pi) (x + 0.044715 x^3), and y = x s.  All of one size, C-contiguous."""
+    """Compute s = Phi(x) = (1 + tanh u) / 2, u = sqrt(2/pi) (x + 0.044715 x^3), and y = x s.
+
+    All are C-contiguous and of one size.
+    """
     for xb, yb, sb in blocks(x, y, s):
         np.multiply(xb, xb, out=sb)
         sb *= CUBIC * SQRT_2_OVER_PI
@@ -56,7 +59,7 @@ def gelu(x: Array, y: Array, s: Array) -> None:
 
 
 def gelu_gradient(gy: Array, x: Array, s: Array, gx: Array) -> None:
-    """gx = gy y', y' = s + x s', s' = 2 s (1 - s) u'.  All of one size, C-contiguous."""
+    """Compute gx = gy y', y' = s + x s', s' = 2 s (1 - s) u'.  All C-contiguous, of one size."""
     rest = np.empty(min(BLOCK, x.size), x.dtype)
     for gyb, xb, sb, gxb in blocks(gy, x, s, gx):
         scratch = rest[:xb.size]
@@ -180,7 +183,7 @@ class LinearInPlace:
 
 def adamw(p: Array, g: Array, m: Array, v: Array, keep: float, rate: float, beta1: float, beta2: float, v_bias: float,
           eps: float) -> None:
-    """p = keep p - rate m / (sqrt(v / v_bias) + eps), m and v moved towards g and its square.  C-contiguous."""
+    """Set p = keep p - rate m / (sqrt(v / v_bias) + eps), m and v moved towards g and its square.  C-contiguous."""
     buffer = np.empty(min(BLOCK, p.size), p.dtype)
     for pb, gb, mb, vb in blocks(p, g, m, v):
         b = buffer[:pb.size]

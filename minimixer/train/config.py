@@ -105,6 +105,8 @@ class Machine:
     """Threads; by default one a physical core."""
     blas_tune: bool = True
     """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
+    compiled: bool = True
+    """Compile loops over elements where Numba is installed; NumPy's own round a little differently."""
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ class Training:
     def _environment(self) -> dict[str, Any]:
         return {"minimixer": minimixer.__version__, "python": platform.python_version(),
                 "numpy": minimixer.backend.CPU.xp.__version__, "machine": platform.machine(),
-                "device": self.device, "workers": self.sharded.workers.count}
+                "device": self.device, "workers": self.sharded.workers.count, "compiled": self.sharded.workers.compiled}
 
 
 @contextmanager
@@ -222,11 +222,11 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
         for callback in every:
             stack.callback(callback.close)
         out = stack.enter_context(open_folder(config))
-        workers = stack.enter_context(Workers(config.workers))
+        workers = stack.enter_context(Workers(config.workers, config.compiled))
         return Training(config, workers, out, every).run()
 
 
 def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
-    with Workers(config.workers) as workers:
+    with Workers(config.workers, config.compiled) as workers:
         return rehearse(Training(config, workers, Path()))

@@ -25,8 +25,9 @@ def introduction(training: "Training") -> list[str]:
     workers = training.sharded.workers.count
     begun = f", from step {training.step:,}" if training.step else ""
     threads = f", {workers} thread{'s' * (workers != 1)}" if training.device == "cpu" else ""
+    compiled = ", compiled loops" if threads and training.sharded.workers.compiled else ""
     return [f"{config.model} ({type(training.model).__name__}), {training.model.num_parameters():,} parameters",
-            f"{training.device_why}{threads}",
+            f"{training.device_why}{threads}{compiled}",
             f"{config.data}, {len(dataset.train_images):,} training and {len(dataset.test_images):,} test pictures",
             f"{config.epochs} epochs, {training.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{training.history.out}",
