@@ -2,7 +2,7 @@ import numpy as np
 
 from minimixer.backend import Array, array_module
 
-SHARES = 256        # a pixel between two old ones is so many parts of the one and the rest of the other
+BITS = 12           # a pixel between two old ones has so many parts of 2^12 of the one, and the rest of the other
 
 
 def enlarge(images: Array, side: int) -> Array:
@@ -34,12 +34,12 @@ def enlarge(images: Array, side: int) -> Array:
     xp = array_module(images)
     centre = (np.arange(side) + 0.5) * n / side - 0.5                           # (side,)  on the old picture
     low = np.floor(centre).astype(np.int64)
-    share = xp.asarray(np.rint((centre - low) * SHARES).astype(np.uint16))      # (side,)  of the pixel after `low`
+    share = xp.asarray(np.rint((centre - low) * (1 << BITS)).astype(np.uint32))     # (side,)  of the pixel after `low`
     before, after = (xp.asarray(np.clip(i, 0, n - 1)) for i in (low, low + 1))
     for axis in (1, 2):
         shape = [1, 1, 1, 1]
         shape[axis] = side
         weight = share.reshape(shape)                                           # (1, side, 1, 1) or (1, 1, side, 1)
-        mixed = images.take(before, axis) * (SHARES - weight) + images.take(after, axis) * weight
-        images = ((mixed + SHARES // 2) >> 8).astype(xp.uint8)                  # (B, side, n, c), (B, side, side, c)
+        mixed = images.take(before, axis) * ((1 << BITS) - weight) + images.take(after, axis) * weight
+        images = ((mixed + (1 << BITS - 1)) >> BITS).astype(xp.uint8)           # (B, side, n, c), (B, side, side, c)
     return images

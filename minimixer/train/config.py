@@ -62,8 +62,7 @@ class Model:
     image_size: int | None = None
     """Enlarge the pictures to this side, in pixels; by default they stay, or fit the model of --init-from."""
     init_from: Path | None = None
-    """Fine-tune: start with the model and the weights of this run (also an imported one), or of cifar10-micro, which
-    comes with minimixer.  --model and --patch-size then say nothing."""
+    """Fine-tune: start with the model and weights of this run, or of cifar10-micro; --model says nothing then."""
     stochastic_depth: float = 0.0
     """Rate of the last block; grows linearly from 0."""
     dropout: float = 0.0

@@ -28,8 +28,7 @@ class Prediction:
 
     files: tyro.conf.Positional[Annotated[
         tuple[Path, ...], tyro.conf.arg(metavar="[RUN] IMAGE [IMAGE ...]", help_behavior_hint="(required)")]]
-    """A run folder, a .safetensors file of one, or nothing for cifar10-micro, which comes with minimixer; then pictures
-    of any kind that Pillow reads: PNG, JPEG, ..."""
+    """A run folder or a .safetensors file of one, if it shall not be cifar10-micro, then pictures: PNG, JPEG, ..."""
     top: int = 5
     """How many classes to show a picture."""
     invert: bool = False
@@ -45,9 +44,10 @@ class Prediction:
         at_least(1, top=self.top, workers=self.workers)
 
 
-DESCRIPTION = """What a trained model sees in pictures: that of a run, or, without one,
-cifar10-micro, which comes with minimixer.  That one knows ten classes only:
-airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
+DESCRIPTION = """What a trained model sees in pictures.
+
+Without RUN it is cifar10-micro, which comes with minimixer and knows only
+- airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
 
 To fit the model, every picture is
 - turned upright as EXIF says, and laid on white where it is transparent,

@@ -102,4 +102,5 @@ def _name(trained: Trained) -> ModelName:
     sizes = [getattr(trained.model.config, field) for field in body]
     same = [name for name, known in MODELS.items()
             if isinstance(known, MixerConfig) and [getattr(known, field) for field in body] == sizes]
-    return cast(ModelName, same[0]) if same else "micro"        # the name decides the kind of model only; its sizes are stated
+    # The name decides the kind of the model only: its sizes are stated.
+    return cast(ModelName, same[0]) if same else "micro"
