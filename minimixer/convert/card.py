@@ -34,7 +34,7 @@ $ {command}
 ```
 
 {steps:,} steps in {epochs:g} epochs with seed {seed}: {time} with {workers} threads on the {device} (minimixer \
-{minimixer}, NumPy {numpy}). One run: no seed was chosen among several.
+{minimixer}, NumPy {numpy}).
 
 ## Results
 
