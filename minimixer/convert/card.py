@@ -6,7 +6,7 @@ from minimixer.train.rehearsal import duration
 
 CARD = """# {name}
 
-{parameters:,} parameters, trained from scratch on {data}: **{accuracy:.2%}** of {pictures:,} test pictures.
+{parameters:,} parameters, {origin} on {data}: **{accuracy:.2%}** of {pictures:,} test pictures.
 
 This card was written by `python -m minimixer.convert.ship` from `{name}.json`, which holds every number of it.
 
@@ -72,6 +72,7 @@ The weights: MIT, as the rest of minimixer. The data are others' (see above), an
 def card(facts: dict[str, Any]) -> str:
     """The text of the card for what ``ship`` has measured."""
     environment = facts["environment"]
+    source = facts["recipe"]["init_from"]
     device = "CPU" if environment["device"] == "cpu" else "GPU"
     names = [row["class"] for row in facts["classes"]]
     matrix = [["", *names], ["---", *["---:"] * len(names)], *(
@@ -79,6 +80,7 @@ def card(facts: dict[str, Any]) -> str:
     return CARD.format(
         **{key: value for key, value in facts.items() if key not in ("model", "classes")}, **facts["model"],
         **environment | {"device": device}, seed=facts["recipe"]["seed"], time=duration(facts["seconds"]),
+        origin=f"fine-tuned from {source}" if source else "trained from scratch",
         classes="\n".join(map(_of_class, facts["classes"])), matrix="\n".join(map(_line, matrix)))
 
 

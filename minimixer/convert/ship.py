@@ -18,7 +18,7 @@ from minimixer.console import Computing, parse
 from minimixer.convert.card import card
 from minimixer.data.known import KNOWN, load
 from minimixer.errors import OK, UsageError, flag, run_command
-from minimixer.nn import Model
+from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
@@ -71,6 +71,8 @@ def ship(options: Shipment) -> dict[str, Any]:
     if config is None or not tests:
         raise UsageError(f"{options.run} holds no run that was trained here: its configuration and its tests belong on "
                          "the card")
+    if not isinstance(trained.model, MlpMixer):
+        raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
     dataset = load(config.data, options.data_dir or config.data_dir)
     name = f"{config.data}-{config.model}".replace("/", "-")
     halve(trained.model)

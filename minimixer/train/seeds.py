@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given, rest = own.parse_known_args(sys.argv[1:] if arguments is None else arguments)
         if len(set(given.seeds)) < len(given.seeds):
             raise UsageError("--seeds names a seed twice: expected different ones")
-        config, _ = parse(rest)
+        config, only_estimate = parse(rest)
+        if only_estimate:
+            raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
         rows = []
         for seed in given.seeds:
             out: Path = given.out / f"seed-{seed}"

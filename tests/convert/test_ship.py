@@ -60,6 +60,10 @@ def test_what_cannot_be_shipped(run, tmp_path, capsys):
     assert ship.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "holds no run that was trained here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    vit = fit(replace(PRESETS["digits"], model="vit-pico", max_steps=2, workers=1, out=tmp_path / "vit")).out
+    assert ship.main([str(vit), "--out", str(tmp_path / "out")]) == 2
+    assert "holds a VisionTransformer: only Mixers come with the package" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     model = mixer("pico")
     model.head.bias.data[3] = 1e6
     with pytest.raises(WeightsError, match=r"head\.bias holds 1e\+06, which float16 cannot"):

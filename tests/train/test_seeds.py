@@ -32,4 +32,6 @@ def test_what_cannot_be_asked_for(tmp_path, capsys):
     assert seeds.main([*QUICK, "--out", str(tmp_path), "--seeds", "1", "1"]) == 2
     assert "names a seed twice" in capsys.readouterr().err
     assert seeds.main([*QUICK, "--seeds", "1"]) == 2
+    assert seeds.main([*QUICK, "--out", str(tmp_path), "--estimate"]) == 2
+    assert "--estimate is for one run" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
