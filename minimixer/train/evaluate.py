@@ -79,7 +79,7 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
             raise UsageError(f"{file} names a data set {name!r} that is not known; {nearest(str(name), KNOWN)}")
     dataset = load(name, data_dir, options.download)
     shape = (c := trained.model.config).image_size, c.image_size, c.in_channels
-    sides = {c.image_size, trained.metadata.get("side", c.image_size)}      # its training may have enlarged them
+    sides = (c.image_size, trained.metadata.get("side"))                    # its training may have enlarged them
     _, side, _, channels = dataset.test_images.shape
     if side not in sides or channels != c.in_channels or dataset.class_names != trained.class_names:
         raise UsageError(f"the model takes pictures of shape {shape} in {len(trained.class_names)} classes "
