@@ -34,7 +34,7 @@ $ {command}
 ```
 
 {steps:,} steps in {epochs:g} epochs with seed {seed}: {time} with {workers} threads on the {device} (minimixer \
-{minimixer}, NumPy {numpy}).
+{minimixer}, NumPy {numpy}). The presets may change; this run had: {settings}.
 
 ## Results
 
@@ -80,6 +80,7 @@ def card(facts: dict[str, Any]) -> str:
     return CARD.format(
         **{key: value for key, value in facts.items() if key not in ("model", "classes")}, **facts["model"],
         **environment | {"device": device}, seed=facts["recipe"]["seed"], time=duration(facts["seconds"]),
+        settings=", ".join(f"{name} {value}" for name, value in facts["recipe"].items() if value),
         origin=f"fine-tuned from {source}" if source else "trained from scratch",
         classes="\n".join(map(_of_class, facts["classes"])), matrix="\n".join(map(_line, matrix)))
 
