@@ -23,7 +23,8 @@ from minimixer.train.folder import open_folder, write_config
 from minimixer.train.parallel import ShardedModel, Workers, score
 from minimixer.train.rehearsal import Estimate, rehearse
 from minimixer.train.report import default_reporter
-from minimixer.train.setup import DivergedError, History, build_model
+from minimixer.train.setup import DivergedError, History
+from minimixer.train.source import start, with_model_of_source
 
 WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
@@ -37,8 +38,8 @@ class Training:
         self.device, self.device_why = choose_device(config.device)
         set_matmul_precision(config.precision, self.device)
         self.dataset = known.load(config.data, config.data_dir, config.download)
-        self.mean, self.std = self.dataset.channel_statistics()
-        self.model = build_model(config, self.dataset).to(self.device)
+        self.model, self.mean, self.std, self.source = start(config, self.dataset)
+        self.model.to(self.device)
         self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device)
         whole = config.epochs * len(self.batches)
         self.total_steps = min(whole, config.max_steps or whole)
@@ -51,7 +52,8 @@ class Training:
             optim.SGD(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False))
         self.ema = optim.WeightAverage(params, config.ema) if config.ema else None
         self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
-                                    to_device(self.std, self.device), config.label_smoothing, config.seed)
+                                    to_device(self.std, self.device), config.label_smoothing, config.seed,
+                                    enlarged_from=self.dataset.train_images.shape[1])
         self.history = History(out)
         self.step = 0
         self.seconds = 0.0                      # spent on training steps
@@ -81,7 +83,8 @@ class Training:
         checkpoint.remove_leftovers(self.history.out)
         if self.config.resume:
             resume.go_back(self)
-        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment())
+        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment(),
+                     source=self.source)
         self._tell("start")
         if self.total_steps - self.step >= WORTH_AN_ESTIMATE:
             self._tell("estimate", rehearse(self))
@@ -217,6 +220,7 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
         DataError, RunError, CheckpointError, DeviceError or UsageError, if the data, the folder, the checkpoint, the
         device or an option is not as it must be.
     """
+    config = with_model_of_source(config)
     with ExitStack() as stack:
         every = [reporter or default_reporter(), *([TensorBoard()] if config.tensorboard else []), *callbacks]
         for callback in every:
@@ -229,4 +233,4 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
 def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
     with Workers(config.workers, config.compiled) as workers:
-        return rehearse(Training(config, workers, Path()))
+        return rehearse(Training(with_model_of_source(config), workers, Path()))

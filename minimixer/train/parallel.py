@@ -16,6 +16,7 @@ from minimixer import autograd
 from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
+from minimixer.data.enlarge import enlarge
 from minimixer.kernels.host import keep_freed_memory
 from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, ModelConfig, draw_from
@@ -95,20 +96,29 @@ class ShardedModel:
     label_smoothing : float
     seed : int
         Of the layers that draw.
+    enlarged_from : int, optional
+        Pictures of this side are enlarged to the model's size, shard by shard.
     """
 
     def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
-                 seed: int = 0):
+                 seed: int = 0, enlarged_from: int | None = None):
         self.model = model
         self.workers = workers
         self.mean = mean
         self.std = std
         self.label_smoothing = label_smoothing
         self.seed = seed
+        self.enlarged_from = enlarged_from
         self.params = model.parameters()
 
     def _shards(self, images: Array) -> list[slice]:
         return shards(len(images), self.model.config, self.params[0].device)
+
+    def _inputs(self, images: Array) -> Tensor:
+        """What the model is given for pictures of uint8: (B, H, W, channels) float32."""
+        if images.shape[1] == self.enlarged_from:
+            images = enlarge(images, self.model.config.image_size)
+        return Tensor(normalize(images, self.mean, self.std))
 
     def gradients(self, images: Array, labels: Array, step: int) -> tuple[Array, Array, list[Array]]:
         """Loss, number of right answers and gradients of one training step.
@@ -136,7 +146,7 @@ class ShardedModel:
 
         def work(shard: slice) -> tuple[Array, Array, Sequence[Array]]:
             with draw_from(generator(self.seed, LAYERS, step), shard, batch):
-                logits = self.model(Tensor(normalize(images[shard], self.mean, self.std)))
+                logits = self.model(self._inputs(images[shard]))
             loss = F.cross_entropy(logits, labels[shard], self.label_smoothing, reduction="sum") / batch
             correct = (logits.data.argmax(1) == answers[shard]).sum()
             return loss.data, correct, autograd.grad(loss, self.params)
@@ -159,7 +169,7 @@ class ShardedModel:
 
         def work(shard: slice) -> Array:
             with autograd.no_grad():
-                return self.model(Tensor(normalize(images[shard], self.mean, self.std))).data
+                return self.model(self._inputs(images[shard])).data
 
         return array_module(images).concatenate(list(self.workers.map(work, self._shards(images))))
 

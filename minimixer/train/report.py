@@ -31,7 +31,16 @@ def introduction(training: "Training") -> list[str]:
             f"{config.data}, {len(dataset.train_images):,} training and {len(dataset.test_images):,} test pictures",
             f"{config.epochs} epochs, {training.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{training.history.out}",
+            *source_lines(training.source),
             *(f"Resumed with {change}" for change in training.resumed_with)]
+
+
+def source_lines(source: dict[str, Any] | None) -> list[str]:
+    """Whose weights a run starts with, and what was done to them."""
+    if source is None:
+        return []
+    return [f"Starts with the weights of {source['init_from']}, step {source['step']}",
+            *(f"  {change}" for change in source["changes"])]
 
 
 def ending(training: "Training") -> list[str]:

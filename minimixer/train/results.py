@@ -69,6 +69,8 @@ def report(training: "Training", counts: np.ndarray) -> str:
         ("training", f"{training.step:,} steps of {config.batch_size} pictures, {config.optimizer}, learning rate "
                      f"{config.lr:g} ({config.schedule}), {duration(training.seconds)}"),
     ]
+    if training.source is not None:
+        rows.append(("started with", f"the weights of {training.source['init_from']}"))
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     hardest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:3])
     easiest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:-4:-1])

@@ -52,7 +52,8 @@ class History:
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:
     """The model of a run, sized for the pictures and classes of the data set.  Raises UsageError."""
-    _, size, _, channels = dataset.train_images.shape
+    _, side, _, channels = dataset.train_images.shape
+    size = picture_size(config, side)
     asked = {name: getattr(config, name) for name in ("patch_size", "dropout", "stochastic_depth")
              if getattr(config, name) and not (name == "patch_size" and config.model.startswith("convnet"))}
     try:
@@ -60,3 +61,11 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
                      **asked)
     except ValueError as error:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error
+
+
+def picture_size(config: TrainConfig, side: int, trained_for: int = 0) -> int:
+    """Side of the pictures that the model takes, where those of the data have this side.  Raises UsageError."""
+    size = config.image_size or max(side, trained_for)
+    if size < side:
+        raise UsageError(f"--image-size is {size}: expected at least {side}, the side of the pictures of {config.data}")
+    return size
