@@ -16,10 +16,12 @@ import minimixer
 from minimixer import optim
 from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
 from minimixer.data import Batches, Prefetch, known
+from minimixer.errors import UsageError
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.folder import open_folder, write_config
+from minimixer.train.group import Group, open_group
 from minimixer.train.parallel import ShardedModel, Workers, score
 from minimixer.train.rehearsal import Estimate, rehearse
 from minimixer.train.report import default_reporter
@@ -31,15 +33,24 @@ WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 class Training:
     """One run: its data, model, optimiser and schedule, and where it stands."""
 
-    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = ()):
+    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = (),
+                 group: Group | None = None):
         self.config = config
         self.callbacks = callbacks
+        self.group = group or Group()
         self.device, self.device_why = choose_device(config.device)
         set_matmul_precision(config.precision, self.device)
-        self.dataset = known.load(config.data, config.data_dir, config.download)
-        self.mean, self.std = self.dataset.channel_statistics()
+        self.group.use(self.device)
+        self.dataset = self.group.load(lambda: known.load(config.data, config.data_dir, config.download))
+        self.mean, self.std = self.group.on_first(self.dataset.channel_statistics)
         self.model = build_model(config, self.dataset).to(self.device)
-        self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device)
+        self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
+                                    to_device(self.std, self.device), config.label_smoothing, config.seed, self.group)
+        if config.batch_size < self.group.size:
+            raise UsageError(f"--batch-size is {config.batch_size}, and {self.group.size} processes share a batch: "
+                             "expected at least one picture for each")
+        self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device,
+                               self.sharded.plan(config.batch_size).pictures)
         whole = config.epochs * len(self.batches)
         self.total_steps = min(whole, config.max_steps or whole)
         self.schedule = optim.Schedule(config.schedule, config.lr, self.total_steps,
@@ -50,16 +61,20 @@ class Training:
             if config.optimizer == "adamw" else
             optim.SGD(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False))
         self.ema = optim.WeightAverage(params, config.ema) if config.ema else None
-        self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
-                                    to_device(self.std, self.device), config.label_smoothing, config.seed)
         self.history = History(out)
         self.step = 0
         self.seconds = 0.0                      # spent on training steps
         self.recent: list[Any] = []             # losses since the last line of metrics
-        self.stop_signal: int | None = None
-        self.stopping = False
+        self.stop_signal: int | None = None     # what all processes have agreed on:
+        self.stopping = False                   # by a callback
+        self._asked_to_stop: dict[str, int] = {"signal": 0, "callback": 0}      # what this one has been asked for
         self.resumed_with: list[str] = []       # what differs from the run's own configuration
         self.best_logits: Array | None = None   # of the test pictures, when they were best
+
+    def arrays(self) -> list[Array]:
+        """All that a step changes: weights, what the optimiser remembers, averaged weights."""
+        remembered = [array for arrays in self.optimizer.state.values() for array in arrays]
+        return [p.data for p in self.optimizer.params] + remembered + (self.ema.means if self.ema is not None else [])
 
     @property
     def epoch(self) -> float:
@@ -68,7 +83,7 @@ class Training:
 
     def stop(self) -> None:
         """End the run after the present step, with everything saved."""
-        self.stopping = True
+        self._asked_to_stop["callback"] = 1
 
     def run(self) -> History:
         """Train to the end, or until a signal; the folder holds all there is at any moment.
@@ -78,10 +93,8 @@ class Training:
         DivergedError
             If the loss stops being a finite number.
         """
-        checkpoint.remove_leftovers(self.history.out)
-        if self.config.resume:
-            resume.go_back(self)
-        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment())
+        self.group.on_first(self._begin)
+        resume.follow_first(self)
         self._tell("start")
         if self.total_steps - self.step >= WORTH_AN_ESTIMATE:
             self._tell("estimate", rehearse(self))
@@ -89,13 +102,23 @@ class Training:
         with signals_into(self.receive), Prefetch(self.batches) as batches:
             self._train(batches)
             if self.step < self.total_steps:
-                resume.save_last(self)
+                self._save()
         self.history.interrupted = self.stop_signal
         self.history.wall_seconds = time.perf_counter() - start
         if self.history.interrupted is None:
-            results.write(self)
+            self.group.on_first(lambda: results.write(self))
         self._tell("finish")
         return self.history
+
+    def _begin(self) -> None:
+        checkpoint.remove_leftovers(self.history.out)
+        if self.config.resume:
+            resume.go_back(self)
+        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment())
+
+    def _save(self) -> None:
+        self.group.on_first(lambda: resume.save_last(self))
+        self.group.follow(self.arrays())        # processors of two kinds may round differently: they do not drift apart
 
     def _train(self, batches: Prefetch) -> None:
         mark_time, mark_step = time.perf_counter(), self.step
@@ -103,6 +126,7 @@ class Training:
         while self.step < self.total_steps and self.stop_signal is None and not self.stopping:
             loss, correct = self.train_step(*batches[self.step])
             self._tell("step", loss, correct)
+            self._agree_to_stop()
             at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps or self.stopping
             if self.step % self.config.log_every == 0 or at_epoch_end:
                 synchronize(self.device)
@@ -111,13 +135,21 @@ class Training:
                 self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
                 if at_epoch_end:
                     self._test()
+                    self._agree_to_stop()
                 mark_time, mark_step = time.perf_counter(), self.step
             if at_epoch_end or (every and self.step % every == 0):
-                resume.save_last(self)
+                self._save()
 
     def receive(self, signal_number: int) -> None:
         """End the run after the present step because of a signal."""
-        self.stop_signal = signal_number
+        self._asked_to_stop["signal"] = signal_number
+
+    def _agree_to_stop(self) -> None:
+        """Let all processes know what one was asked for, so that they end after the same step."""
+        asked = self._asked_to_stop
+        agreed = self.group.largest(2 * asked["signal"] + asked["callback"])
+        self.stop_signal = agreed // 2 or None
+        self.stopping = bool(agreed % 2)
 
     def _tell(self, what: str, *news: Any) -> None:
         for callback in self.callbacks:
@@ -125,7 +157,7 @@ class Training:
 
     def train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
         """Gradients of a batch, clipping, one update; the loss and the number of right answers, 0-d arrays."""
-        loss, correct, gradients = self.sharded.gradients(images, labels, self.step)
+        loss, correct, gradients = self.sharded.gradients(images, labels, self.step, self.config.batch_size)
         factor = optim.clip_factor(gradients, self.config.clip_norm)[0] if self.config.clip_norm else None
         self.optimizer.lr = self.schedule(self.step)
         self.optimizer.step(gradients, factor)
@@ -159,12 +191,14 @@ class Training:
             self._write_metrics(test_loss=loss, test_accuracy=accuracy)
             if improved:
                 self.best_logits = to_numpy(logits)
-                resume.save_best(self)
+                self.group.on_first(lambda: resume.save_best(self))
         self._tell("epoch", loss, accuracy)
 
     def _write_metrics(self, **numbers: float) -> None:
         line = {"step": self.step, "epoch": round(self.epoch, 4), **numbers, "seconds": round(self.seconds, 2)}
         self.history.metrics.append(line)
+        if self.group.rank:
+            return
         with open(self.history.out / "metrics.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
         self._tell("metrics", line)
@@ -172,7 +206,7 @@ class Training:
     def _environment(self) -> dict[str, Any]:
         return {"minimixer": minimixer.__version__, "python": platform.python_version(),
                 "numpy": minimixer.backend.CPU.xp.__version__, "machine": platform.machine(),
-                "device": self.device, "workers": self.sharded.workers.count}
+                "device": self.device, "processes": self.group.size, "workers": self.sharded.workers.count}
 
 
 @contextmanager
@@ -202,7 +236,7 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     ----------
     config : TrainConfig
     callbacks : sequence of Callback, optional
-        They watch the run, and may stop it.
+        They watch the run, and may stop it; of several processes, those of the first.
     reporter : Callback, optional
         Where progress is shown; by default in the notebook or on the terminal.
 
@@ -218,15 +252,18 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
         device or an option is not as it must be.
     """
     with ExitStack() as stack:
-        every = [reporter or default_reporter(), *([TensorBoard()] if config.tensorboard else []), *callbacks]
+        group = stack.enter_context(open_group(config.distributed))
+        every: list[Callback] = []
+        if group.rank == 0:
+            every = [reporter or default_reporter(), *([TensorBoard()] if config.tensorboard else []), *callbacks]
         for callback in every:
             stack.callback(callback.close)
-        out = stack.enter_context(open_folder(config))
-        workers = stack.enter_context(Workers(config.workers))
-        return Training(config, workers, out, every).run()
+        out = group.on_first(lambda: stack.enter_context(open_folder(config)))
+        workers = stack.enter_context(Workers(config.workers or group.threads()))
+        return Training(config, workers, out, every, group).run()
 
 
 def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
-    with Workers(config.workers) as workers:
-        return rehearse(Training(config, workers, Path()))
+    with open_group(config.distributed) as group, Workers(config.workers or group.threads()) as workers:
+        return rehearse(Training(config, workers, Path(), group=group))
