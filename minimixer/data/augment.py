@@ -96,8 +96,8 @@ class Augmentation:
         images : array of uint8, shape (B, H, W, channels)
         rng : numpy.random.Generator
         rows : numpy array of int, shape (B,), optional
-            Where these pictures stand in a batch of ``batch`` pictures.  They come out as they do there: the numbers for
-            the whole batch are drawn, and only these pictures are changed.
+            Where these pictures stand in a batch of ``batch`` pictures.  They come out as they do there: the numbers
+            for the whole batch are drawn, and only these pictures are changed.
         batch : int
 
         Returns

@@ -38,7 +38,7 @@ class Nccl:
                               "NCCL_DEBUG=INFO tells more") from error
 
     def total(self, sums: Sequence[Array]) -> Array:
-        """The sum of the arrays of all processes, at least one each, in NCCL's order.  sums: (n,) each, used up -> (n,)
+        """The sum of the arrays of all processes, in NCCL's order.  sums: (n,) each, used up -> (n,).
 
         It is queued on the current stream; the host does not wait.
         """

@@ -189,8 +189,13 @@ class ShardedModel:
 
         done = iter(self.workers.map(work, plan.mine))
         sums = [add_up(span, done, self._flat, self._add) for span in plan.spans[self.group.rank]]
-        *gradients, loss, correct = self._views(self.group.total(sums, plan.spans, self._ends[-1]))
+        *gradients, loss, correct = self._views(self.group.total(sums, plan.spans, self.length))
         return loss, correct, gradients
+
+    @property
+    def length(self) -> int:
+        """Numbers that a step adds up: the gradients, the loss, the right answers."""
+        return self._ends[-1]
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -205,7 +210,7 @@ class ShardedModel:
 
     def _flat(self, parts: Sequence[Array]) -> Array:
         xp = array_module(self.params[0].data)
-        flat = xp.empty(self._ends[-1], self.params[0].dtype)
+        flat = xp.empty(self.length, self.params[0].dtype)
         for view, part in zip(self._views(flat), parts, strict=True):
             view[...] = part
         return flat
