@@ -61,8 +61,9 @@ def test_every_process_sees_one_gpu(given, place, expected):
 MIXING = {"cutmix": 1.0, "mixup": 0.8, "mixing": 0.7}
 
 
-@pytest.mark.parametrize("options", [{}, {"crop_padding": 2, "flip": True}, {"randaugment": 2}, {"erasing": 0.4},
-                                     MIXING, {"crop_padding": 2, "flip": True, "randaugment": 1, "erasing": 0.4, **MIXING}])
+@pytest.mark.parametrize("options", [
+    {}, {"crop_padding": 2, "flip": True}, {"randaugment": 2}, {"erasing": 0.4}, MIXING,
+    {"crop_padding": 2, "flip": True, "randaugment": 1, "erasing": 0.4, **MIXING}])
 @pytest.mark.parametrize("part", [slice(0, 7), slice(7, 20), slice(19, 20), slice(0, 20)])
 def test_a_part_of_a_batch_is_that_of_the_whole_batch(part, options, rng):
     dataset = Dataset("made", rng.integers(0, 256, (50, 8, 8, 3), np.uint8), rng.integers(0, 4, 50),
@@ -74,8 +75,8 @@ def test_a_part_of_a_batch_is_that_of_the_whole_batch(part, options, rng):
             assert np.array_equal(ours, theirs[part])
 
 
-class InThreads(Group):
-    """A group whose processes are played by one after the other: it keeps what they would have sent."""
+class Playing(Group):
+    """One process of a group, played after the others: it keeps what it would have sent."""
 
     def __init__(self, rank, size):
         self.rank, self.size, self.kept = rank, size, []
@@ -94,7 +95,7 @@ def test_the_shards_of_more_processes_than_there_are_shards(rng):
         loss, correct, gradients = whole.gradients(images, labels, 0)
         plans, parts = [], []
         for rank in range(6):
-            part = ShardedModel(model, workers, *statistics, group=InThreads(rank, 6))
+            part = ShardedModel(model, workers, *statistics, group=Playing(rank, 6))
             plans.append(part.plan(24))
             mine = plans[-1].pictures
             part.gradients(images[mine], labels[mine], 0, 24)
@@ -109,7 +110,7 @@ def test_the_shards_of_more_processes_than_there_are_shards(rng):
 
 
 class FakeNccl:
-    """NCCL between the parts of one process: the last one to come adds up."""
+    """CuPy's module: it notes what it is asked for."""
 
     available, NCCL_SUM, NCCL_FLOAT32, NCCL_FLOAT64 = True, 0, 7, 8
 
@@ -117,7 +118,7 @@ class FakeNccl:
         pass
 
     def __init__(self):
-        self.calls, self.memory = [], {}
+        self.calls = []
 
     def get_unique_id(self):
         return (1, 2, 3)

@@ -15,8 +15,8 @@ from tests.distributed.launch import ENVIRONMENT, NEEDS_MPI, command, train
 pytestmark = NEEDS_MPI
 # Everything that draws random numbers for a picture's place in the batch, and everything that is averaged or kept.
 FLAGS = ["digits", "--workers", "1", "--max-steps", "30", "--log-every", "4", "--checkpoint-every", "12",
-         "--ema", "0.9", "--dropout", "0.1", "--stochastic-depth", "0.2", "--crop-padding", "1", "--flip", "--randaugment", "1",
-         "--erasing", "0.3", "--cutmix", "1", "--mixup", "0.5", "--mixing", "0.7"]
+         "--ema", "0.9", "--dropout", "0.1", "--stochastic-depth", "0.2", "--crop-padding", "1", "--flip",
+         "--randaugment", "1", "--erasing", "0.3", "--cutmix", "1", "--mixup", "0.5", "--mixing", "0.7"]
 FILES = ("last.safetensors", "best.safetensors")
 
 
