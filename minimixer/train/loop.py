@@ -253,9 +253,9 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     """
     with ExitStack() as stack:
         group = stack.enter_context(open_group(config.distributed))
-        every: list[Callback] = []
-        if group.rank == 0:
-            every = [reporter or default_reporter(), *([TensorBoard()] if config.tensorboard else []), *callbacks]
+        every: list[Callback] = []          # of the first process alone
+        group.on_first(lambda: every.extend([reporter or default_reporter(),
+                                             *([TensorBoard()] if config.tensorboard else []), *callbacks]))
         for callback in every:
             stack.callback(callback.close)
         out = group.on_first(lambda: stack.enter_context(open_folder(config)))
