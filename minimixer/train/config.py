@@ -95,7 +95,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """What computes it; the number of threads changes no bit of the result, nor does that of processes, if few."""
+    """What computes it; the number of threads changes no bit of the result, nor does that of processes (scaling.md)."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Auto takes the GPU if there is one."""

@@ -121,7 +121,8 @@ def open_group(wanted: Wanted) -> Group:
                        ) from error
     from minimixer.train.mpi import MpiGroup
     size = MPI.COMM_WORLD.Get_size()
+    library = " ".join(MPI.Get_library_version().split(",")[0].splitlines()[0].split())
     if place is not None and size != place[1]:
         raise RunError(f"{begun}, but mpi4py sees {size}: mpiexec and mpi4py belong to two kinds of MPI "
-                       f"({MPI.Get_library_version().splitlines()[0].strip()} is mpi4py's); see docs/scaling.md")
+                       f"(mpi4py's is {library}); see docs/scaling.md")
     return MpiGroup(MPI) if size > 1 else Group()
