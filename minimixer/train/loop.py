@@ -123,6 +123,7 @@ class Training:
     def _train(self, batches: Prefetch) -> None:
         mark_time, mark_step = time.perf_counter(), self.step
         every = self.config.checkpoint_every
+        self._agree_to_stop()
         while self.step < self.total_steps and self.stop_signal is None and not self.stopping:
             loss, correct = self.train_step(*batches[self.step])
             self._tell("step", loss, correct)
@@ -135,7 +136,7 @@ class Training:
                 self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
                 if at_epoch_end:
                     self._test()
-                    self._agree_to_stop()
+                self._agree_to_stop()
                 mark_time, mark_step = time.perf_counter(), self.step
             if at_epoch_end or (every and self.step % every == 0):
                 self._save()
