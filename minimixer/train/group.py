@@ -94,6 +94,11 @@ class Group:
         return result
 
 
+def library_of(mpi: Any) -> str:
+    """What the MPI library behind ``mpi4py.MPI`` calls itself, shortly."""
+    return " ".join(mpi.Get_library_version().split(",")[0].splitlines()[0].split())
+
+
 def open_group(wanted: Wanted) -> Group:
     """The processes that were started together with this one.
 
@@ -121,8 +126,7 @@ def open_group(wanted: Wanted) -> Group:
                        ) from error
     from minimixer.train.mpi import MpiGroup
     size = MPI.COMM_WORLD.Get_size()
-    library = " ".join(MPI.Get_library_version().split(",")[0].splitlines()[0].split())
     if place is not None and size != place[1]:
         raise RunError(f"{begun}, but mpi4py sees {size}: mpiexec and mpi4py belong to two kinds of MPI "
-                       f"(mpi4py's is {library}); see docs/scaling.md")
+                       f"(mpi4py's is {library_of(MPI)}); see docs/scaling.md")
     return MpiGroup(MPI) if size > 1 else Group()
