@@ -168,12 +168,14 @@ def measured_table(measured: dict[str, Any], model: Model) -> str:
         step = seconds(samples)
         base = base or pictures / step
         if processes > 1:
-            apart, beside = seconds(samples, "apart"), seconds(samples, "beside")
-            more = [f"{1e3 * model.step(processes, pictures):,.0f}", f"{1 - apart / step:.1%}", f"{1e3 * beside:,.0f}"]
+            exchange = median(s for sample in samples for length, times in sample["exchanges"]
+                              for s in times if length == model.length)
+            more = [f"{1e3 * model.step(processes, pictures):,.0f}", f"{1e3 * exchange:,.1f}", f"{exchange / step:.1%}",
+                    f"{1e3 * seconds(samples, 'beside'):,.0f}"]
         else:
-            more = ["", "", ""]
+            more = [""] * 4
         rows.append([name, f"{1e3 * step:,.0f}", f"{pictures / step:,.1f}", f"{pictures / step / base:.2f}", *more])
-    return table(["arrangement, pictures a step", "ms", "images/s", "ratio", "ms, model", "exchange",
+    return table(["arrangement, pictures a step", "ms", "images/s", "ratio", "ms, model", "exchange, ms", "of a step",
                   "ms, all overlapped"], rows)
 
 
