@@ -99,14 +99,16 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """What computes it; the number of threads changes no bit of the result."""
+    """What computes it; the number of threads changes no bit of the result, nor does that of processes (scaling.md)."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Auto takes the GPU if there is one."""
     precision: Literal["float32", "tf32"] = "float32"
     """Of matrix products on a GPU; tf32 keeps 10 of 23 bits of the fraction, and is faster."""
     workers: int | None = None
-    """Threads; by default one a physical core."""
+    """Threads of a process; by default one a physical core, shared out among the processes of the machine."""
+    distributed: Literal["auto", "mpi", "off"] = "auto"
+    """Share every batch with the processes that mpiexec or srun started too; off lets each train for itself."""
     blas_tune: bool = True
     """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
     compiled: bool = True

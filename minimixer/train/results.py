@@ -48,7 +48,7 @@ def _best_logits(training: "Training") -> np.ndarray:
         kept = training.model.state_dict()
         checkpoint.load(training.history.out / BEST, training.model)
         images = to_device(training.dataset.test_images, training.device)
-        training.best_logits = to_numpy(training.sharded.predict(images))
+        training.best_logits = to_numpy(training.sharded.alone().predict(images))    # the other processes wait
         training.model.load_state_dict(kept)
     return training.best_logits
 

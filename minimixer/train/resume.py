@@ -54,6 +54,15 @@ def go_back(training: "Training") -> None:
     training.seconds = metrics[-1]["seconds"] if metrics else 0.0
 
 
+def follow_first(training: "Training") -> None:
+    """Put every process where the first one stands: it alone has read the folder."""
+    where = training.group.tell((training.step, training.recent, training.seconds, training.optimizer.step_count,
+                                 training.history.metrics, training.history.best_before))
+    (training.step, training.recent, training.seconds, training.optimizer.step_count, training.history.metrics,
+     training.history.best_before) = where
+    training.group.follow(training.arrays())
+
+
 def _what_it_is(training: "Training") -> dict[str, Any]:
     return {"model_name": training.config.model, "model": asdict(training.model.config),
             "class_names": training.dataset.class_names, "mean": training.mean.tolist(), "std": training.std.tolist(),

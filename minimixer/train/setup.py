@@ -1,6 +1,10 @@
-"""What a run is made of: its data and its model, and the history it leaves."""
+"""What a run is made of: its model, the history it leaves, and how signals reach it."""
 
 import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,3 +73,23 @@ def picture_size(config: TrainConfig, side: int, trained_for: int = 0) -> int:
     if size < side:
         raise UsageError(f"--image-size is {size}: expected at least {side}, the side of the pictures of {config.data}")
     return size
+
+
+@contextmanager
+def signals_into(receive: Callable[[int], None]) -> Iterator[None]:
+    """Hand the first Ctrl-C or SIGTERM to ``receive``; a second one ends the program as if nobody had listened."""
+    def first(number: int, _: Any) -> None:
+        receive(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():       # elsewhere Python sets no handlers
+        previous = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        restore()
