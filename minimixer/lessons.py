@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from minimixer.errors import OK, MinimixerError, UsageError, run_command
 
+LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
 INSTALL = 'pip install "minimixer[lessons]"'
 
@@ -105,13 +108,15 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
         Replace your notebooks too.  What you wrote in them is lost.
     """
     copied, kept = copy(folder, force)
-    print(f"copied {len(copied)} of {len(lessons())} notebooks to {folder}")
+    already = len(lessons()) - len(copied) - len(kept)
+    print(f"copied {len(copied)} of {len(lessons())} notebooks to {folder}"
+          + (f"; {already} are there already" if already else ""))
     if kept:
         print(f"kept {len(kept)} of yours that differ ({', '.join(path.name for path in kept)}); --force replaces them")
     return OK
 
 
-def open_lessons(lesson: str = "", /, folder: Path = WORKPLACE) -> int:
+def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE) -> int:
     """Copy the notebooks that are missing, and start Jupyter there.
 
     Parameters
@@ -129,7 +134,12 @@ def open_lessons(lesson: str = "", /, folder: Path = WORKPLACE) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         raise MinimixerError(f"JupyterLab is not installed: {INSTALL}, then run this again; the notebooks are in "
                              f"{folder}, and any other notebook editor opens them too")
-    return subprocess.run([sys.executable, "-m", "jupyterlab", str(place)], check=False).returncode
+    print(f"JupyterLab opens {place} in your browser; Ctrl-C here ends it.", flush=True)
+    code = subprocess.run([sys.executable, "-m", "jupyterlab", str(place)], check=False).returncode
+    if code:
+        raise MinimixerError(f"JupyterLab ended with exit code {code}, its last lines say why; the notebooks are in "
+                             f"{folder}, and any other notebook editor opens them too")
+    return OK
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {"list": list_lessons, "copy": copy_lessons, "open": open_lessons}
@@ -138,10 +148,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {"list": list_lessons, "copy": copy_le
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of list, copy and open, and return the exit code."""
     def command() -> int:
-        import tyro
         given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
         return tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="minimixer lessons", args=given,
+            COMMANDS, prog="minimixer lessons", args=given, config=(tyro.conf.FlagCreatePairsOff,),
             description="Notebooks that build minimixer with you, from a broadcast to a whole Mixer.")
 
     return run_command("lessons", command)

@@ -1,6 +1,6 @@
 """``minimixer exercises``: list, start, check and hint for students, grade for teachers."""
 
-import shutil
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.source import find_submission
 
 STUDENT = Path(__file__).parent / "student"
+NBGRADER = re.compile(r"(?<=^# %%) nbgrader=.*$", re.MULTILINE)       # means nothing in a Python file
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXERCISE")]
 
 
@@ -44,7 +45,7 @@ class Check:
 
     exercise: Name
     """Such as ex06."""
-    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]")] = None
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]", help_behavior_hint="")] = None
     """Your file; by default the one in this folder that `start` made."""
     chain: bool = False
     """Use your own earlier exercises, from the same folder, in place of the library's parts."""
@@ -73,11 +74,11 @@ class Grade:
     """Folder of the submissions."""
     out: Path = Path("grades.csv")
     """The table of grades: a CSV file; a folder of results.json files for gradescope."""
-    feedback: Path | None = None
+    feedback: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for one HTML page for each student."""
     format: Literal["csv", "gradescope", "nbgrader"] = "csv"
     """Who will read the grades."""
-    exercises: tuple[str, ...] = ()
+    exercises: Annotated[tuple[str, ...], tyro.conf.arg(metavar="EXERCISE ...", help_behavior_hint="")] = ()
     """Which exercises to grade; by default all that anybody handed in."""
     jobs: int = 2
     """How many submissions to check at once."""
@@ -117,11 +118,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _list() -> int:
+    print(f"{'':<6}{'lesson':<8}{'title':<34}to write")
     for name in names():
         exercise = load(name)
-        functions = ", ".join(task.function for task in exercise.tasks)
-        print(f"{name}  {exercise.title:<34}{functions}")
-    print("\nBegin with `minimixer exercises start ex01`.")
+        first, *others = (task.function for task in exercise.tasks)
+        functions = ", ".join([first, *(f".{function.split('.')[-1]}" for function in others)])
+        print(f"{name}  {exercise.lesson[:2]:<8}{exercise.title:<34}{functions}")
+    print("\nBegin with `minimixer exercises start ex01`; any order is fine.")
     return OK
 
 
@@ -134,8 +137,10 @@ def _start(command: Start) -> int:
     if command.notebook:
         target.write_text(notebook(source.read_text(encoding="utf-8"), exercise.id), encoding="utf-8")
     else:
-        shutil.copyfile(source, target)
-    print(f"{target}: {exercise.title}.\nFill it in, then run `minimixer exercises check {exercise.id}`.")
+        target.write_text(NBGRADER.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"{target}: {exercise.title}, lesson {exercise.lesson[:2]}.")
+    print(f"Fill it in (`jupyter lab {target}`) and run its last cell." if command.notebook else
+          f"Fill it in with your editor, then run `minimixer exercises check {exercise.id}`.")
     return OK
 
 
@@ -178,6 +183,8 @@ def _check(command: Check) -> int:
     if run.printed.strip():
         print(f"Your code printed:\n{run.printed.rstrip()}\n")
     print(run.report)
+    if run.report.ok and (later := [name for name in names() if name > exercise.id]):
+        print(f"The next one: `minimixer exercises start {later[0]}`")
     return run.report.exit_code
 
 

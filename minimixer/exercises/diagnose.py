@@ -113,17 +113,22 @@ def _as_in(mistake: Mistake, evidence: Evidence, outcome: Outcome, names: list[s
 def shape(evidence: Evidence) -> Diagnosis | None:
     """A wrong shape, and what would mend it."""
     for name in evidence.wrong():
-        pairs = [leaf for _, leaf in evidence.of(name) if leaf.verdict == "shape"]
+        pairs = [(case, leaf) for case, leaf in evidence.of(name) if leaf.verdict == "shape"]
         if not pairs:
             continue
-        leaf = pairs[0]
-        assert leaf.found is not None
-        words = {"name": name, "found": leaf.found.shape, "expected": leaf.expected.shape}
         for problem, mend in MENDS.items():
-            if all(_mended(mend, other) for other in pairs):
-                return say(problem, **words)
-        return say("wrong-shape", **words)
+            if all(_mended(mend, leaf) for _, leaf in pairs):
+                return say(problem, name=name, **_shapes(pairs[0][1]))
+        for case, leaf in pairs:
+            if any(same(leaf.found, summed, LOOSE) for summed in _sums(leaf.expected)):
+                return say("fixed-axes", name=name, case=case.label, **_shapes(leaf))
+        return say("wrong-shape", name=name, **_shapes(pairs[0][1]))
     return None
+
+
+def _shapes(leaf: Leaf) -> dict[str, tuple[int, ...]]:
+    assert leaf.found is not None
+    return {"found": leaf.found.shape, "expected": leaf.expected.shape}
 
 
 def _mended(mend: Callable[[Array, Array], Any], leaf: Leaf) -> bool:
@@ -133,15 +138,15 @@ def _mended(mend: Callable[[Array, Array], Any], leaf: Leaf) -> bool:
         return False
 
 
-def _sums(found: Array, expected: Array) -> list[Array]:
-    axes = range(found.ndim)
-    return [found.sum(axis) for n in range(1, found.ndim + 1) for axis in combinations(axes, n)]
+def _sums(array: Array) -> list[Array]:
+    axes = range(array.ndim)
+    return [array.sum(axis) for n in range(1, array.ndim + 1) for axis in combinations(axes, n)]
 
 
 MENDS: Mapping[str, Callable[[Array, Array], Any]] = {
     "transposed": lambda f, e: [f.swapaxes(*pair) for pair in combinations(range(f.ndim), 2)],
     "extra-axis": lambda f, e: [f.reshape(e.shape)] if f.squeeze().shape == e.squeeze().shape else [],
-    "not-summed": _sums,
+    "not-summed": lambda f, e: _sums(f),
     "flattened": lambda f, e: [f.reshape(e.shape)],
 }
 

@@ -58,7 +58,8 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
         for result in one.report.results:
             counts[result.status] += 1
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    print(f"{len(students)} students, {len(chosen)} exercises; tasks: {said}.  Grades: {out}")
+    pages = f", pages: {feedback}" if feedback else ""
+    print(f"students: {len(students)}, exercises: {len(chosen)}, tasks: {said}.  Grades: {out}{pages}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("Graded as root: the limit on new processes does not hold for root; use an ordinary user in a sandbox.",
               file=sys.stderr)

@@ -1,7 +1,7 @@
 """What a check found, as data and as text of 80 columns."""
 
 import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from minimixer.exercises.task import Exercise
@@ -53,9 +53,11 @@ class TaskResult:
         """The table of the tensors, then the diagnosis."""
         said = {"pass": "right", "fail": "WRONG", "error": "stopped with an error", "timeout": "too slow",
                 "not-started": "not started", "missing": "missing"}[self.status]
+        if self.diagnosis and self.diagnosis.id == "not-tried":
+            said = "not tried"
         lines = [f"{f'{self.function}: {said}':<60}{f'{self.earned} of {self.points} points':>{WIDTH - 60}}"]
         if self.rows:
-            lines.append(f"  {'tensor':<26}{'shape':<26}{'worst error':>12}   verdict")
+            lines.append(f"  {'tensor':<26}{'shape, worst case':<26}{'error':>12}   verdict")
             lines += [f"  {row.tensor:<26}{row.shape:<26}{_number(row.error):>12}   {row.verdict}" for row in self.rows]
         if self.diagnosis:
             lines += ["", *wrap(f"{self.diagnosis.title}  [{self.diagnosis.id}]"), *wrap(self.diagnosis.text)]
@@ -95,7 +97,11 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.exercise.id} {self.exercise.title}", ""]
+        said = None
         for result in self.results:
+            if result.diagnosis and result.diagnosis == said:       # a file that cannot be run: say it once
+                result = replace(result, diagnosis=None)
+            said = result.diagnosis or said
             lines += [*result.lines(), ""]
         return "\n".join([*lines, *self._next_step()])
 
@@ -105,7 +111,9 @@ class Report:
     def _next_step(self) -> list[str]:
         if self.ok:
             return ["All right."]
-        lines = [f"To read: lesson {self.exercise.lesson}", f"A hint:  `minimixer exercises hint {self.exercise.id}`"]
+        lines = [f"To read: lesson {self.exercise.lesson}",
+                 f"         `minimixer lessons open {self.exercise.lesson[:2]}`",
+                 f"A hint:  `minimixer exercises hint {self.exercise.id}`"]
         if self.exit_code == NOT_STARTED:
             lines.insert(0, "Not started: put your own lines in the place of `raise NotImplementedError`.")
         return lines

@@ -77,6 +77,8 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
     for task in wanted.tasks:
         if task.name in found:      # the points are ours to say
             results.append(replace(found[task.name], function=task.function, points=task.points))
+        elif end == "timeout" and any(result.status == "timeout" for result in results):
+            results.append(TaskResult(task.name, task.function, task.points, "timeout", (), say("not-tried")))
         elif end == "timeout":
             results.append(TaskResult(task.name, task.function, task.points, "timeout", (),
                                       say("timeout", seconds=limits.seconds)))

@@ -43,8 +43,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "extra-axis": ("{name} has an axis of length 1 too many or too few.",
                    "Its shape is {found}, expected {expected}. The numbers are right. Look at keepdims."),
     "not-summed": ("{name} is not summed over all axes along which it was shared.",
-                   "Its shape is {found}, expected {expected}; a sum mends it. All rows of the batch used the same "
+                   "Its shape is {found}, expected {expected}: a sum is missing. All rows of the batch used the same "
                    "numbers, so their gradients are added."),
+    "fixed-axes": ("{name} is summed over too many axes for some inputs.",
+                   "For {case}, its shape is {found}, expected {expected}. Inputs can have more axes or fewer, so the "
+                   "axes to sum over cannot be fixed numbers."),
     "flattened": ("{name} has the right numbers in the wrong shape.",
                   "Its shape is {found}, expected {expected}. Bring it to the shape that the docstring says."),
     "wrong-shape": ("{name} has the wrong shape.",
@@ -92,6 +95,8 @@ WORDS: dict[str, tuple[str, str]] = {
                 "It was stopped after {seconds:g} seconds. Look for a loop whose end is never reached."),
     "ended": ("Your code ended the program before the check was complete.",
               "{error} Does it call exit, or use very much memory?"),
+    "not-tried": ("This was not tried.",
+                  "The time was used up before it. First correct what stands above."),
     "refused": ("Your code tries to do what an exercise does not need: {error}.",
                 "The check stops code that starts other programs, deletes files, or writes outside its folder{where}."),
 }

@@ -73,7 +73,8 @@ def attempt(step: Callable[[], Any]) -> tuple[Any, Diagnosis | None]:
     except BaseException as error:
         if isinstance(error, NotImplementedError):
             error = NotImplementedError("raised while the file was read, outside of a function")
-        return None, say("broken-file", error=f"{type(error).__name__}: {error}"[:300], where=where_raised(error))
+        said = error.msg if isinstance(error, SyntaxError) else error      # its str() names file and line once more
+        return None, say("broken-file", error=f"{type(error).__name__}: {said}"[:300], where=where_raised(error))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,8 @@ def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     if files and first.suffix != ".safetensors" and (
             first.is_file() or (not first.exists() and first.suffix.lower() in Image.registered_extensions())):
         return Path(SHIPPED), files
+    if not files[1:] and first.suffix and not first.exists():
+        raise UsageError(f"there is no file {first}: expected minimixer predict IMAGE..., or RUN IMAGE...")
     if not files[1:]:
         raise UsageError("no picture is named: expected minimixer predict IMAGE..., or RUN IMAGE...")
     return first, files[1:]

@@ -10,6 +10,10 @@ HEAD = """# Common bugs
 
 Wrong answers to the [exercises](teachers.md), what the table shows of each, and what the checker says. This page is
 made from the wrong answers that the checker is tested with: `python -m tests.exercises.common_bugs`.
+
+The table of a check has one line for each tensor: its shape in the case where it is worst, and there the largest
+difference from what is expected, divided by the largest entry. Small differences come from rounding, and count as
+right. The word in brackets, such as `[ddof-1]`, is the name of the mistake: look for it here.
 """
 
 

@@ -38,21 +38,30 @@ def test_list_names_every_exercise(capsys):
     assert main([]) == main(["list"]) == 0
     said = capsys.readouterr().out
     assert all(said.count(f"{name} ") == 2 for name in names())
+    assert max(map(len, said.splitlines())) < 80
 
 
 def test_from_start_to_right(capsys):
     assert main(["check", "ex06"]) == 3
     assert "minimixer exercises start ex06" in capsys.readouterr().out
-    assert main(["start", "ex06"]) == 0
+    assert main(["start", "ex6"]) == 0
+    assert "nbgrader" not in Path("ex06_layernorm.py").read_text()
     assert main(["check", "ex06"]) == 3
     assert "not started" in capsys.readouterr().out
     assert main(["start", "ex06"]) == 1                 # what is there is not overwritten
     Path("ex06_layernorm.py").write_text(mutant("one_term").code)
     assert main(["check", "ex06"]) == 1
-    assert "[first-term-only]" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "[first-term-only]" in said
+    assert "`minimixer lessons open 06`" in said
+    Path("ex06_layernorm.py").write_text("def broken(:\n")
+    assert main(["check", "ex06"]) == 1
+    said = capsys.readouterr().out
+    assert said.count("SyntaxError") == said.count("in line 1") == 1        # once for both tasks, the line once
+    assert said.count("stopped with an error") == 2
     Path("mine.py").write_text(source("ex06"))
     assert main(["check", "ex06", "mine.py"]) == 0
-    assert "All right." in capsys.readouterr().out
+    assert "All right.\nThe next one: `minimixer exercises start ex07`" in capsys.readouterr().out
 
 
 def test_a_notebook_starts_and_is_checked(capsys):

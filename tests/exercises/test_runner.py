@@ -127,6 +127,8 @@ def test_an_error_in_one_task_leaves_the_other_its_points(tmp_path):
     code = source("ex04") + "\nLinear.forward = staticmethod(lambda x, weight, bias: exec('while True: pass'))\n"
     run = check_file("ex04", write(tmp_path, code, "ex04.py"), QUICK)
     assert statuses(run) == ["timeout", "timeout"]
+    assert [result.diagnosis.id for result in run.report.results] == ["timeout", "not-tried"]
+    assert "Linear.backward: not tried" in str(run.report)
     code = source("ex04") + "\nLinear.backward = staticmethod(lambda gy, x, weight: exec('while True: pass'))\n"
     assert statuses(check_file("ex04", write(tmp_path, code, "ex04.py"), QUICK)) == ["pass", "timeout"]
 

@@ -25,7 +25,9 @@ def test_copy_keeps_what_is_there_unless_forced(tmp_path, capsys):
     copies[0].write_text("mine")
     assert cli.main(["lessons", "copy", str(tmp_path / "new")]) == 0
     assert copies[0].read_text() == "mine"
-    assert f"kept 1 of yours that differ ({copies[0].name})" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"; {len(copies) - 1} are there already" in said
+    assert f"kept 1 of yours that differ ({copies[0].name})" in said
     assert cli.main(["lessons", "copy", str(tmp_path / "new"), "--force"]) == 0
     assert copies[0].read_bytes() == originals[0].read_bytes()
 
@@ -41,6 +43,13 @@ def test_open_says_how_to_install_jupyter(tmp_path, capsys, monkeypatch):
     assert cli.main(["lessons", "open", "2", "--folder", str(tmp_path)]) == 1
     assert 'pip install "minimixer[lessons]"' in capsys.readouterr().err
     assert list(tmp_path.glob("02_*.ipynb"))
+
+
+def test_open_says_where_the_notebooks_are_when_jupyter_fails(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1))
+    assert cli.main(["lessons", "open", "--folder", str(tmp_path)]) == 1
+    assert f"the notebooks are in {tmp_path}" in capsys.readouterr().err
 
 
 def test_open_starts_jupyter_on_the_lesson(tmp_path, monkeypatch):

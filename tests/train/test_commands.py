@@ -172,6 +172,7 @@ def test_predict_without_a_run_takes_the_model_that_comes_with_minimixer(tmp_pat
     (["runs/none", "x.png"], 1, "there is no run runs/none: expected a run folder"),
     ([".", "x.png"], 1, ". is not a run folder"),
     (["none.safetensors", "x.png"], 1, "there is no run none.safetensors"),
+    (["none.md"], 2, "there is no file none.md"),
     (["runs/none"], 2, "no picture is named: expected minimixer predict IMAGE..., or RUN IMAGE..."),
     (["."], 2, "no picture is named"), (["cifar10-micro"], 2, "no picture is named"), ([], 2, "no picture is named")])
 def test_predict_tells_a_picture_from_a_run(arguments, code, message, tmp_path, monkeypatch, capsys):

@@ -15,9 +15,11 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Exercise:
-    """The exercise called ``ex06``, or ``6``, or ``ex06_layernorm``.  Raises UsageError."""
-    short = f"ex{int(name):02d}" if name.isdecimal() else name[:4]
-    if short not in MODULES or (len(name) > 4 and name != MODULES[short]):
+    """The exercise called ``ex06``, or ``ex6``, or ``6``, or ``ex06_layernorm``.  Raises UsageError."""
+    digits = name.removeprefix("ex")
+    number = f"ex{int(digits):02d}" if digits.isdecimal() else name
+    short = number[:4]
+    if short not in MODULES or number not in (short, MODULES[short]):
         raise UsageError(f"there is no exercise {name!r}: expected one of {', '.join(names())}; "
                          "`minimixer exercises list` tells what they are")
     exercise: Exercise = importlib.import_module(f"{__name__}.{MODULES[short]}").EXERCISE
