@@ -15,7 +15,8 @@ from typing import Any
 import minimixer
 from minimixer import optim
 from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
-from minimixer.data import Batches, Prefetch, known
+from minimixer.data import Batches, Dataset, Prefetch, known
+from minimixer.nn import Model
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
@@ -29,16 +30,21 @@ WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
 
 class Training:
-    """One run: its data, model, optimiser and schedule, and where it stands."""
+    """One run: its data, model, optimiser and schedule, and where it stands.
 
-    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = ()):
+    ``dataset`` and ``model`` take the place of those that the configuration names, for experiments whose pictures are
+    changed or whose model has no name.
+    """
+
+    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = (), *,
+                 dataset: Dataset | None = None, model: Model | None = None):
         self.config = config
         self.callbacks = callbacks
         self.device, self.device_why = choose_device(config.device)
         set_matmul_precision(config.precision, self.device)
-        self.dataset = known.load(config.data, config.data_dir, config.download)
+        self.dataset = dataset or known.load(config.data, config.data_dir, config.download)
         self.mean, self.std = self.dataset.channel_statistics()
-        self.model = build_model(config, self.dataset).to(self.device)
+        self.model = (model or build_model(config, self.dataset)).to(self.device)
         self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device)
         whole = config.epochs * len(self.batches)
         self.total_steps = min(whole, config.max_steps or whole)

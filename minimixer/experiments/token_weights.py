@@ -1,0 +1,133 @@
+"""``minimixer experiments token-weights``: what the hidden units of token mixing look for.
+
+A unit of the first layer has one weight a patch, drawn here as a small picture: blue below zero, red above.  Units are
+paired with their opposites, and pairs are sorted by their mean spatial frequency, as in the paper's figures 5 and 6.
+Pairs are chosen because they are opposites, so the same is done with untrained weights, to compare.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minimixer.bench.report import table
+from minimixer.console import at_least
+from minimixer.errors import UsageError
+from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
+from minimixer.experiments.learning import learn, pictures
+from minimixer.experiments.options import Learning
+from minimixer.nn import MlpMixer
+from minimixer.plots import figure
+from minimixer.train import load_run
+from minimixer.train.parallel import Workers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OPPOSITE = -0.8         # correlation below which two units count as opposites
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Learning):
+    """Where the weights come from: a run, or a short training."""
+
+    run: Path | None = None
+    """Look at the Mixer of this run folder or .safetensors file; by default one is trained, for --steps steps."""
+    steps: int = 1000
+    """Of the training."""
+    seeds: tuple[int, ...] = (0,)
+    """Of the training; only the first is used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Trained):
+    """The options of ``token-weights``."""
+
+    blocks: int = 3
+    """How many blocks are shown, from the first."""
+    units: int = 64
+    """How many units of each are drawn, at most."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, blocks=self.blocks)
+        at_least(2, units=self.units)
+
+
+def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str, MlpMixer]:
+    """Where a Mixer comes from, in words, and the Mixer itself.  Raises UsageError if it is another model."""
+    if options.run is not None:
+        loaded = load_run(options.run)
+        model, source = loaded.model, f"{options.run.name}, step {loaded.metadata.get('step', 'unknown')}"
+    else:
+        dataset, seed = pictures(options), options.seeds[0]
+        config = options.config(options.model, seed, flip=options.data != "digits", crop_padding=1)
+        config = replace(config, patch_size=patch_size) if patch_size else config
+        with Workers(options.workers) as workers:
+            model, curve = learn(f"Mixer {options.model}", config, workers, dataset, tests=2)
+        source = f"{options.model}, {options.steps:,} steps, {curve['test_accuracy'][-1]:.0%} of {dataset.name}"
+    if not isinstance(model, MlpMixer):
+        raise UsageError(f"--run {options.run} holds a {type(model).__name__}: expected a Mixer, which has token "
+                         "mixing")
+    return source, model
+
+
+def describe(weight: np.ndarray) -> dict[str, Any]:
+    """Pairs of units, their correlations, frequencies, and order.  weight: (S, D_S)."""
+    side = round(weight.shape[0] ** 0.5)
+    maps = weight.T.reshape(-1, side, side)                                     # (D_S, side, side)
+    frequency = mean_frequency(maps) * side                                     # (D_S,)  cycles a picture
+    pairs = sorted(opposite_pairs(maps), key=lambda pair: frequency[pair[0]] + frequency[pair[1]])
+    return {"correlations": [round(pair[2], 4) for pair in pairs],
+            "frequencies": [round(float(frequency[i] + frequency[j]) / 2, 4) for i, j, _ in pairs],
+            "maps": [maps[[i, j]].astype(float).round(4).tolist() for i, j, _ in pairs]}
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Look at the first blocks of the trained Mixer, and of the untrained one."""
+    options = options.small
+    source, model = trained_mixer(options)
+    untrained = MlpMixer(model.config, seed=options.seeds[0])
+    found = []
+    for block, fresh in list(zip(model.blocks, untrained.blocks, strict=True))[:options.blocks]:
+        entry = describe(block.token_mixing.fc1.weight.data)
+        before = describe(fresh.token_mixing.fc1.weight.data)
+        found.append(entry | {"untrained": {name: before[name] for name in ("correlations", "frequencies")}})
+    return {"source": source, "patches": model.config.num_patches, "units": options.units, "blocks": found}
+
+
+def report(found: dict[str, Any]) -> str:
+    """A row a block, trained and untrained."""
+    rows = []
+    for number, block in enumerate(found["blocks"], 1):
+        for label, of in (("trained", block), ("untrained", block["untrained"])):
+            correlations = of["correlations"]
+            rows.append([f"{number}, {label}", str(2 * len(correlations)), f"{median(correlations):.2f}",
+                         f"{min(correlations):.2f}", f"{mean(c < OPPOSITE for c in correlations):.0%}",
+                         f"{mean(of['frequencies']):.2f}"])
+    return (f"{found['source']}; S = {found['patches']} patches.\n\n"
+            + table(["block", "units", "correlation of a pair, median", "lowest", f"below {OPPOSITE:g}",
+                     "cycles a picture"], rows))
+
+
+def draw(found: dict[str, Any]) -> "Figure":
+    """Pairs one above the other, in rows, from low to high frequency."""
+    blocks = found["blocks"]
+    columns, shown = 8, found["units"] // 2                 # pairs
+    rows = -(-min(shown, len(blocks[0]["maps"])) // columns)
+    picture = figure(3.4 * len(blocks) + 0.2, 0.93 * rows + 1.1)
+    picture.set_layout_engine("constrained", wspace=0.04)
+    for number, (axes, block) in enumerate(zip(picture.subplots(1, len(blocks), squeeze=False)[0], blocks,
+                                               strict=True), 1):
+        every = np.array(block["maps"])                     # (pairs, 2, side, side), by frequency
+        chosen = every[np.unique(np.linspace(0, len(every) - 1, min(shown, len(every))).round().astype(int))]
+        chosen = chosen[:len(chosen) // columns * columns or len(chosen)]
+        tiles = [tile for start in range(0, len(chosen), columns) for half in (0, 1)
+                 for tile in chosen[start:start + columns, half]]
+        mosaic(axes, tiles, columns, f"block {number}: median correlation {median(block['correlations']):.2f}\n"
+               f"(untrained {median(block['untrained']['correlations']):.2f})", together=2)
+    picture.suptitle(f"Token mixing: units above their opposites, low frequencies first\n{found['source']}",
+                     fontsize=11)
+    return picture
