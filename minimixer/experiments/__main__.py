@@ -32,19 +32,15 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
-    "complexity": Experiment("complexity", "a Mixer's cost is linear in the patches, a ViT's quadratic", "section 2",
-                             4),
+    "complexity": Experiment("complexity", "Mixers: linear in the patches; ViTs: quadratic", "section 2", 4),
     "patch-size": Experiment("patch_size", "smaller patches cost more and answer better", "table 3", 3),
-    "data-size": Experiment("data_size", "more data help a Mixer more than a ViT or a ResNet", "figure 2", 6),
-    "permutation": Experiment("permutation", "shuffled patches do not matter to a Mixer, but to a ResNet", "figure 4",
-                              6),
-    "token-weights": Experiment("token_weights", "token mixing learns pairs of filters of opposite phase",
-                                "figures 5, 6", 2),
-    "embedding-filters": Experiment("embedding_filters", "the stem of larger patches has filters of lower frequency",
-                                    "figure 7", 3),
-    "cnn-identity": Experiment("cnn_identity", "a Mixer is a very special CNN", "sections 1, 2", 0.1),
-    "ablation": Experiment("ablation", "a Mixer needs no position embedding; skips and token mixing are its design",
-                           "section 2", 5),
+    "data-size": Experiment("data_size", "a Mixer gains more from more data than others", "figure 2, right", 6),
+    "permutation": Experiment("permutation", "a Mixer does not mind shuffled patches", "figure 4", 6),
+    "token-weights": Experiment("token_weights", "token mixing learns units of opposite phase", "figures 5 and 6", 2),
+    "embedding-filters": Experiment("embedding_filters", "larger patches learn filters of lower frequency", "figure 7",
+                                    3),
+    "cnn-identity": Experiment("cnn_identity", "a Mixer is a very special CNN", "section 1", 0.1),
+    "ablation": Experiment("ablation", "a Mixer needs no position embedding", "section 2", 4),
 }
 
 
@@ -52,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one experiment, or list them, and return the exit code."""
     def command() -> int:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        name = given.pop(0) if given and not given[0].startswith("-") else "list"
-        if name == "list":
+        name = given.pop(0) if given else "list"
+        if name in ("list", "-h", "--help"):
             return list_experiments()
         if name not in EXPERIMENTS:
             raise UsageError(f"there is no experiment {name!r}; {nearest(name, EXPERIMENTS)}")
@@ -63,13 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def list_experiments() -> int:
-    """Show every experiment, what it tests, and how long it takes."""
-    rows = table("experiment", ">minutes", "what the paper says", "where")
+    """Show every experiment, how long it takes, and which claim it tests."""
+    print("usage: minimixer experiments [list | NAME] [--flags]\n")
+    rows = table("experiment", ">minutes", "what the paper says")
     for name, experiment in EXPERIMENTS.items():
-        rows.add_row(name, f"{experiment.minutes:g}", experiment.claim, experiment.where)
+        rows.add_row(name, f"{experiment.minutes:g}", experiment.claim)
     show(rows)
-    print("\nMinutes on two idle cores, with the default options.  minimixer experiments NAME --help lists them;\n"
-          "--quick only shows that it runs.")
+    print("\nMinutes: with the default options, on two idle cores.  NAME --help lists the\n"
+          "flags, and NAME --quick only shows that it runs.")
     return OK
 
 
@@ -77,7 +74,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
     """Measure, write NAME.json, print, draw NAME.png; or draw what was measured before."""
     experiment = EXPERIMENTS[name]
     module = experiment.load()
-    options: Options = parse(module.Options, f"experiments {name}", module.__doc__.split("\n\n", 1)[1], arguments)
+    description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0].capitalize()
+    options: Options = parse(module.Options, f"experiments {name}", description, arguments)
     path = options.out / f"{name}.json"
     if options.redraw:
         content = read(path)

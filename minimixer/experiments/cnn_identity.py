@@ -103,12 +103,12 @@ def relative(one: Any, other: Any, smallest: float = 0.0) -> float:
 def report(found: dict[str, Any]) -> str:
     """The largest differences, the stem, token mixing, channel mixing and the rest apart."""
     gradients = found["gradients_differ"]
-    rows = [["logits", f"{found['logits_differ']:.1e}"]]
-    for part in ("pictures", "stem", "token_mixing", "channel_mixing"):
-        rows.append([f"gradients: {part.replace('_', ' ')}",
-                     f"{max(value for name, value in gradients.items() if part in name):.1e}"])
-    rows.append(["gradients: all", f"{max(gradients.values()):.1e}"])
-    return table(["Mixer against convolutions, float64", "largest difference, relative"], rows)
+    largest = {"logits": found["logits_differ"]}
+    largest |= {f"gradients: {part.replace('_', ' ')}": max(of for name, of in gradients.items() if part in name)
+                for part in ("pictures", "stem", "token_mixing", "channel_mixing")}
+    largest["gradients: all"] = max(gradients.values())
+    return table(["Mixer against convolutions, float64", "largest difference, relative"],
+                 [[name, f"{value:.1e}" if value else "equal to the bit"] for name, value in largest.items()])
 
 
 def draw(found: dict[str, Any]) -> "Figure":
@@ -119,13 +119,15 @@ def draw(found: dict[str, Any]) -> "Figure":
     ends = [min(ours), max(ours)]
     logits.plot(ends, ends, color="0.6", linewidth=1)
     logits.plot(ours, theirs, marker="o", markersize=4, linestyle="", color=BLUE)
+    differ = found["logits_differ"]
     tidy(logits, "logit, by the Mixer", "logit, by convolutions",
-         f"logits: {f'equal to {differ:.0e}, relative' if (differ := found['logits_differ']) else 'equal to the bit'}")
+         f"logits: equal to {differ:.0e}, relative" if differ else "logits: equal to the bit")
     values = np.maximum(list(found["gradients_differ"].values()), 1e-17)
     differences.semilogy(range(len(values)), values, marker=".", linestyle="", color=BLUE)
     differences.axhline(TOLERANCE, color=RED, linewidth=1, linestyle="--")
     differences.text(0, 1.4 * TOLERANCE, "1e-12", color=RED, fontsize=9)
     differences.set_ylim(5e-18, 1e-11)
-    tidy(differences, "parameter, from the pictures to the head", "relative difference", "gradients (at 1e-17: equal to the bit)")
+    tidy(differences, "parameter, from the pictures to the head", "relative difference",
+         "gradients (at 1e-17: equal to the bit)")
     picture.suptitle(f"Mixer {found['model']} with random weights, computed in two ways, in float64")
     return picture

@@ -19,8 +19,8 @@ from minimixer.train.parallel import Workers, score
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOOKS = tuple(zip((BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv",
-                  strict=True))
+LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # colour, line and marker of each curve
+    (BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv", strict=True))
 TESTED = 2000       # test pictures, before the end: a test of all would take longer than the steps between
 Curve = dict[str, Any]
 
@@ -69,7 +69,7 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
                 for values, value in zip(columns.values(), row, strict=True):
                     values.append(value)
                 training.recent.clear()
-    curve = {"seed": config.seed, "parameters": training.model.num_parameters(),
+    curve: Curve = {"seed": config.seed, "parameters": training.model.num_parameters(),
              "seconds": round(time.perf_counter() - start, 1), **columns}
     print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test pictures, "
           f"{curve['seconds']:.0f} s", flush=True)

@@ -1,9 +1,9 @@
 """``minimixer experiments permutation``: pictures whose patches are shuffled, or whose pixels are.
 
-Three tests.  First, in float64: the patches of all pictures change places by one rule, and the pixels inside every patch
-by another; where the rows of the stem and the token-mixing weights change places by the same rules, every loss of the
-training agrees to rounding.  Second: with the same first weights, not permuted, it agrees statistically; a ConvNet
-loses.  Third: all pixels change places by one rule, and both lose.
+Three tests.  First, in float64: the patches of all pictures change places by one rule, and the pixels inside every
+patch by another; where the rows of the stem and the token-mixing weights change places by the same rules, every loss of
+the training agrees to rounding.  Second: with the same first weights, not permuted, does it agree statistically, and
+what does a ConvNet lose?  Third: all pixels change places by one rule; what do both lose?
 """
 
 from dataclasses import dataclass, replace
@@ -156,11 +156,12 @@ def draw(found: dict[str, Any]) -> "Figure":
     picture = figure(9.6, 6.6)
     grid = picture.add_gridspec(2, 2, height_ratios=(1, 1.5))
     examples = grid[0, 0].subgridspec(1, 3)
-    for column, (kind, image) in enumerate(zip(("original", "patches", "pixels"), found["example"], strict=True)):
+    titles = "original", "patches, and\npixels in them", "all pixels"
+    for column, (title, image) in enumerate(zip(titles, found["example"], strict=True)):
         axes = picture.add_subplot(examples[column])
         pixels = np.array(image, np.uint8)
         axes.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray")
-        axes.set_title(("original", "patches, and\npixels in them", "all pixels")[column], fontsize=9)
+        axes.set_title(title, fontsize=9)
         axes.set_axis_off()
     axes = picture.add_subplot(grid[0, 1])
     _draw_exact(axes, found["exact"]["differences"])
