@@ -5,13 +5,14 @@ learned vector added to every patch, as a ViT needs it.  All start from the same
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minimixer.bench.report import table
+from minimixer.console import at_least
 from minimixer.experiments.learning import last, learn, name_of, pictures, plot_curves, spread
 from minimixer.experiments.options import Learning
 from minimixer.nn import Linear, MixerBlock, MlpMixer, Module
@@ -95,6 +96,13 @@ VARIANTS: dict[str, Callable[[MlpMixer, int], MlpMixer]] = {
 class Options(Learning):
     """The options of ``ablation``."""
 
+    blocks: int | None = None
+    """Mixer blocks; by default as many as the size has."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, blocks=self.blocks)
+
 
 def measure(options: Options) -> dict[str, Any]:
     """Train every variant with every seed."""
@@ -106,8 +114,10 @@ def measure(options: Options) -> dict[str, Any]:
             for name, change in VARIANTS.items():
                 config = options.config(options.model, seed)
                 model: Any = build_model(config, dataset)
+                if options.blocks is not None:
+                    model = MlpMixer(replace(model.config, num_blocks=options.blocks), seed)
                 groups[name].append(learn(name, config, workers, dataset, change(model, seed))[1])
-    return {"data": dataset.name, "model": options.model, "groups": groups}
+    return {"data": dataset.name, "model": options.model, "blocks": len(model.blocks), "groups": groups}
 
 
 def report(found: dict[str, Any]) -> str:
@@ -124,5 +134,5 @@ def draw(found: dict[str, Any]) -> "Figure":
     accuracies, losses = picture.subplots(1, 2)
     plot_curves(accuracies, found["groups"], title="test accuracy")
     plot_curves(losses, found["groups"], "train_loss", "training loss")
-    picture.suptitle(f"{name_of(found['data'])}: Mixer {found['model']} without its parts")
+    picture.suptitle(f"{name_of(found['data'])}: Mixer {found['model']}, {found['blocks']} blocks, without its parts")
     return picture
