@@ -49,8 +49,11 @@ plots.shapes({"x swapped": {"C": 4, "S": 6}, "fc1.weight": {"S": 6, "D_S": 3}, "
 # each row.
 
 # %%
-plots.shapes({"q": {"S": 6, "C": 4}, "k swapped": {"C": 4, "S": 6}, "scores": {"S": 6, "S'": 6}, "v": {"S'": 6, "C": 4},
-              "y": {"S": 6, "C": 4}}, "@→@=")
+plots.shapes({"q": {"S": 6, "C": 4}, "k swapped": {"C": 4, "S'": 6}, "scores": {"S": 6, "S'": 6},
+              "v": {"S'": 6, "C": 4}, "y": {"S": 6, "C": 4}}, "@→@=")
+
+# %% [markdown]
+# S and S' are the same number, and the same patches. S' are the patches that give, S those that take.
 
 # %% [markdown]
 # ## Predict
@@ -63,8 +66,8 @@ plots.shapes({"q": {"S": 6, "C": 4}, "k swapped": {"C": 4, "S": 6}, "scores": {"
 #
 # <details><summary>Answer</summary>
 #
-# 1. Token mixing has $2\, S\, D_S\, C$ multiplications: four times as many, if $D_S$ stays. The scores are S x S: sixteen
-#    times as many.
+# 1. Token mixing has $2\, S\, D_S\, C$ multiplications: four times as many, if $D_S$ stays. The scores are S x S:
+#    sixteen times as many.
 # 2. The same vectors, shuffled in the same way. It does not know places at all.
 # 3. The ConvNet. Its small filters need real neighbours. Mixer and ViT learn from the places whatever there is to
 #    learn; a fixed rule changes nothing for them.
@@ -155,7 +158,7 @@ print(inspect.getsource(nn.Attention.forward))
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
-# | `.reshape(b, s, h, d).swapaxes(1, 2)` | the C channels are cut into h **heads** of d = C / h; each has its own table |
+# | `.reshape(b, s, h, d).swapaxes(1, 2)` | the C channels become h **heads** of d = C / h; each has its own table |
 # | `q * (1 / math.sqrt(d))` | the same division, on q: S x d numbers and not S x S |
 # | `k.swapaxes(2, 3)` | $K^T$, a view |
 # | `F.softmax(scores) @ v` | the means |
@@ -249,7 +252,7 @@ for name in ("pico", "vit-pico", "convnet-pico"):
     print(f"{name:<13} {before:.1%} {after:.1%} {100 * (after - before):+.1f}")
 
 # %% [markdown]
-# One training a line says little: with another seed, these numbers move by a point or two. So Mixer and ViT do not mind.
+# One training a line says little: with another seed, these numbers move by a point or two. Mixer and ViT do not mind.
 # And the ConvNet? We predicted that it suffers. On a digit of 8 x 8 pixels it does not: after a few layers, its filters
 # see the whole picture, wherever the pixels are. With photographs of 32 x 32 pixels it does; `docs/claims.md` has the
 # numbers. A prediction can be right, and a test too small to show it.

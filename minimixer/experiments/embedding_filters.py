@@ -20,6 +20,8 @@ from minimixer.plots import figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+COLUMNS = 16        # of filters
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Trained):
@@ -35,17 +37,16 @@ class Options(Trained):
         at_least(1, filters=self.filters, patch_sizes=min(self.patch_sizes, default=0))
 
 
-def describe(model: MlpMixer) -> dict[str, Any]:
-    """The filters by frequency, and how much of their power is colour."""
-    p, channels = model.config.patch_size, model.config.in_channels
-    filters = model.stem.weight.data.T.reshape(-1, p, p, channels).astype(float)        # (C, P, P, channels)
+def describe(weight: np.ndarray, patch_size: int) -> dict[str, Any]:
+    """The filters by frequency, and how much of their power is colour.  weight: (P * P * channels, C)."""
+    filters = weight.T.reshape(weight.shape[1], patch_size, patch_size, -1).astype(float)       # (C, P, P, channels)
     frequency = mean_frequency(filters)                                                 # (C,)  cycles a pixel
     order = frequency.argsort(kind="stable")
     grey = filters.mean(-1, keepdims=True)                                              # (C, P, P, 1)
-    colour = ((filters - grey) ** 2).sum((1, 2, 3)) / (filters**2).sum((1, 2, 3))       # (C,)
+    power = (filters**2).sum((1, 2, 3))                                                 # (C,)
+    colour = ((filters - grey) ** 2).sum((1, 2, 3)) / power.clip(1e-12)                 # (C,)
     return {"frequencies": frequency[order].round(4).tolist(), "colour": colour[order].round(4).tolist(),
-            "norms": np.sqrt((filters**2).sum((1, 2, 3)))[order].round(4).tolist(),
-            "filters": filters[order].round(4).tolist()}
+            "power": power[order].round(4).tolist(), "filters": filters[order].round(4).tolist()}
 
 
 def measure(options: Options) -> dict[str, Any]:
@@ -55,35 +56,40 @@ def measure(options: Options) -> dict[str, Any]:
     stems = []
     for size in sizes if options.run is None else (None,):
         source, model = trained_mixer(options, size)
-        before = describe(MlpMixer(model.config, seed=options.seeds[0]))
-        stems.append(describe(model) | {
-            "source": source, "patch_size": model.config.patch_size,
-            "untrained": {name: before[name] for name in ("frequencies", "colour", "norms")}})
+        p, after = model.config.patch_size, model.stem.weight.data
+        before = MlpMixer(model.config, seed=options.seeds[0]).stem.weight.data
+        filters = {"trained": describe(after, p), "untrained": describe(before, p)}
+        if options.run is None:                 # the start of another run is not known
+            filters["added"] = describe(after - before, p)
+        stems.append({"source": source, "patch_size": p, "filters": filters})
     return {"shown": options.filters, "stems": stems}
 
 
 def report(found: dict[str, Any]) -> str:
-    """A row a stem, trained and untrained."""
+    """Rows for every stem: trained, untrained, and what the training has added."""
     rows = []
     for stem in found["stems"]:
-        for label, of in (("trained", stem), ("untrained", stem["untrained"])):
-            weights = np.array(of["norms"]) ** 2            # strong filters count for more
-            rows.append([f"P = {stem['patch_size']}, {label}", str(len(of["norms"])), f"{mean(of['frequencies']):.3f}",
-                         f"{np.average(of['frequencies'], weights=weights):.3f}",
-                         f"{np.average(of['colour'], weights=weights):.0%}"])
+        rows += [[f"P = {stem['patch_size']}, {label}", str(len(of["power"])), f"{mean(of['frequencies']):.3f}",
+                  f"{np.average(of['frequencies'], weights=of['power']):.3f}",      # strong filters count for more
+                  f"{np.average(of['colour'], weights=of['power']):.0%}"]
+                 for label, of in stem["filters"].items()]
     return ("\n".join(f"P = {stem['patch_size']}: {stem['source']}" for stem in found["stems"]) + "\n\n"
             + table(["stem", "filters", "cycles a pixel", "by power", "power in colour"], rows))
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """The filters of every stem, low frequencies first."""
+    """The filters of every stem, low frequencies first: trained, and what was added."""
     stems = found["stems"]
-    picture = figure(4.4 * len(stems), 5.2)
+    parts = [part for part in ("trained", "added") if part in stems[0]["filters"]]
+    rows = -(-min(found["shown"], len(stems[0]["filters"]["trained"]["filters"])) // COLUMNS)
+    picture = figure(4.6 * len(stems), len(parts) * (0.29 * rows + 0.4) + 0.5)
     picture.set_layout_engine("constrained", wspace=0.04)
-    for axes, stem in zip(picture.subplots(1, len(stems), squeeze=False)[0], stems, strict=True):
-        filters = np.array(stem["filters"])
-        chosen = np.unique(np.linspace(0, len(filters) - 1, min(found["shown"], len(filters))).round().astype(int))
-        mosaic(axes, filters[chosen], 8, f"patches of {stem['patch_size']} x {stem['patch_size']} pixels\n"
-               f"{stem['source']}")
-    picture.suptitle("Filters of the stem, low frequencies first")
+    grid = picture.subplots(len(parts), len(stems), squeeze=False)
+    for across, part in zip(grid, parts, strict=True):
+        for axes, stem in zip(across, stems, strict=True):
+            filters = np.array(stem["filters"][part]["filters"])
+            chosen = np.unique(np.linspace(0, len(filters) - 1, min(found["shown"], len(filters))).round().astype(int))
+            mosaic(axes, filters[chosen], COLUMNS,
+                   f"P = {stem['patch_size']}: {stem['source']}" if part == "trained" else "what the training added")
+    picture.suptitle("Filters of the stem, low frequencies first", fontsize=11)
     return picture

@@ -2,7 +2,8 @@
 
 A unit of the first layer has one weight a patch, drawn here as a small picture: blue below zero, red above.  Units are
 paired with their opposites, and pairs are sorted by their mean spatial frequency, as in the paper's figures 5 and 6.
-Pairs are chosen because they are opposites, so the same is done with untrained weights, to compare.
+Pairs are chosen because they are opposites, so the same is done with untrained weights, to compare.  After a short
+training most of a weight is still what it was at the start; so what the training has added is shown by itself, too.
 """
 
 from dataclasses import dataclass, replace
@@ -91,18 +92,20 @@ def measure(options: Options) -> dict[str, Any]:
     source, model = trained_mixer(options)
     untrained = MlpMixer(model.config, seed=options.seeds[0])
     found = []
-    for block, fresh in list(zip(model.blocks, untrained.blocks, strict=True))[:options.blocks]:
-        entry = describe(block.token_mixing.fc1.weight.data)
-        before = describe(fresh.token_mixing.fc1.weight.data)
-        found.append(entry | {"untrained": {name: before[name] for name in ("correlations", "frequencies")}})
+    for blocks in list(zip(model.blocks, untrained.blocks, strict=True))[:options.blocks]:
+        after, before = (block.token_mixing.fc1.weight.data for block in blocks)
+        entry = {"trained": describe(after), "untrained": describe(before)}
+        if options.run is None:                 # the start of another run is not known
+            entry["added"] = describe(after - before)
+        found.append(entry)
     return {"source": source, "patches": model.config.num_patches, "units": options.units, "blocks": found}
 
 
 def report(found: dict[str, Any]) -> str:
-    """A row a block, trained and untrained."""
+    """Rows for every block: trained, untrained, and what the training has added."""
     rows = []
     for number, block in enumerate(found["blocks"], 1):
-        for label, of in (("trained", block), ("untrained", block["untrained"])):
+        for label, of in block.items():
             correlations = of["correlations"]
             rows.append([f"{number}, {label}", str(2 * len(correlations)), f"{median(correlations):.2f}",
                          f"{min(correlations):.2f}", f"{mean(c < OPPOSITE for c in correlations):.0%}",
@@ -113,21 +116,24 @@ def report(found: dict[str, Any]) -> str:
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Pairs one above the other, in rows, from low to high frequency."""
-    blocks = found["blocks"]
-    columns, shown = 8, found["units"] // 2                 # pairs
-    rows = -(-min(shown, len(blocks[0]["maps"])) // columns)
-    picture = figure(3.4 * len(blocks) + 0.2, 0.93 * rows + 1.1)
+    """Pairs one above the other, in rows, from low to high frequency: trained, and what was added."""
+    blocks, columns, shown = found["blocks"], 8, found["units"] // 2        # columns, and shown: of pairs
+    parts = [part for part in ("trained", "added") if part in blocks[0]]
+    rows = -(-min(shown, len(blocks[0]["trained"]["maps"])) // columns)
+    picture = figure(3.4 * len(blocks) + 0.2, len(parts) * (0.93 * rows + 0.4) + 0.7)
     picture.set_layout_engine("constrained", wspace=0.04)
-    for number, (axes, block) in enumerate(zip(picture.subplots(1, len(blocks), squeeze=False)[0], blocks,
-                                               strict=True), 1):
-        every = np.array(block["maps"])                     # (pairs, 2, side, side), by frequency
-        chosen = every[np.unique(np.linspace(0, len(every) - 1, min(shown, len(every))).round().astype(int))]
-        chosen = chosen[:len(chosen) // columns * columns or len(chosen)]
-        tiles = [tile for start in range(0, len(chosen), columns) for half in (0, 1)
-                 for tile in chosen[start:start + columns, half]]
-        mosaic(axes, tiles, columns, f"block {number}: median correlation {median(block['correlations']):.2f}\n"
-               f"(untrained {median(block['untrained']['correlations']):.2f})", together=2)
+    grid = picture.subplots(len(parts), len(blocks), squeeze=False)
+    for across, part in zip(grid, parts, strict=True):
+        for number, (axes, block) in enumerate(zip(across, blocks, strict=True), 1):
+            every = np.array(block[part]["maps"])           # (pairs, 2, side, side), by frequency
+            chosen = every[np.unique(np.linspace(0, len(every) - 1, min(shown, len(every))).round().astype(int))]
+            chosen = chosen[:len(chosen) // columns * columns or len(chosen)]
+            tiles = [tile for start in range(0, len(chosen), columns) for half in (0, 1)
+                     for tile in chosen[start:start + columns, half]]
+            correlation, untrained = (median(block[of]["correlations"]) for of in (part, "untrained"))
+            what = "weights" if part == "trained" else "what the training added"
+            mosaic(axes, tiles, columns, f"block {number}, {what}\nmedian correlation {correlation:.2f} "
+                   f"(untrained {untrained:.2f})", together=2)
     picture.suptitle(f"Token mixing: units above their opposites, low frequencies first\n{found['source']}",
                      fontsize=11)
     return picture
