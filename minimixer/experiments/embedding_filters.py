@@ -13,7 +13,8 @@ import numpy as np
 from minimixer.bench.report import table
 from minimixer.console import at_least
 from minimixer.experiments.frequency import mean_frequency, mosaic
-from minimixer.experiments.token_weights import Trained, trained_mixer
+from minimixer.experiments.learning import trained_mixer
+from minimixer.experiments.options import Trained
 from minimixer.nn import MlpMixer
 from minimixer.plots import figure
 

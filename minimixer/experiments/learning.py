@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from minimixer.backend import to_device
 from minimixer.data import Dataset, Prefetch
 from minimixer.data.known import load
-from minimixer.experiments.options import Learning
-from minimixer.nn import Model
+from minimixer.errors import UsageError
+from minimixer.experiments.options import Learning, Trained
+from minimixer.nn import MlpMixer, Model
 from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, RED
-from minimixer.train import TrainConfig
+from minimixer.train import TrainConfig, load_run
 from minimixer.train.loop import Training
 from minimixer.train.parallel import Workers, score
 
@@ -74,6 +76,24 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
     print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test pictures, "
           f"{curve['seconds']:.0f} s", flush=True)
     return training.model, curve
+
+
+def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str, MlpMixer]:
+    """Where a Mixer comes from, in words, and the Mixer itself.  Raises UsageError if it is another model."""
+    if options.run is not None:
+        loaded = load_run(options.run)
+        model, source = loaded.model, f"{options.run.name}, step {loaded.metadata.get('step', 'unknown')}"
+    else:
+        dataset, seed = pictures(options), options.seeds[0]
+        config = options.config(options.model, seed, flip=options.data != "digits", crop_padding=1)
+        config = replace(config, patch_size=patch_size) if patch_size else config
+        with Workers(options.workers) as workers:
+            model, curve = learn(f"Mixer {options.model}", config, workers, dataset, tests=2)
+        source = f"{options.model}, {options.steps:,} steps, {curve['test_accuracy'][-1]:.0%} of {dataset.name}"
+    if not isinstance(model, MlpMixer):
+        raise UsageError(f"--run {options.run} holds a {type(model).__name__}: expected a Mixer, which has token "
+                         "mixing")
+    return source, model
 
 
 def last(curves: Sequence[Curve], what: str = "test_accuracy") -> list[float]:

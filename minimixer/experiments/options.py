@@ -70,3 +70,15 @@ class Learning(Options):
             "data": self.data, "data_dir": self.data_dir, "download": self.download, "model": model, "seed": seed,
             "batch_size": self.batch_size, "lr": self.lr, "max_steps": self.steps, "epochs": self.steps,
             "warmup_steps": 50, "patch_size": patch_size, "workers": self.workers} | changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Learning):
+    """Where the weights come from: a run, or a short training."""
+
+    run: Path | None = None
+    """Look at the Mixer of this run folder or .safetensors file; by default one is trained, for --steps steps."""
+    steps: int = 1000
+    """Of the training."""
+    seeds: tuple[int, ...] = (0,)
+    """Of the training; only the first is used."""

@@ -6,8 +6,7 @@ Pairs are chosen because they are opposites, so the same is done with untrained 
 training most of a weight is still what it was at the start; so what the training has added is shown by itself, too.
 """
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
@@ -15,31 +14,16 @@ import numpy as np
 
 from minimixer.bench.report import table
 from minimixer.console import at_least
-from minimixer.errors import UsageError
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
-from minimixer.experiments.learning import learn, pictures
-from minimixer.experiments.options import Learning
+from minimixer.experiments.learning import trained_mixer
+from minimixer.experiments.options import Trained
 from minimixer.nn import MlpMixer
 from minimixer.plots import figure
-from minimixer.train import load_run
-from minimixer.train.parallel import Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPPOSITE = -0.8         # correlation below which two units count as opposites
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained(Learning):
-    """Where the weights come from: a run, or a short training."""
-
-    run: Path | None = None
-    """Look at the Mixer of this run folder or .safetensors file; by default one is trained, for --steps steps."""
-    steps: int = 1000
-    """Of the training."""
-    seeds: tuple[int, ...] = (0,)
-    """Of the training; only the first is used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,24 +39,6 @@ class Options(Trained):
         super().__post_init__()
         at_least(1, blocks=self.blocks)
         at_least(2, units=self.units)
-
-
-def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str, MlpMixer]:
-    """Where a Mixer comes from, in words, and the Mixer itself.  Raises UsageError if it is another model."""
-    if options.run is not None:
-        loaded = load_run(options.run)
-        model, source = loaded.model, f"{options.run.name}, step {loaded.metadata.get('step', 'unknown')}"
-    else:
-        dataset, seed = pictures(options), options.seeds[0]
-        config = options.config(options.model, seed, flip=options.data != "digits", crop_padding=1)
-        config = replace(config, patch_size=patch_size) if patch_size else config
-        with Workers(options.workers) as workers:
-            model, curve = learn(f"Mixer {options.model}", config, workers, dataset, tests=2)
-        source = f"{options.model}, {options.steps:,} steps, {curve['test_accuracy'][-1]:.0%} of {dataset.name}"
-    if not isinstance(model, MlpMixer):
-        raise UsageError(f"--run {options.run} holds a {type(model).__name__}: expected a Mixer, which has token "
-                         "mixing")
-    return source, model
 
 
 def describe(weight: np.ndarray) -> dict[str, Any]:
