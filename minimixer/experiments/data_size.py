@@ -14,15 +14,13 @@ from minimixer.bench.report import table
 from minimixer.console import at_least
 from minimixer.data import Dataset
 from minimixer.errors import UsageError
-from minimixer.experiments.learning import LOOKS, last, learn, name_of, pictures, spread, tidy
+from minimixer.experiments.learning import KINDS, LOOKS, compared, last, learn, name_of, pictures, spread, tidy
 from minimixer.experiments.options import Learning
 from minimixer.plots import figure
 from minimixer.train.parallel import Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-KINDS = {"Mixer": "", "ViT": "vit-", "ConvNet": "convnet-"}
 
 
 def part(dataset: Dataset, percent: float, seed: int = 0) -> Dataset:
@@ -64,9 +62,9 @@ def measure(options: Options) -> dict[str, Any]:
         for seed in options.seeds:
             for i, percent in enumerate(percents):
                 some = part(dataset, percent, seed)
-                for kind, prefix in KINDS.items():
-                    config = options.config(f"{prefix}{options.model}", seed)
-                    groups[kind][i].append(learn(f"{kind}, {percent:g} %", config, workers, some, tests=4)[1])
+                for kind, curves in groups.items():
+                    config, model = compared(kind, options.config(options.model, seed), some)
+                    curves[i].append(learn(f"{kind}, {percent:g} %", config, workers, some, model, tests=4)[1])
     return {"data": dataset.name, "model": options.model, "percents": percents, "pictures": sizes,
             "steps": options.steps, "batch_size": options.batch_size, "groups": groups}
 

@@ -12,11 +12,12 @@ from minimixer.data import Dataset, Prefetch
 from minimixer.data.known import load
 from minimixer.errors import UsageError
 from minimixer.experiments.options import Learning, Trained
-from minimixer.nn import MlpMixer, Model
+from minimixer.nn import MlpMixer, Model, build
 from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, RED
 from minimixer.train import TrainConfig, load_run
 from minimixer.train.loop import Training
 from minimixer.train.parallel import Workers, score
+from minimixer.train.setup import build_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # colour, line and marker of each curve
     (BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv", strict=True))
 TESTED = 2000       # test pictures, before the end: a test of all would take longer than the steps between
+KINDS = {"Mixer": "", "ViT": "vit-", "ConvNet": "convnet-"}        # what the names of the models begin with
+LARGE = 32          # pixels a side
 Curve = dict[str, Any]
 
 
@@ -78,6 +81,30 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
     return training.model, curve
 
 
+def compared(kind: str, config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Model]:
+    """A model of one of the three kinds, of about as many parameters, and how it is trained.
+
+    Parameters
+    ----------
+    kind : "Mixer", "ViT" or "ConvNet"
+        The stem of the ConvNet halves the side of large pictures, as a ResNet's does, or it would take ten times as
+        long as the others; the one of pico is wider and less deep than ``convnet-pico``, for the same reason.
+    config : TrainConfig
+        That of the Mixer.
+    dataset : Dataset
+    """
+    name: Any = f"{KINDS[kind]}{config.model}"
+    config = replace(config, model=name)
+    if kind != "ConvNet":
+        return config, build_model(config, dataset)
+    _, side, _, channels = dataset.train_images.shape
+    sizes = {"width": 16, "blocks_per_stage": 1} if name == "convnet-pico" else {}
+    model: Any = build(name, config.seed, image_size=side, in_channels=channels,
+                       num_classes=dataset.num_classes, **sizes)
+    model.stem.stride = 2 if side >= LARGE else 1
+    return config, model
+
+
 def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str, MlpMixer]:
     """Where a Mixer comes from, in words, and the Mixer itself.  Raises UsageError if it is another model."""
     if options.run is not None:
@@ -89,7 +116,8 @@ def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str,
         config = replace(config, patch_size=patch_size) if patch_size else config
         with Workers(options.workers) as workers:
             model, curve = learn(f"Mixer {options.model}", config, workers, dataset, tests=2)
-        source = f"{options.model}, {options.steps:,} steps, {curve['test_accuracy'][-1]:.0%} of {dataset.name}"
+        accuracy, data = curve["test_accuracy"][-1], name_of(dataset.name)
+        source = f"{options.model}, {options.steps:,} steps, {accuracy:.0%} of {data}"
     if not isinstance(model, MlpMixer):
         raise UsageError(f"--run {options.run} holds a {type(model).__name__}: expected a Mixer, which has token "
                          "mixing")

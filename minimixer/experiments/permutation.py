@@ -14,7 +14,7 @@ import numpy as np
 
 from minimixer.bench.report import table
 from minimixer.data import Dataset
-from minimixer.experiments.learning import LOOKS, last, learn, name_of, pictures, plot_curves, spread, tidy
+from minimixer.experiments.learning import LOOKS, compared, last, learn, name_of, pictures, plot_curves, spread, tidy
 from minimixer.experiments.options import Learning
 from minimixer.nn import MlpMixer
 from minimixer.ops.patches import Patches
@@ -114,7 +114,7 @@ class Options(Learning):
 def measure(options: Options) -> dict[str, Any]:
     """All three tests."""
     options = options.small
-    dataset, models = pictures(options), {"Mixer": options.model, "ConvNet": f"convnet-{options.model}"}
+    dataset = pictures(options)
     side, rng = dataset.train_images.shape[1], np.random.default_rng(RULES)
     first = options.config(options.model, options.seeds[0])
     model: Any = build_model(first, dataset)
@@ -122,14 +122,14 @@ def measure(options: Options) -> dict[str, Any]:
     rules = rng.permutation((side // patch) ** 2), rng.permutation(patch**2)
     data = {"original": dataset, "patches": reordered(dataset, pixel_order(side, patch, *rules)),
             "pixels": reordered(dataset, rng.permutation(side**2))}
-    groups: dict[str, dict[str, list[Any]]] = {model: {kind: [] for kind in data} for model in models}
+    groups: dict[str, dict[str, list[Any]]] = {kind: {order: [] for order in data} for kind in ("Mixer", "ConvNet")}
     with Workers(options.workers) as workers:
         found = exact(replace(first, batch_size=min(64, options.batch_size)), dataset, data["patches"], rules, workers)
         for seed in options.seeds:
-            for label, name in models.items():
-                for kind in data:
-                    curve = learn(f"{label}, {INPUTS[kind]}", options.config(name, seed), workers, data[kind])[1]
-                    groups[label][kind].append(curve)
+            for kind, orders in groups.items():
+                for order, curves in orders.items():
+                    config, model = compared(kind, options.config(options.model, seed), dataset)
+                    curves.append(learn(f"{kind}, {INPUTS[order]}", config, workers, data[order], model)[1])
     return {"data": dataset.name, "model": options.model, "patch_size": patch, "exact": found, "groups": groups,
             "example": [data[kind].test_images[1].tolist() for kind in data]}
 

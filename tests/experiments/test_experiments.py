@@ -12,7 +12,7 @@ from minimixer.data import load_digits
 from minimixer.experiments import ablation, cnn_identity, complexity, data_size, permutation
 from minimixer.experiments.__main__ import EXPERIMENTS, main
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
-from minimixer.experiments.learning import learn
+from minimixer.experiments.learning import KINDS, compared, learn
 from minimixer.experiments.token_weights import OPPOSITE, describe
 from minimixer.plots import figure
 from minimixer.tensor import Tensor
@@ -250,6 +250,17 @@ def test_a_training_is_that_of_fit(dataset, workers, tmp_path, capsys):
     assert curve["train_loss"] == [line["train_loss"] for line in history.metrics if "train_loss" in line]
     assert curve["test_accuracy"] == [history.best_accuracy]
     assert "the same, seed 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("side", [8, 32])
+def test_models_that_are_compared_have_as_many_parameters_and_cost_alike(dataset, side):
+    digits = replace(dataset, train_images=np.zeros((10, side, side, 3), np.uint8))
+    models = [compared(kind, replace(PRESETS["digits"], patch_size=side // 8), digits)[1] for kind in KINDS]
+    counts, macs = ([measure(model) for model in models] for measure in (nn.Model.num_parameters, nn.count_macs))
+    assert max(counts) < 1.2 * min(counts)
+    assert [type(model).__name__ for model in models] == ["MlpMixer", "VisionTransformer", "ConvNet"]
+    if side == 32:
+        assert max(macs) < 2.5 * min(macs)
 
 
 def test_the_filters_of_a_convolution_must_fit():
