@@ -1,4 +1,4 @@
-"""The pages that are not written by hand: the lessons, the commands, and a reference of every public name."""
+"""The pages that are not written by hand: lessons, commands, model cards, and a reference of every public name."""
 
 import importlib
 import inspect
@@ -46,7 +46,11 @@ def write(docs: Path) -> None:
     for name, text in texts.items():
         (docs / "reference" / f"{name}.rst").write_text(text)
     (docs / "reference" / "commands.md").write_text(commands())
-    (docs / "reference" / "index.md").write_text(index("Reference", REFERENCE, [*texts, "commands"]))
+    cards = sorted((ROOT / "minimixer" / "pretrained").glob("*.md"))
+    for card in cards:
+        shutil.copy(card, docs / "reference")
+    entries = [*texts, "commands", *(card.stem for card in cards)]
+    (docs / "reference" / "index.md").write_text(index("Reference", REFERENCE, entries))
 
 
 def index(title: str, text: str, entries: list[str]) -> str:

@@ -22,6 +22,7 @@
 import inspect
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -229,18 +230,29 @@ print("same bits:", all(np.array_equal(a, b) and np.array_equal(a, c) for a, b, 
 # **Third check: the file of the library**, `minimixer/kernels/cpu.py`.
 
 # %%
-print(inspect.getsource(cpu.GeluBlocks.forward))
+print(inspect.getsource(cpu.GeluInPlace.forward))
+print(inspect.getsource(cpu.gelu))
 
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
 # | `dense(x)` | `x` may be a transposed view, as in token mixing; then work in the memory below it, and copy nothing |
 # | `np.empty_like` | two new arrays for the result and for backward: the only new memory |
+# | `choose_loop(gelu, x)` | the function below it, or the same loop compiled (see the next cell) |
+# | `swap(y, swapped)` | a view again, if the input was one |
 # | `blocks(x, y, s)` | walk through the three together, 65,536 numbers at a time |
 # | `np.multiply(..., out=sb)` | the same passes as ours, all in the block `sb` |
 # | `sb *= 0.5`, `sb += 0.5` | $s$, which backward needs, so it is kept |
-# | `swap(y, swapped)` | a view again, if the input was one |
 #
+# NumPy needs eight passes, because each of its functions does one thing. A compiler can do all eight things to a number
+# before it goes to the next one. **Numba** is such a compiler: it reads a Python function and makes machine code. It is
+# optional (`pip install "minimixer[compiled]"`). This is all that it is given for GELU:
+
+# %%
+source = Path(cpu.__file__).with_name("compiled.py").read_text()
+print(source[source.index("@fast(cpu.gelu,"):source.index("@fast(cpu.gelu_gradient")])
+
+# %% [markdown]
 # And how does an op find its faster pair? By a dictionary. This is all:
 
 # %%
@@ -277,7 +289,7 @@ for kind in (Gelu, GreedyGelu):
 # forward pass is wrong too.
 #
 # **Cure.** minimixer has one rule: *no op ever writes to what it was given.* In place is only allowed on arrays that
-# the op has made itself. `GeluBlocks` follows it. A second look at your own code helps less than a test: finite
+# the op has made itself. `GeluInPlace` follows it. A second look at your own code helps less than a test: finite
 # differences find this bug.
 
 # %%
@@ -308,6 +320,8 @@ exit_code = ladder.main(["--rounds", "1" if FAST else "3"])
 #   the start for what follows.
 # - **Rung 5** keeps freed memory: look at the page faults.
 # - **Rung 6** gives each core its own shard. Now *everything* runs on all cores: products, GELU and LayerNorm.
+# - **Rung 7** (where Numba is installed) reads and writes each array of GELU and LayerNorm once. Almost only products
+#   are left.
 #
 # Your numbers differ from ours in `docs/benchmarks.md`. Trust them only if the machine is idle. Beside other programs,
 # rungs 1 to 3 can take many times longer: the threads of one product wait for each other, and one of them waits for
@@ -341,6 +355,7 @@ exit_code = ladder.main(["--rounds", "1" if FAST else "3"])
 # - Roofline: an operation is limited by the processor or by the memory. Products are limited by the first, almost all
 #   else by the second.
 # - In place and blocks save passes through the memory. They change how a formula is computed, not what it gives.
+# - A compiler makes one pass of many, if it is given the loop.
 # - Kept memory avoids page faults. Shards with one thread each use all cores for everything.
 # - Add the gradients in a fixed order, and the result does not depend on the number of threads.
 # - Predict, then measure in turns, then keep or throw away.

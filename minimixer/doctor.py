@@ -24,6 +24,7 @@ from minimixer.kernels.host import (
 from minimixer.kernels.rates import copy_rate, product_rate
 from minimixer.kernels.rates import describe as describe_gpu
 from minimixer.nn import VARIANTS
+from minimixer.train.group import library_of
 
 INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 
@@ -60,6 +61,9 @@ def report() -> None:
 
 def describe() -> list[tuple[str, str]]:
     """Name and value of what matters for speed."""
+    from importlib.metadata import version
+    from importlib.util import find_spec
+
     import joblib
     from threadpoolctl import threadpool_info
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
@@ -72,8 +76,22 @@ def describe() -> list[tuple[str, str]]:
                    f"{lib['num_threads']} threads") for lib in blas),
         ("products", f"right to {product_error():.0e} of float64"),
         ("freed memory", "can be kept for the next arrays" if keep_freed_memory() else "goes back to the system"),
+        ("loops", f"compiled by Numba {version('numba')}" if find_spec("numba") else
+         'by NumPy; pip install "minimixer[compiled]" makes GELU and LayerNorm several times faster'),
+        ("MPI", mpi_library()),
         *([("GPU", problem)] if (problem := gpu_problem()) else describe_gpu(get_device("gpu").xp)),
     ]
+
+
+def mpi_library() -> str:
+    """Which MPI would connect several processes; asked without starting it."""
+    try:
+        import mpi4py
+        mpi4py.rc.initialize = False
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        return f"none: {str(error).splitlines()[0]}"
+    return f"{library_of(MPI)}, by mpi4py {mpi4py.__version__}"
 
 
 def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float, float]]:

@@ -126,3 +126,12 @@ def test_pictures_of_one_channel_are_grey_from_black_to_white(tmp_path):
     plots.picture_grid(images, ["black", "grey"], tmp_path / "grid.png")
     drawn = np.rint(255 * imread(tmp_path / "grid.png")[..., :3])
     assert {(0, 0, 0), (128, 128, 128)} <= set(map(tuple, drawn.reshape(-1, 3)))
+
+
+def test_a_confusion_matrix_is_shares_of_its_rows(tmp_path):
+    figure = plots.confusion(np.array([[3, 1], [0, 4]]), ["cat", "dog"], tmp_path / "a.png", "title")
+    axes = figure.axes[0]
+    assert {text.get_text() for text in axes.texts} == {"75", "25", "100"}
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert plots.confusion(np.eye(2), ["cat", "dog"])._repr_png_().startswith(b"\x89PNG")

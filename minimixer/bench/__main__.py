@@ -1,4 +1,4 @@
-"""``minimixer bench [race|ladder|resolution|augmentation]``: how fast minimixer is here, beside its peers."""
+"""``minimixer bench [race|ladder|resolution|augmentation|scaling]``: how fast minimixer is here, beside its peers."""
 
 import importlib
 import sys
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from minimixer.errors import UsageError, nearest, run_command
 
 BENCHMARKS = {"race": "minimixer.bench.race", "ladder": "minimixer.bench.ladder",
-              "resolution": "minimixer.bench.resolution", "augmentation": "minimixer.bench.augmentation"}
+              "resolution": "minimixer.bench.resolution", "augmentation": "minimixer.bench.augmentation",
+              "scaling": "minimixer.bench.scaling"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,21 +23,24 @@ from minimixer.kernels.host import keep_freed_memory
 
 BATCH = 128
 
-# name: the fast pairs?, in shards?, single-threaded BLAS?, kept memory?, a thread on every core?
-RUNGS: dict[str, tuple[bool, bool, bool, bool, bool]] = {
-    "reference ops, whole batch": (False, False, False, False, False),
-    "reference ops, shards": (False, True, False, False, False),
-    "fast pairs, whole batch": (True, False, False, False, False),
-    "fast pairs, shards, one thread": (True, True, True, False, False),
-    "... and kept memory": (True, True, True, True, False),
-    "... and all cores": (True, True, True, True, True),
+# name: the fast pairs?, in shards?, single-threaded BLAS?, kept memory?, a thread on every core?, compiled loops?
+RUNGS: dict[str, tuple[bool, bool, bool, bool, bool, bool]] = {
+    "reference ops, whole batch": (False, False, False, False, False, False),
+    "reference ops, shards": (False, True, False, False, False, False),
+    "fast pairs, whole batch": (True, False, False, False, False, False),
+    "fast pairs, shards, one thread": (True, True, True, False, False, False),
+    "... and kept memory": (True, True, True, True, False, False),
+    "... and all cores": (True, True, True, True, True, False),
 }
+if find_spec("numba"):
+    RUNGS["... and compiled loops"] = (True, True, True, True, True, True)
 
 
 class Rung(Timed):
     """One way to compute the gradients of a block: of x (B, S, C) and of every parameter."""
 
-    def __init__(self, fast: bool, in_shards: bool, one_blas_thread: bool, kept_memory: bool, all_cores: bool):
+    def __init__(self, fast: bool, in_shards: bool, one_blas_thread: bool, kept_memory: bool, all_cores: bool,
+                 compiled: bool):
         import numpy as np
         from threadpoolctl import threadpool_limits
 
@@ -48,7 +52,7 @@ class Rung(Timed):
             stack.enter_context(threadpool_limits(1, user_api="blas"))
         if kept_memory:
             keep_freed_memory()
-        self.map: Any = stack.enter_context(Workers()).map if all_cores else map
+        self.map: Any = stack.enter_context(Workers(compiled=compiled)).map if all_cores else map
         self.stack = stack
 
         config = nn.VARIANTS["micro"]

@@ -74,11 +74,13 @@ class Contender(Timed):
 
 
 class Minimixer(Contender):
-    """minimixer, as its trainer runs it."""
+    """minimixer, as its trainer runs it: with compiled loops where Numba is installed."""
+
+    compiled = True
 
     def load(self) -> None:
         from minimixer.train.parallel import Workers
-        self.workers = Workers(self.threads).__enter__()        # until the process ends
+        self.workers = Workers(self.threads, self.compiled).__enter__()        # until the process ends
 
     def build(self, size: str, batch: int, train: bool) -> Callable[[], Any]:
         from minimixer.train.parallel import ShardedModel
@@ -95,6 +97,12 @@ class Minimixer(Contender):
             optimizer.step(gradients)
             return loss
         return step
+
+
+class NumpyOnly(Minimixer):
+    """The same, with NumPy's loops."""
+
+    compiled = False
 
 
 class PyTorch(Contender):
@@ -219,14 +227,16 @@ class Roofline:
 
 
 CONTENDERS: dict[str, type[Contender]] = {
-    "minimixer": Minimixer, "pytorch": PyTorch, "compile": Compiled, "autotune": Autotuned, "jax": Jax}
-PACKAGE = {"minimixer": "numpy", "pytorch": "torch", "compile": "torch", "autotune": "torch", "jax": "jax"}
+    "minimixer": Minimixer, "numpy": NumpyOnly,
+    "pytorch": PyTorch, "compile": Compiled, "autotune": Autotuned, "jax": Jax}
+OURS = {"minimixer", "numpy"}
+PACKAGE = dict.fromkeys(OURS, "numpy") | {"pytorch": "torch", "compile": "torch", "autotune": "torch", "jax": "jax"}
 
 
 def versions() -> dict[str, str | None]:
     """Of the packages that compute; None where one is not installed."""
     found: dict[str, str | None] = {}
-    for name in ("numpy", "torch", "jax"):
+    for name in ("numpy", "numba", "torch", "jax"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

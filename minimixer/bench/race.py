@@ -34,9 +34,9 @@ class Race(Computing):
     """Pictures a step."""
     modes: tuple[Literal["train", "infer"], ...] = ("train", "infer")
     """Whole training steps, or forward passes."""
-    contenders: tuple[Literal["minimixer", "pytorch", "compile", "autotune", "jax"], ...] = (
+    contenders: tuple[Literal["minimixer", "numpy", "pytorch", "compile", "autotune", "jax"], ...] = (
         "minimixer", "pytorch", "jax")
-    """Those that are not installed are left out."""
+    """Those that are not installed are left out; numpy is minimixer without compiled loops."""
     threads: int | None = None
     """Of every contender; by default one a physical core."""
     rounds: int = 3
@@ -60,7 +60,7 @@ class Race(Computing):
 
 
 FULL = Race(sizes=("pico", "nano", "micro", "tiny"), batches=(32, 128, 512),
-            contenders=("minimixer", "pytorch", "compile", "jax"), rounds=7)
+            contenders=("minimixer", "numpy", "pytorch", "compile", "jax"), rounds=7)
 DESCRIPTION = """Race minimixer, PyTorch and JAX on the same steps; the machine must be idle.
 
 Two more benchmarks: minimixer bench ladder, minimixer bench resolution."""

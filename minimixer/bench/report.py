@@ -41,7 +41,8 @@ def describe(machine: dict[str, Any]) -> str:
     """The machine in one sentence."""
     blas = ", ".join(f"{b['internal_api']} {b['version']} ({b['architecture']})" for b in machine["blas"])
     packages = ", ".join(f"{label} {machine[name]}" for label, name in
-                         (("Python", "python"), ("NumPy", "numpy"), ("PyTorch", "torch"), ("JAX", "jax"))
+                         (("Python", "python"), ("NumPy", "numpy"), ("Numba", "numba"), ("PyTorch", "torch"),
+                          ("JAX", "jax"))
                          if machine[name])
     return (f"{machine['processor']}, {machine['physical_cores']} cores; {packages}; {blas}; "
             f"{machine['date']}")
@@ -60,10 +61,11 @@ def speeds(cell: dict[str, Any]) -> dict[str, float]:
 
 def race_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> str:
     """Images per second; how much faster minimixer is than its best peer; what it reaches of the roofline."""
+    from minimixer.bench.peers import OURS
     rows = []
     for cell in cells:
         speed = speeds(cell)
-        ours, best = speed.get("minimixer"), max((s for name, s in speed.items() if name != "minimixer"), default=None)
+        ours, best = speed.get("minimixer"), max((s for name, s in speed.items() if name not in OURS), default=None)
         share = ours and ours * cell["flops_per_image"] / 1e9 / median(cell["roofline"])
         rows.append([cell["size"], str(cell["batch"]), cell["mode"],
                      *(f"{speed[name]:,.0f}" if name in speed else "failed" for name in contenders),

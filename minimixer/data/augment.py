@@ -87,21 +87,44 @@ class Augmentation:
                 expected = "a number from 0" if largest is None else f"a number in 0..{largest}"
                 raise UsageError(f"{flag(name)} is {value}: expected {expected}")
 
-    def __call__(self, images: Array, rng: np.random.Generator) -> Array:
-        """Change every picture by itself.  images: (B, H, W, channels) of uint8 -> the same."""
+    def __call__(self, images: Array, rng: np.random.Generator, rows: np.ndarray | None = None,
+                 batch: int = 0) -> Array:
+        """Change every picture by itself.
+
+        Parameters
+        ----------
+        images : array of uint8, shape (B, H, W, channels)
+        rng : numpy.random.Generator
+        rows : numpy array of int, shape (B,), optional
+            Where these pictures stand in a batch of ``batch`` pictures.  They come out as they do there: the numbers
+            for the whole batch are drawn, and only these pictures are changed.
+        batch : int
+
+        Returns
+        -------
+        array of uint8, shape (B, H, W, channels)
+        """
         xp = array_module(images)
+        if rows is None:
+            rows, batch = np.arange(len(images)), len(images)
         if self.crop_padding:
-            offsets = rng.integers(0, 2 * self.crop_padding, (len(images), 2), endpoint=True)
-            images = pad_crop(images, self.crop_padding, xp.asarray(offsets))
+            offsets = rng.integers(0, 2 * self.crop_padding, (batch, 2), endpoint=True)
+            images = pad_crop(images, self.crop_padding, xp.asarray(offsets[rows]))
         if self.flip:
-            images = flip(images, xp.asarray(rng.random(len(images)) < 0.5))
+            images = flip(images, xp.asarray((rng.random(batch) < 0.5)[rows]))
         if self.randaugment:
-            images = randaugment(images, self.randaugment, self.magnitude, rng)
+            images = randaugment(images, self.randaugment, self.magnitude, rng, rows, batch)
         if self.erasing:
-            images = random_erasing(images, self.erasing, rng)
+            images = random_erasing(images, self.erasing, rng, rows, batch)
         return images
 
-    def mix(self, images: Array, labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    @property
+    def mixes(self) -> bool:
+        """Whether pictures are mixed with those before them in the batch."""
+        return bool(self.cutmix or self.mixup)
+
+    def mix(self, images: Array, labels: np.ndarray, num_classes: int, rng: np.random.Generator,
+            rows: np.ndarray | None = None, batch: int = 0) -> tuple[Array, Array]:
         """Mix pictures with others of their batch, by CutMix or mixup; the last step.
 
         Parameters
@@ -110,6 +133,8 @@ class Augmentation:
         labels : numpy array of int, shape (B,)
         num_classes : int
         rng : numpy.random.Generator
+        rows, batch : optional
+            As above.  The first picture comes out mixed with the last one, so it should be there for the second only.
 
         Returns
         -------
@@ -117,8 +142,11 @@ class Augmentation:
         labels : numpy array
             If pictures are mixed, float32 probabilities of shape (B, num_classes); otherwise those given.
         """
-        if not (self.cutmix or self.mixup):
+        if not self.mixes:
             return images, labels
-        weights = mixing_weights(images.shape[:3], self.cutmix, self.mixup, self.mixing, rng)
+        _, h, w, _ = images.shape
+        weights = mixing_weights((batch or len(images), h, w), self.cutmix, self.mixup, self.mixing, rng)
+        if rows is not None:
+            weights = weights[rows]
         xp = array_module(images)
         return mix_images(images, xp.asarray(weights)), mix_labels(labels, weights, num_classes)

@@ -31,6 +31,9 @@ class Batches:
     augmentation : Augmentation
     device : str
         Where the batches go.
+    part : slice, optional
+        The pictures of every batch that are wanted, such as those of one process of several; by default all.  What is
+        random is drawn for the whole batch, so they are the same pictures as ever.
 
     Raises
     ------
@@ -39,7 +42,7 @@ class Batches:
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0, augmentation: Augmentation | None = None,
-                 device: str = "cpu"):
+                 device: str = "cpu", part: slice | None = None):
         pictures = len(dataset.train_images)
         if not 1 <= batch_size <= pictures:
             raise UsageError(f"batch_size is {batch_size}, expected 1..{pictures}, as many as {dataset.name} has for "
@@ -49,6 +52,10 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation or Augmentation()
         self.device = device
+        start, stop, _ = (part or slice(None)).indices(batch_size)
+        # A mixture needs the picture before, which for the first one of a batch is the last one.
+        self._before = int(self.augmentation.mixes and stop - start < batch_size)
+        self._rows = np.arange(start - self._before, stop) % batch_size
         self._order: tuple[int, Array] = (-1, None)         # epoch, its permutation
 
     def __len__(self) -> int:
@@ -58,17 +65,21 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Array, Array]:
         """The batch of a step, counted from 0 over all epochs: images (B, H, W, channels) of uint8, labels (B,).
 
+        Of a part, B is the length of that part.
+
         Where the augmentation mixes pictures, the labels are probabilities of shape (B, num_classes).
         """
         epoch, position = divmod(step, len(self))
         if self._order[0] != epoch:
             self._order = epoch, generator(self.seed, ORDER, epoch).permutation(len(self.dataset.train_images))
         chosen = self._order[1][position * self.batch_size:(position + 1) * self.batch_size]
+        chosen, where = chosen[self._rows], (self._rows, self.batch_size)
         images = to_device(self.dataset.train_images[chosen], self.device)
         rng = generator(self.seed, AUGMENTATION, step)
-        images = self.augmentation(images, rng)
-        images, labels = self.augmentation.mix(images, self.dataset.train_labels[chosen], self.dataset.num_classes, rng)
-        return images, to_device(labels, self.device)
+        images = self.augmentation(images, rng, *where)
+        images, labels = self.augmentation.mix(images, self.dataset.train_labels[chosen], self.dataset.num_classes, rng,
+                                               *where)
+        return images[self._before:], to_device(labels[self._before:], self.device)
 
 
 class Prefetch:

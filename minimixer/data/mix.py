@@ -28,20 +28,27 @@ def erasures(n: int, height: int, width: int, rng: np.random.Generator) -> np.nd
     return rectangles(height, width, h, w, top, left)
 
 
-def random_erasing(images: Array, probability: float, rng: np.random.Generator) -> Array:
+def random_erasing(images: Array, probability: float, rng: np.random.Generator, rows: np.ndarray | None = None,
+                   batch: int = 0) -> Array:
     """Fill a rectangle with noise, in a random share of the pictures (Zhong et al. 2017, arXiv 1708.04896).
 
-    images: (B, H, W, channels) of uint8 -> the same.
+    images: (B, H, W, channels) of uint8 -> the same.  Given ``rows``, they are those pictures of a batch of ``batch``.
     """
     xp = array_module(images)
-    chosen = np.flatnonzero(rng.random(len(images)) < probability)
+    if rows is None:
+        rows, batch = np.arange(len(images)), len(images)
+    chosen = np.flatnonzero(rng.random(batch) < probability)
     if not chosen.size:
         return images
     _, h, w, channels = images.shape
     mask = erasures(len(chosen), h, w, rng)
     noise = rng.integers(0, 256, (len(chosen), h, w, channels), np.uint8)
-    rows, erased = xp.asarray(chosen), images.copy()
-    erased[rows] = xp.where(xp.asarray(mask)[..., None], xp.asarray(noise), images[rows])
+    order = np.full(batch, -1)                  # of the chosen ones
+    order[chosen] = np.arange(len(chosen))
+    here = np.flatnonzero(order[rows] >= 0)
+    own = order[rows[here]]
+    at, erased = xp.asarray(here), images.copy()
+    erased[at] = xp.where(xp.asarray(mask[own])[..., None], xp.asarray(noise[own]), images[at])
     return erased
 
 

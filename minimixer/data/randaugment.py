@@ -204,16 +204,20 @@ def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
     return changed
 
 
-def randaugment(images: Array, layers: int, magnitude: float, rng: np.random.Generator) -> Array:
+def randaugment(images: Array, layers: int, magnitude: float, rng: np.random.Generator,
+                rows: np.ndarray | None = None, batch: int = 0) -> Array:
     """Change every picture ``layers`` times, each time by one of ``OPERATIONS`` and in a direction drawn for it.
 
     images: (B, H, W, channels) of uint8 -> the same.  The scale of the magnitude is that of the official code, where 10
     is the end of AutoAugment's ranges: 30 degrees, a shear of 0.3, 45 % of the side, factors of 0.1 and 1.9, 4 bits,
     all levels turned into their opposites.  Larger ones go on at the same pace, as far as there is more.  At 0 nothing
-    changes, except by autocontrast and equalize, which have no magnitude.
+    changes, except by autocontrast and equalize, which have no magnitude.  Given ``rows``, they are those pictures of
+    a batch of ``batch``.
     """
+    if rows is None:
+        rows, batch = np.arange(len(images)), len(images)
     for _ in range(layers):
-        chosen = rng.integers(len(OPERATIONS), size=len(images))
-        strength = magnitude / FULL * rng.choice([-1.0, 1.0], len(images))
-        images = change(images, chosen, strength)
+        chosen = rng.integers(len(OPERATIONS), size=batch)
+        strength = magnitude / FULL * rng.choice([-1.0, 1.0], batch)
+        images = change(images, chosen[rows], strength[rows])
     return images

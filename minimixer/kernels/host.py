@@ -4,7 +4,7 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,8 @@ CORETYPE = "OPENBLAS_CORETYPE"      # read by OpenBLAS when it is loaded
 CHOSEN = "MINIMIXER_BLAS_CHOSEN"    # set when the choice was ours
 AVX2_KERNELS = {"Haswell", "Zen"}   # what OpenBLAS may take on a CPU that could do more
 AVX512_KERNEL = "SkylakeX"
+LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+             ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))      # MPICH and its kin, Open MPI, Slurm's srun
 
 
 def keep_freed_memory() -> bool:
@@ -29,6 +31,14 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     largest = 2**31 - 1
     return all([mallopt(M_MMAP_THRESHOLD, 1 << 30), mallopt(M_TRIM_THRESHOLD, largest), mallopt(M_TOP_PAD, 64 << 20)])
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """Rank and number of the processes that mpiexec or srun started together with this one; None for one alone."""
+    for rank, size in LAUNCHERS:
+        if environment.get(rank, "").isdigit() and environment.get(size, "").isdigit() and int(environment[size]) > 1:
+            return int(environment[rank]), int(environment[size])
+    return None
 
 
 def _cpuinfo(entry: str) -> str:
@@ -74,14 +84,16 @@ def choose_blas_kernel(arguments: Sequence[str]) -> None:
     OpenBLAS reads its setting when NumPy loads it, hence the new start.  ``--no-blas-tune`` among the arguments, or
     OPENBLAS_CORETYPE in the environment, declines.  What was chosen must multiply correctly, or it is taken back.
     """
+    rank, _ = launched() or (0, 1)      # of many processes one speaks
     if os.environ.get(CHOSEN) == AVX512_KERNEL:
         if product_error() > 1e-5:
             print(f"minimixer: {AVX512_KERNEL} kernels multiply wrongly here, back to Haswell", file=sys.stderr)
             _start_again("Haswell")
     elif (CORETYPE not in os.environ and "--no-blas-tune" not in arguments and "avx512f" in cpu_flags()
           and blas_kernel() in AVX2_KERNELS):
-        print(f"minimixer: OpenBLAS chose its {blas_kernel()} kernels on a CPU with AVX-512; starting again with "
-              f"{AVX512_KERNEL} (--no-blas-tune declines)", file=sys.stderr)
+        if not rank:
+            print(f"minimixer: OpenBLAS chose its {blas_kernel()} kernels on a CPU with AVX-512; starting again "
+                  f"with {AVX512_KERNEL} (--no-blas-tune declines)", file=sys.stderr)
         _start_again(AVX512_KERNEL)
 
 

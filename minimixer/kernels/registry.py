@@ -1,18 +1,24 @@
 """Which pair runs for an op on an array module: the op itself, or a faster one with the same two signatures."""
 
+import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from minimixer.backend import Module
+from minimixer.backend import Array, Module
 
 T = TypeVar("T")
 FAST: dict[tuple[Any, str], Any] = {}           # (reference, name of the array module) -> replacement
 _enabled = True
+_compiled = False
 
 
 def fast(reference: Any, module: str) -> Callable[[T], T]:
-    """Decorator: this class or function replaces ``reference`` for arrays of ``module`` ("numpy" or "cupy")."""
+    """Decorator: this class or function replaces ``reference`` for arrays of ``module``, "numpy" or "cupy".
+
+    A loop over the elements of NumPy arrays is replaced for "numba".
+    """
     def enter(replacement: T) -> T:
         FAST[reference, module] = replacement
         return replacement
@@ -22,6 +28,11 @@ def fast(reference: Any, module: str) -> Callable[[T], T]:
 def choose(reference: Any, xp: Module) -> Any:
     """The replacement for ``reference`` on arrays of ``xp``, or ``reference`` itself."""
     return FAST.get((reference, xp.__name__), reference) if _enabled else reference
+
+
+def choose_loop(function: Any, x: Array) -> Any:
+    """What runs over the elements of x, float32: the compiled loop within ``compiled_loops``; else the function."""
+    return FAST.get((function, "numba"), function) if _compiled and x.dtype == "float32" else function
 
 
 def reference_of(pair: Any) -> Any:
@@ -38,3 +49,20 @@ def reference_kernels() -> Iterator[None]:
         yield
     finally:
         _enabled = previous
+
+
+@contextmanager
+def compiled_loops(wanted: bool = True) -> Iterator[bool]:
+    """Within this block loops over elements, of every thread, run as Numba compiles them, if it is installed.
+
+    Yields whether they do.  The first call of a loop compiles it, about a second; the machine code is kept on disk.
+    """
+    global _compiled
+    previous = _compiled
+    _compiled = wanted and importlib.util.find_spec("numba") is not None
+    if _compiled:
+        importlib.import_module("minimixer.kernels.compiled")
+    try:
+        yield _compiled
+    finally:
+        _compiled = previous

@@ -13,6 +13,7 @@ from minimixer import functional as F
 from minimixer.nn.layers import Dropout, Gelu, LayerNorm, Linear, StochasticDepth
 from minimixer.nn.model import Model, check_images, check_positive, check_tiling
 from minimixer.nn.module import Module
+from minimixer.nn.pretrained import read_pretrained
 from minimixer.nn.random import Initializer, lecun_normal, zeros
 from minimixer.tensor import Tensor
 
@@ -162,7 +163,7 @@ VARIANTS: dict[str, MixerConfig] = {
 }
 
 
-def mixer(name: str, seed: int | None = 0, **changes: Any) -> MlpMixer:
+def mixer(name: str, seed: int | None = 0, *, pretrained: str | None = None, **changes: Any) -> MlpMixer:
     """Build a Mixer by name: one of the paper's (``"B/16"``, ...) or of the scaled-down ones (``"micro"``, ...).
 
     Parameters
@@ -171,14 +172,26 @@ def mixer(name: str, seed: int | None = 0, **changes: Any) -> MlpMixer:
         A key of ``nn.VARIANTS``.
     seed : int or None
         As for ``MlpMixer``.
+    pretrained : str, optional
+        The data that it was trained on, ``"cifar10"``, for weights that come with the package; ``nn.shipped()`` lists
+        them.  They expect normalized pictures: ``train.load_run("cifar10-micro")`` takes them as they are.
     **changes
         Fields of ``MixerConfig`` to replace, such as ``num_classes=100``.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or the changed sizes do not fit.
+        If the name is unknown, the changed sizes do not fit, or there are no such trained weights.
     """
     if name not in VARIANTS:
         raise ValueError(f"no Mixer is called {name!r}: expected one of {', '.join(VARIANTS)}")
-    return MlpMixer(replace(VARIANTS[name], **changes), seed)
+    if pretrained is None:
+        return MlpMixer(replace(VARIANTS[name], **changes), seed)
+    sizes, state = read_pretrained(name, pretrained)
+    for field in changes.keys() & sizes.keys() - {"dropout", "stochastic_depth"}:
+        if changes[field] != sizes[field]:
+            raise ValueError(f"the weights of {name!r} pretrained on {pretrained!r} are for {field} {sizes[field]}, "
+                             f"not {changes[field]}: fine-tune them, minimixer train --init-from {pretrained}-{name}")
+    model = MlpMixer(MixerConfig(**{**sizes, **changes}), None)
+    model.load_state_dict(state)
+    return model

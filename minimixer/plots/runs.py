@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minimixer.backend import Array
-from minimixer.plots.style import BLUE, GREEN, ORANGE
+from minimixer.plots.style import BLUE, GREEN, ORANGE, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> None:
@@ -49,24 +52,23 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     figure.savefig(path)
 
 
-def confusion(counts: Array, class_names: Sequence[str], path: Path, title: str = "") -> None:
-    """Draw a confusion matrix, shares of each row in per cent, into a PNG file.
+def confusion(counts: Array, class_names: Sequence[str], path: Path | None = None, title: str = "") -> "Figure":
+    """Draw a confusion matrix, shares of each row in per cent.
 
     Parameters
     ----------
     counts : array of int, shape (classes, classes)
         Row the true class, column the predicted one.
     class_names : sequence of str
-    path : Path
+    path : Path, optional
+        A PNG file to write.
     title : str
     """
-    from matplotlib.figure import Figure
-
     classes = len(class_names)
     few = classes <= 20
     percent = 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
-    figure = Figure(figsize=(7, 6.4), dpi=120, layout="constrained")
-    axes = figure.subplots()
+    drawing = figure(7, 6.4)
+    axes = drawing.subplots()
     picture = axes.imshow(percent, cmap="cividis", vmin=0, vmax=100)
     if few:
         axes.set_xticks(range(classes), class_names, rotation=45, ha="right")
@@ -78,9 +80,11 @@ def confusion(counts: Array, class_names: Sequence[str], path: Path, title: str 
                     axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8,
                               color="black" if value > 50 else "white")
     axes.set(xlabel="predicted", ylabel="true")
-    figure.colorbar(picture, label="share of the true class (%)", shrink=0.8)
-    figure.suptitle(title)
-    figure.savefig(path)
+    drawing.colorbar(picture, label="share of the true class (%)", shrink=0.8)
+    drawing.suptitle(title)
+    if path is not None:
+        drawing.savefig(path)
+    return drawing
 
 
 def picture_grid(images: Array, captions: Sequence[str], path: Path, title: str = "", columns: int = 5) -> None:

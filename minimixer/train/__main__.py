@@ -1,6 +1,7 @@
 """``python -m minimixer.train [PRESET] [--FLAGS]``, the same as ``minimixer train``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -10,7 +11,7 @@ from typing import Any
 import tyro
 
 from minimixer.errors import OK, UsageError, flag, nearest, run_command
-from minimixer.kernels.host import choose_blas_kernel
+from minimixer.kernels.host import choose_blas_kernel, launched
 from minimixer.train.config import (
     GROUPS,
     PRESETS,
@@ -116,12 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says, and return the exit code."""
     def command() -> int:
         config, only_estimate = parse(sys.argv[1:] if arguments is None else arguments)
+        if config.distributed == "off" and launched():
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         if only_estimate:
             print(estimate(config))
             return OK
         history = fit(config)
         return 128 + history.interrupted if history.interrupted else OK
 
+    place = launched()
+    if place is not None and place[0] > 0:      # of processes that train together the first speaks
+        sys.stdout = sys.stderr = open(os.devnull, "w")     # noqa: SIM115 (until the process ends)
     return run_command("train", command)
 
 

@@ -53,12 +53,16 @@ class Augment:
 
 @dataclass(frozen=True)
 class Model:
-    """The model; its picture size and classes follow from the data."""
+    """The model; its classes follow from the data, and its picture size unless stated."""
 
     model: ModelName = "pico"
     """A Mixer of the paper or of our own sizes, or a ViT or a ConvNet of about as many parameters."""
     patch_size: int | None = None
     """P, pixels; by default the model's own.  ConvNets have none."""
+    image_size: int | None = None
+    """Enlarge the pictures to this side, in pixels; by default they stay, or fit the model of --init-from."""
+    init_from: Path | None = None
+    """Fine-tune: start with the model and weights of this run, or of cifar10-micro; --model says nothing then."""
     stochastic_depth: float = 0.0
     """Rate of the last block; grows linearly from 0."""
     dropout: float = 0.0
@@ -95,16 +99,20 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """What computes it; the number of threads changes no bit of the result."""
+    """What computes it; the number of threads changes no bit of the result, nor does that of processes (scaling.md)."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Auto takes the GPU if there is one."""
     precision: Literal["float32", "tf32"] = "float32"
     """Of matrix products on a GPU; tf32 keeps 10 of 23 bits of the fraction, and is faster."""
     workers: int | None = None
-    """Threads; by default one a physical core."""
+    """Threads of a process; by default one a physical core, shared out among the processes of the machine."""
+    distributed: Literal["auto", "mpi", "off"] = "auto"
+    """Share every batch with the processes that mpiexec or srun started too; off lets each train for itself."""
     blas_tune: bool = True
     """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
+    compiled: bool = True
+    """Compile loops over elements where Numba is installed; NumPy's own round a little differently."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +138,12 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
     """Everything that decides a run.  Raises UsageError for a value that cannot be."""
 
     def __post_init__(self) -> None:
-        for name in ("data_dir", "out"):
+        for name in ("data_dir", "init_from", "out"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))         # the dataclass is frozen
         for name in ("epochs", "batch_size", "log_every"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
-        for name in ("max_steps", "workers", "checkpoint_every", "patch_size"):
+        for name in ("max_steps", "workers", "checkpoint_every", "patch_size", "image_size"):
             value = getattr(self, name)
             _check(value is None or value >= 1, name, value, "a whole number from 1")
         for name in ("lr", "weight_decay", "clip_norm", "warmup_steps", "seed"):
@@ -162,21 +170,31 @@ GROUPS = {"data": Data, "augment": Augment, "model": Model, "recipe": Recipe, "m
 PRESETS: dict[str, TrainConfig] = {
     "digits": TrainConfig(patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, warmup_steps=50),
     "cifar10": CIFAR,
-    "cifar10-micro": replace(CIFAR, model="micro", epochs=300, warmup_steps=2000),
+    "cifar10-micro": replace(
+        CIFAR, model="micro", epochs=300, lr=1e-3, warmup_steps=2000, randaugment=2, magnitude=9, cutmix=1.0,
+        mixing=0.5, ema=0.9995),
+    "cifar10-micro-cpu": replace(
+        CIFAR, model="micro", epochs=15, batch_size=64, lr=1.5e-3, warmup_steps=800, ema=0.999),
     "cifar100": replace(CIFAR, data="cifar100", epochs=20),
+    # The recipe of the official code, configs/common.py and mixer_base16_cifar10.py; its crops of any area are shifts.
+    "finetune": replace(
+        CIFAR, data="cifar100", model="micro", init_from=Path("cifar10-micro"), batch_size=512, epochs=104,
+        max_steps=10_000, optimizer="sgd", lr=0.03, warmup_steps=500, weight_decay=0.0, label_smoothing=0.0),
 }
 
 SUMMARIES = {
     "digits": "8 x 8 digits, offline, the default: 20 s on two cores, 98.6 %",
     "cifar10": "0.49 M parameters, for a laptop: 18 min on two cores, 72 %",
     "cifar10-micro": "1.13 M parameters, 300 epochs: for a GPU",
+    "cifar10-micro-cpu": "the same in 15 epochs: for a CPU",
     "cifar100": "100 classes, 0.49 M parameters, 20 epochs",
+    "finetune": "the paper's recipe for the weights of --init-from",
 }
 
 # What --resume may change: nothing of it decides what is computed.
 FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))}
 # What it may not: the arrays of the checkpoint, or the order of the pictures, depend on it.
-FIXED = {"data", "model", "patch_size", "optimizer", "batch_size", "seed", "ema"}
+FIXED = {"data", "model", "patch_size", "image_size", "init_from", "optimizer", "batch_size", "seed", "ema"}
 
 
 def changes(saved: TrainConfig, new: TrainConfig) -> dict[str, tuple[Any, Any]]:

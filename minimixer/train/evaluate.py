@@ -16,6 +16,7 @@ from minimixer.console import Computing, at_least, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.nn import shipped
 from minimixer.train.parallel import score
 from minimixer.train.results import confusion_matrix
 from minimixer.train.trained import Trained, load_run
@@ -26,7 +27,7 @@ class Evaluation(Computing):
     """What ``minimixer eval`` measures."""
 
     run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
-    """Run folder, or a .safetensors file of one."""
+    """Run folder, a .safetensors file of one, or cifar10-micro, which comes with minimixer."""
     data: Name | None = None
     """Data set; by default the one that the run was trained on."""
     data_dir: Path | None = None
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def find_data(options: Evaluation, trained: Trained) -> Dataset:
     """The data set to test on.  Raises DataError or UsageError."""
     name, data_dir = options.data, options.data_dir
+    if name is None and trained.path in shipped().values():
+        name = trained.metadata["data"]
     if name is None:
         file = trained.path.parent / "config.json"
         if not file.is_file():
@@ -76,7 +79,9 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
             raise UsageError(f"{file} names a data set {name!r} that is not known; {nearest(str(name), KNOWN)}")
     dataset = load(name, data_dir, options.download)
     shape = (c := trained.model.config).image_size, c.image_size, c.in_channels
-    if dataset.test_images.shape[1:] != shape or dataset.class_names != trained.class_names:
+    sides = (c.image_size, trained.metadata.get("side"))                    # its training may have enlarged them
+    _, side, _, channels = dataset.test_images.shape
+    if side not in sides or channels != c.in_channels or dataset.class_names != trained.class_names:
         raise UsageError(f"the model takes pictures of shape {shape} in {len(trained.class_names)} classes "
                          f"({trained.class_names[0]}, ...), {name} has {dataset.test_images.shape[1:]} in "
                          f"{dataset.num_classes} ({dataset.class_names[0]}, ...): choose the data set that it was "
@@ -85,7 +90,10 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
 
 
 def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> dict[str, Any]:
-    """Loss in nats and accuracy in 0..1 on the test pictures, and for every class what became of its pictures."""
+    """Loss in nats and accuracy in 0..1 on the test pictures, and for every class what became of its pictures.
+
+    ``confusion`` counts them: row the true class, column the predicted one.
+    """
     start = time.perf_counter()
     logits, labels = trained.logits(dataset.test_images, workers), dataset.test_labels
     seconds = time.perf_counter() - start
@@ -100,7 +108,8 @@ def evaluate(trained: Trained, dataset: Dataset, workers: int | None = None) -> 
                for name, row, errors, right in zip(dataset.class_names, confusion, wrong, correct, strict=True)]
     return {"checkpoint": str(trained.path), "step": trained.metadata.get("step"), "data": dataset.name,
             "pictures": len(labels), "loss": loss, "accuracy": accuracy,
-            "correct": int(correct.sum()), "seconds": round(seconds, 3), "classes": classes}
+            "correct": int(correct.sum()), "seconds": round(seconds, 3), "classes": classes,
+            "confusion": confusion.tolist()}
 
 
 def report(result: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest, run_command
-from minimixer.nn import VARIANTS, MlpMixer, mixer, trace
+from minimixer.nn import VARIANTS, MlpMixer, mixer, shipped, trace
 from minimixer.nn.inspect import Trace, short
 from minimixer.train.trained import load_run
 
@@ -21,7 +21,7 @@ class Inspection:
     """What ``minimixer inspect`` looks at."""
 
     model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="RUN|NAME")]]
-    """A size, such as micro or B/16, or a run folder."""
+    """A size, such as micro or B/16, a run folder, or cifar10-micro, which comes with minimixer."""
     image_size: int | None = None
     """Side of the pictures in pixels, for a size; by default the size's own."""
     json: bool = False
@@ -50,14 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def find_model(options: Inspection) -> MlpMixer:
     """The Mixer of a size, or of a run.  Raises UsageError or CheckpointError."""
-    changes = {} if options.image_size is None else {"image_size": options.image_size}
+    changes: dict[str, Any] = {} if options.image_size is None else {"image_size": options.image_size}
     if options.model in VARIANTS:
         try:
             return mixer(options.model, seed=None, **changes)
         except ValueError as error:
             raise UsageError(f"{options.model}: {error}") from error
-    if not Path(options.model).exists():
-        raise UsageError(f"there is no size and no run {options.model!r}; {nearest(options.model, VARIANTS)}")
+    if not Path(options.model).exists() and options.model not in shipped():
+        known = [*VARIANTS, *shipped()]
+        raise UsageError(f"there is no size and no run {options.model!r}; {nearest(options.model, known)}")
     if changes:
         raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "
                          "token mixing has weights for one number of patches only")

@@ -3,11 +3,9 @@
 import json
 import math
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,15 +14,18 @@ import minimixer
 from minimixer import optim
 from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
 from minimixer.data import Batches, Dataset, Prefetch, known
+from minimixer.errors import UsageError
 from minimixer.nn import Model
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.folder import open_folder, write_config
+from minimixer.train.group import Group, open_group
 from minimixer.train.parallel import ShardedModel, Workers, score
 from minimixer.train.rehearsal import Estimate, rehearse
 from minimixer.train.report import default_reporter
-from minimixer.train.setup import DivergedError, History, build_model
+from minimixer.train.setup import DivergedError, History, signals_into
+from minimixer.train.source import start, with_model_of_source
 
 WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
@@ -36,16 +37,26 @@ class Training:
     changed or whose model has no name.
     """
 
-    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = (), *,
-                 dataset: Dataset | None = None, model: Model | None = None):
+    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = (),
+                 group: Group | None = None, *, dataset: Dataset | None = None, model: Model | None = None):
         self.config = config
         self.callbacks = callbacks
+        self.group = group or Group()
         self.device, self.device_why = choose_device(config.device)
         set_matmul_precision(config.precision, self.device)
-        self.dataset = dataset or known.load(config.data, config.data_dir, config.download)
-        self.mean, self.std = self.dataset.channel_statistics()
-        self.model = (model or build_model(config, self.dataset)).to(self.device)
-        self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device)
+        self.group.use(self.device)
+        self.dataset = self.group.load(
+            lambda: dataset or known.load(config.data, config.data_dir, config.download))
+        self.model, self.mean, self.std, self.source = start(config, self.dataset, model)
+        self.model.to(self.device)
+        self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
+                                    to_device(self.std, self.device), config.label_smoothing, config.seed,
+                                    self.dataset.train_images.shape[1], self.group)
+        if config.batch_size < self.group.size:
+            raise UsageError(f"--batch-size is {config.batch_size}, and {self.group.size} processes share a batch: "
+                             "expected at least one picture for each")
+        self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device,
+                               self.sharded.plan(config.batch_size).pictures)
         whole = config.epochs * len(self.batches)
         self.total_steps = min(whole, config.max_steps or whole)
         self.schedule = optim.Schedule(config.schedule, config.lr, self.total_steps,
@@ -56,16 +67,20 @@ class Training:
             if config.optimizer == "adamw" else
             optim.SGD(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False))
         self.ema = optim.WeightAverage(params, config.ema) if config.ema else None
-        self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
-                                    to_device(self.std, self.device), config.label_smoothing, config.seed)
         self.history = History(out)
         self.step = 0
         self.seconds = 0.0                      # spent on training steps
         self.recent: list[Any] = []             # losses since the last line of metrics
-        self.stop_signal: int | None = None
-        self.stopping = False
+        self.stop_signal: int | None = None     # what all processes have agreed on:
+        self.stopping = False                   # by a callback
+        self._asked_to_stop: dict[str, int] = {"signal": 0, "callback": 0}      # what this one has been asked for
         self.resumed_with: list[str] = []       # what differs from the run's own configuration
         self.best_logits: Array | None = None   # of the test pictures, when they were best
+
+    def arrays(self) -> list[Array]:
+        """All that a step changes: weights, what the optimiser remembers, averaged weights."""
+        remembered = [array for arrays in self.optimizer.state.values() for array in arrays]
+        return [p.data for p in self.optimizer.params] + remembered + (self.ema.means if self.ema is not None else [])
 
     @property
     def epoch(self) -> float:
@@ -74,7 +89,7 @@ class Training:
 
     def stop(self) -> None:
         """End the run after the present step, with everything saved."""
-        self.stopping = True
+        self._asked_to_stop["callback"] = 1
 
     def run(self) -> History:
         """Train to the end, or until a signal; the folder holds all there is at any moment.
@@ -84,10 +99,8 @@ class Training:
         DivergedError
             If the loss stops being a finite number.
         """
-        checkpoint.remove_leftovers(self.history.out)
-        if self.config.resume:
-            resume.go_back(self)
-        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment())
+        self.group.on_first(self._begin)
+        resume.follow_first(self)
         self._tell("start")
         if self.total_steps - self.step >= WORTH_AN_ESTIMATE:
             self._tell("estimate", rehearse(self))
@@ -95,20 +108,33 @@ class Training:
         with signals_into(self.receive), Prefetch(self.batches) as batches:
             self._train(batches)
             if self.step < self.total_steps:
-                resume.save_last(self)
+                self._save()
         self.history.interrupted = self.stop_signal
         self.history.wall_seconds = time.perf_counter() - start
         if self.history.interrupted is None:
-            results.write(self)
+            self.group.on_first(lambda: results.write(self))
         self._tell("finish")
         return self.history
+
+    def _begin(self) -> None:
+        checkpoint.remove_leftovers(self.history.out)
+        if self.config.resume:
+            resume.go_back(self)
+        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment(),
+                     source=self.source)
+
+    def _save(self) -> None:
+        self.group.on_first(lambda: resume.save_last(self))
+        self.group.follow(self.arrays())        # processors of two kinds may round differently: they do not drift apart
 
     def _train(self, batches: Prefetch) -> None:
         mark_time, mark_step = time.perf_counter(), self.step
         every = self.config.checkpoint_every
+        self._agree_to_stop()
         while self.step < self.total_steps and self.stop_signal is None and not self.stopping:
             loss, correct = self.train_step(*batches[self.step])
             self._tell("step", loss, correct)
+            self._agree_to_stop()
             at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps or self.stopping
             if self.step % self.config.log_every == 0 or at_epoch_end:
                 synchronize(self.device)
@@ -117,13 +143,21 @@ class Training:
                 self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
                 if at_epoch_end:
                     self._test()
+                self._agree_to_stop()
                 mark_time, mark_step = time.perf_counter(), self.step
             if at_epoch_end or (every and self.step % every == 0):
-                resume.save_last(self)
+                self._save()
 
     def receive(self, signal_number: int) -> None:
         """End the run after the present step because of a signal."""
-        self.stop_signal = signal_number
+        self._asked_to_stop["signal"] = signal_number
+
+    def _agree_to_stop(self) -> None:
+        """Let all processes know what one was asked for, so that they end after the same step."""
+        asked = self._asked_to_stop
+        agreed = self.group.largest(2 * asked["signal"] + asked["callback"])
+        self.stop_signal = agreed // 2 or None
+        self.stopping = bool(agreed % 2)
 
     def _tell(self, what: str, *news: Any) -> None:
         for callback in self.callbacks:
@@ -131,7 +165,7 @@ class Training:
 
     def train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
         """Gradients of a batch, clipping, one update; the loss and the number of right answers, 0-d arrays."""
-        loss, correct, gradients = self.sharded.gradients(images, labels, self.step)
+        loss, correct, gradients = self.sharded.gradients(images, labels, self.step, self.config.batch_size)
         factor = optim.clip_factor(gradients, self.config.clip_norm)[0] if self.config.clip_norm else None
         self.optimizer.lr = self.schedule(self.step)
         self.optimizer.step(gradients, factor)
@@ -165,12 +199,14 @@ class Training:
             self._write_metrics(test_loss=loss, test_accuracy=accuracy)
             if improved:
                 self.best_logits = to_numpy(logits)
-                resume.save_best(self)
+                self.group.on_first(lambda: resume.save_best(self))
         self._tell("epoch", loss, accuracy)
 
     def _write_metrics(self, **numbers: float) -> None:
         line = {"step": self.step, "epoch": round(self.epoch, 4), **numbers, "seconds": round(self.seconds, 2)}
         self.history.metrics.append(line)
+        if self.group.rank:
+            return
         with open(self.history.out / "metrics.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
         self._tell("metrics", line)
@@ -178,27 +214,8 @@ class Training:
     def _environment(self) -> dict[str, Any]:
         return {"minimixer": minimixer.__version__, "python": platform.python_version(),
                 "numpy": minimixer.backend.CPU.xp.__version__, "machine": platform.machine(),
-                "device": self.device, "workers": self.sharded.workers.count}
-
-
-@contextmanager
-def signals_into(receive: Callable[[int], None]) -> Iterator[None]:
-    """Hand the first Ctrl-C or SIGTERM to ``receive``; a second one ends the program as if nobody had listened."""
-    def first(number: int, _: Any) -> None:
-        receive(number)
-        restore()
-
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    previous: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():       # elsewhere Python sets no handlers
-        previous = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        restore()
+                "device": self.device, "processes": self.group.size, "workers": self.sharded.workers.count,
+                "compiled": self.sharded.workers.compiled}
 
 
 def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callback | None = None) -> History:
@@ -208,7 +225,7 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     ----------
     config : TrainConfig
     callbacks : sequence of Callback, optional
-        They watch the run, and may stop it.
+        They watch the run, and may stop it; of several processes, those of the first.
     reporter : Callback, optional
         Where progress is shown; by default in the notebook or on the terminal.
 
@@ -223,16 +240,21 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
         DataError, RunError, CheckpointError, DeviceError or UsageError, if the data, the folder, the checkpoint, the
         device or an option is not as it must be.
     """
+    config = with_model_of_source(config)
     with ExitStack() as stack:
-        every = [reporter or default_reporter(), *([TensorBoard()] if config.tensorboard else []), *callbacks]
+        group = stack.enter_context(open_group(config.distributed))
+        every: list[Callback] = []          # of the first process alone
+        group.on_first(lambda: every.extend([reporter or default_reporter(),
+                                             *([TensorBoard()] if config.tensorboard else []), *callbacks]))
         for callback in every:
             stack.callback(callback.close)
-        out = stack.enter_context(open_folder(config))
-        workers = stack.enter_context(Workers(config.workers))
-        return Training(config, workers, out, every).run()
+        out = group.on_first(lambda: stack.enter_context(open_folder(config)))
+        workers = stack.enter_context(Workers(config.workers or group.threads(), config.compiled))
+        return Training(config, workers, out, every, group).run()
 
 
 def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
-    with Workers(config.workers) as workers:
-        return rehearse(Training(config, workers, Path()))
+    with (open_group(config.distributed) as group,
+          Workers(config.workers or group.threads(), config.compiled) as workers):
+        return rehearse(Training(with_model_of_source(config), workers, Path(), group=group))

@@ -1,13 +1,16 @@
 """A batch is cut into shards, and threads work on them; NumPy lets go of the interpreter while it computes.
 
-Where the cuts are depends on the model and the batch alone, and the gradients of the shards are added in the order of
-the shards: the result does not depend on the number of workers, to the last bit.
+Where the cuts are depends on the model and the batch alone, and the gradients of the shards are added in an order that
+depends on their number alone: the result does not depend on the number of workers, to the last bit.  Processes that
+train together take neighbouring shards each, and meet in the sum (group.py).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import pairwise
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -16,15 +19,19 @@ from minimixer import autograd
 from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
+from minimixer.data.enlarge import enlarge
 from minimixer.kernels.host import keep_freed_memory
+from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, ModelConfig, draw_from
 from minimixer.tensor import Tensor
+from minimixer.train.group import Group
+from minimixer.train.ordered import Span, add_up, cover
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 # The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
-SHARD_BYTES = {"cpu": 4 << 20, "gpu": 1 << 30}
+SHARD_BYTES = {"cpu": 2 << 20, "gpu": 1 << 30}
 SMALLEST_SHARD = 16         # pictures: with fewer, handing the interpreter back and forth costs more than it gains
 
 
@@ -35,13 +42,16 @@ class Workers:
     ----------
     count : int, optional
         By default one a physical core that this process may use.
+    compiled : bool
+        Whether loops over elements run as Numba compiles them, where it is installed.
     """
 
-    def __init__(self, count: int | None = None):
+    def __init__(self, count: int | None = None, compiled: bool = True):
         if count is None:
             import joblib
             count = joblib.cpu_count(only_physical_cores=True)
         self.count = count
+        self.compiled = compiled
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -49,6 +59,7 @@ class Workers:
         from threadpoolctl import threadpool_limits
         keep_freed_memory()
         self._stack.enter_context(threadpool_limits(1, user_api="blas"))
+        self.compiled = self._stack.enter_context(compiled_loops(self.compiled))
         if self.count > 1:
             self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")
         return self
@@ -64,18 +75,43 @@ class Workers:
         return map(fn, items) if self._pool is None else self._pool.map(fn, items)
 
 
-def shards(batch_size: int, config: ModelConfig, device: str = "cpu") -> list[slice]:
+def shards(batch_size: int, config: ModelConfig, device: str = "cpu", at_least: int = 1) -> list[slice]:
     """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor.
 
     On a CPU their number is a multiple of four, so that two or four threads end together, unless the batch is too small
-    for that.
+    for that.  There are at least ``at_least`` of them, or as many as pictures.
     """
     largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * config.widest_array))     # pictures
     count = -(-batch_size // largest)
     if device == "cpu":
         count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
+    count = max(count, min(at_least, batch_size))
     ends = [batch_size * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who computes what of a batch.
+
+    Attributes
+    ----------
+    shards : list of slice
+        Of the whole batch.
+    spans : list of list of pair of int
+        For every process the spans of shards that it adds up; together they are its shards.
+    mine : list of slice
+        The shards of this process.
+    """
+
+    shards: list[slice]
+    spans: list[list[Span]]
+    mine: list[slice]
+
+    @property
+    def pictures(self) -> slice:
+        """Those of this process."""
+        return slice(self.mine[0].start, self.mine[-1].stop) if self.mine else slice(0, 0)
 
 
 class ShardedModel:
@@ -90,73 +126,126 @@ class ShardedModel:
     label_smoothing : float
     seed : int
         Of the layers that draw.
+    enlarged_from : int, optional
+        Pictures of this side are enlarged to the model's size, shard by shard.
+    group : Group, optional
+        The processes that share the work; by default there is this one only.
     """
 
     def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
-                 seed: int = 0):
+                 seed: int = 0, enlarged_from: int | None = None, group: Group | None = None):
         self.model = model
         self.workers = workers
         self.mean = mean
         self.std = std
         self.label_smoothing = label_smoothing
         self.seed = seed
+        self.enlarged_from = enlarged_from
+        self.group = group or Group()
         self.params = model.parameters()
+        # Every thread of every process should get a shard; a process alone leaves the cuts as they are.
+        self.at_least = self.group.size * self.group.largest(workers.count) if self.group.size > 1 else 1
 
-    def _shards(self, images: Array) -> list[slice]:
-        return shards(len(images), self.model.config, self.params[0].device)
+    def plan(self, batch_size: int) -> Plan:
+        """Give every process its run of the shards of a batch."""
+        device, size = self.params[0].device, self.group.size
+        cuts = shards(batch_size, self.model.config, device, self.at_least if device == "cpu" else size)
+        ends = [len(cuts) * rank // size for rank in range(size + 1)]
+        spans = [cover(start, stop, (0, len(cuts))) for start, stop in pairwise(ends)]
+        return Plan(cuts, spans, cuts[ends[self.group.rank]:ends[self.group.rank + 1]])
 
-    def gradients(self, images: Array, labels: Array, step: int) -> tuple[Array, Array, list[Array]]:
+    def alone(self) -> "ShardedModel":
+        """The same model, for one process to compute with by itself."""
+        return ShardedModel(self.model, self.workers, self.mean, self.std, self.label_smoothing, self.seed,
+                            self.enlarged_from)
+
+    def _inputs(self, images: Array) -> Tensor:
+        """What the model is given for pictures of uint8: (B, H, W, channels) float32."""
+        if images.shape[1] == self.enlarged_from:
+            images = enlarge(images, self.model.config.image_size)
+        return Tensor(normalize(images, self.mean, self.std))
+
+    def gradients(self, images: Array, labels: Array, step: int,
+                  batch_size: int | None = None) -> tuple[Array, Array, list[Array]]:
         """Loss, number of right answers and gradients of one training step.
 
         Parameters
         ----------
         images : array of uint8, shape (B, H, W, channels)
+            Of a batch that several processes share, the pictures that are this one's by ``plan``.
         labels : array
             Class numbers, integers of shape (B,), or probabilities of shape (B, num_classes).
         step : int
             Decides, with the seed, what Dropout and StochasticDepth draw for every picture.
+        batch_size : int, optional
+            Of the whole batch; by default the pictures given are all of it.
 
         Returns
         -------
         loss : array, shape ()
-            Mean over the batch, in nats.
+            Mean over the whole batch, in nats.
         correct : array, shape ()
-            How many pictures got their class, or the likelier one of a mixture's two.
+            How many of its pictures got their class, or the likelier one of a mixture's two.
         gradients : list of array
             Of the mean loss, one a parameter.
         """
         self.model.train()
-        batch = len(images)
+        batch = batch_size or len(images)
+        plan = self.plan(batch)
+        first = plan.pictures.start
         answers = labels if labels.ndim == 1 else labels.argmax(1)          # (B,)
 
-        def work(shard: slice) -> tuple[Array, Array, Sequence[Array]]:
+        def work(shard: slice) -> list[Array]:
+            here = slice(shard.start - first, shard.stop - first)
             with draw_from(generator(self.seed, LAYERS, step), shard, batch):
-                logits = self.model(Tensor(normalize(images[shard], self.mean, self.std)))
-            loss = F.cross_entropy(logits, labels[shard], self.label_smoothing, reduction="sum") / batch
-            correct = (logits.data.argmax(1) == answers[shard]).sum()
-            return loss.data, correct, autograd.grad(loss, self.params)
+                logits = self.model(self._inputs(images[here]))
+            loss = F.cross_entropy(logits, labels[here], self.label_smoothing, reduction="sum") / batch
+            correct = (logits.data.argmax(1) == answers[here]).sum()
+            return [*autograd.grad(loss, self.params), loss.data, correct]
 
-        loss, correct = 0.0, 0
-        total: list[Array] = []
-        for shard_loss, shard_correct, gradients in self.workers.map(work, self._shards(images)):
-            loss = loss + shard_loss
-            correct = correct + shard_correct
-            if not total:
-                total = [g.copy() for g in gradients]
-            else:
-                for t, g in zip(total, gradients, strict=True):
-                    t += g
-        return loss, correct, total
+        done = iter(self.workers.map(work, plan.mine))
+        sums = [add_up(span, done, self._flat, self._add) for span in plan.spans[self.group.rank]]
+        *gradients, loss, correct = self._views(self.group.total(sums, plan.spans, self.length))
+        return loss, correct, gradients
+
+    @property
+    def length(self) -> int:
+        """Numbers that a step adds up: the gradients, the loss, the right answers."""
+        return self._ends[-1]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where the gradient of each parameter, the loss and the right answers end in the flat buffer of them all."""
+        return list(accumulate([*(p.size for p in self.params), 1, 1]))
+
+    def _views(self, flat: Array) -> list[Array]:
+        """What a flat buffer holds, in its own memory: the gradients, the loss, the number of right answers."""
+        shapes = [*(p.shape for p in self.params), (), ()]
+        starts = [0, *self._ends]
+        return [flat[start:stop].reshape(shape) for (start, stop), shape in zip(pairwise(starts), shapes, strict=True)]
+
+    def _flat(self, parts: Sequence[Array]) -> Array:
+        xp = array_module(self.params[0].data)
+        flat = xp.empty(self.length, self.params[0].dtype)
+        for view, part in zip(self._views(flat), parts, strict=True):
+            view[...] = part
+        return flat
+
+    def _add(self, flat: Array, parts: Sequence[Array]) -> None:
+        for view, part in zip(self._views(flat), parts, strict=True):
+            view += part
 
     def predict(self, images: Array) -> Array:
-        """Logits, (B, num_classes), of pictures (B, H, W, channels) of uint8."""
+        """Logits, (B, num_classes), of pictures (B, H, W, channels) of uint8, the same ones in every process."""
         self.model.eval()
 
         def work(shard: slice) -> Array:
             with autograd.no_grad():
-                return self.model(Tensor(normalize(images[shard], self.mean, self.std))).data
+                return self.model(self._inputs(images[shard])).data
 
-        return array_module(images).concatenate(list(self.workers.map(work, self._shards(images))))
+        xp = array_module(images)
+        none = xp.empty((0, self.model.config.num_classes), self.params[0].dtype)       # where there is no shard
+        return self.group.join(xp.concatenate([none, *self.workers.map(work, self.plan(len(images)).mine)]))
 
 
 def score(logits: Array, labels: Array) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""``minimixer predict RUN IMAGE...``: what a run's model sees in pictures of your own."""
+"""``minimixer predict [RUN] IMAGE...``: what a trained model sees in pictures of your own."""
 
 import json
 import sys
@@ -17,6 +17,7 @@ from minimixer.data.pictures import printable, read_picture
 from minimixer.errors import DATA, OK, UsageError, run_command
 from minimixer.train.trained import Trained, load_run
 
+SHIPPED = "cifar10-micro"
 AT_ONCE = 256       # pictures in memory
 BAR = 24            # columns of a probability of 1
 
@@ -25,11 +26,9 @@ BAR = 24            # columns of a probability of 1
 class Prediction:
     """What ``minimixer predict`` shows."""
 
-    run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
-    """Run folder, or a .safetensors file of one."""
-    images: tyro.conf.Positional[Annotated[
-        tuple[Path, ...], tyro.conf.arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint="(required)")]]
-    """Pictures of any kind that Pillow reads: PNG, JPEG, ..."""
+    files: tyro.conf.Positional[Annotated[
+        tuple[Path, ...], tyro.conf.arg(metavar="[RUN] IMAGE [IMAGE ...]", help_behavior_hint="(required)")]]
+    """A run folder or a .safetensors file of one, if it shall not be cifar10-micro, then pictures: PNG, JPEG, ..."""
     top: int = 5
     """How many classes to show a picture."""
     invert: bool = False
@@ -45,7 +44,12 @@ class Prediction:
         at_least(1, top=self.top, workers=self.workers)
 
 
-DESCRIPTION = """What a run's model sees in pictures.  To fit the model, every picture is
+DESCRIPTION = """What a trained model sees in pictures.
+
+Without RUN it is cifar10-micro, which comes with minimixer and knows only
+- airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
+
+To fit the model, every picture is
 - turned upright as EXIF says, and laid on white where it is transparent,
 - cut to the square in its middle,
 - resized (bicubic, antialiased), and made grey for a model of grey pictures.
@@ -57,13 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Predict as the command line says, and return the exit code."""
     def command() -> int:
         options = parse(Prediction, "predict", DESCRIPTION, arguments)
-        if not options.images:
-            raise UsageError("no picture is named: expected minimixer predict RUN IMAGE...")
-        trained = load_run(options.run, choose_device(options.device)[0])
+        run, images = run_and_images(options.files)
+        trained = load_run(run, choose_device(options.device)[0])
         if not options.json:
-            print(f"{trained.path}, step {trained.metadata.get('step')}")
+            print(f"{run if str(run) == SHIPPED else trained.path}, step {trained.metadata.get('step')}")
         code = OK
-        for path, answer in predictions(trained, options):
+        for path, answer in predictions(trained, images, options):
             if isinstance(answer, DataError):
                 code = DATA
                 print(f"minimixer predict: {answer}", file=sys.stderr)
@@ -76,11 +79,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("predict", command)
 
 
-def predictions(trained: Trained, options: Prediction) -> Iterator[tuple[Path, DataError | list[tuple[str, float]]]]:
+def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
+    """The run, which may be left out, and the pictures that a command line names.  Raises UsageError.
+
+    The first name is a picture's if it is a file of another kind than checkpoints, or ends as pictures do.
+    """
+    from PIL import Image
+    first = files[0] if files else Path()
+    if files and first.suffix != ".safetensors" and (
+            first.is_file() or (not first.exists() and first.suffix.lower() in Image.registered_extensions())):
+        return Path(SHIPPED), files
+    if not files[1:]:
+        raise UsageError("no picture is named: expected minimixer predict IMAGE..., or RUN IMAGE...")
+    return first, files[1:]
+
+
+def predictions(trained: Trained, images: Sequence[Path],
+                options: Prediction) -> Iterator[tuple[Path, DataError | list[tuple[str, float]]]]:
     """Every picture with its most probable classes, the best first, or with why it cannot be read."""
     size, channels = trained.model.config.image_size, trained.model.config.in_channels
-    for start in range(0, len(options.images), AT_ONCE):
-        paths = options.images[start:start + AT_ONCE]
+    for start in range(0, len(images), AT_ONCE):
+        paths = images[start:start + AT_ONCE]
         pictures, failures = {}, {}
         for path in paths:
             try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minimixer.backend import Array, get_device, synchronize, to_device
+from minimixer.backend import get_device, synchronize, to_device
 from minimixer.data import Prefetch
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def rehearse(training: "Training") -> Estimate:
             training.train_step(*batches[training.step])
         synchronize(training.device)
         times = [time.perf_counter()]
-        while len(times) <= MEASURED or times[-1] - times[0] < SECONDS:
+        # The first process decides for all: they must make as many steps.
+        while training.group.tell(len(times) <= MEASURED or times[-1] - times[0] < SECONDS):
             training.train_step(*batches[training.step])
             synchronize(training.device)
             times.append(time.perf_counter())
@@ -79,10 +80,7 @@ def rehearse(training: "Training") -> Estimate:
 @contextmanager
 def _put_back(training: "Training") -> Iterator[None]:
     optimizer = training.optimizer
-    arrays: list[Array] = [p.data for p in training.model.parameters()]
-    arrays += [array for remembered in optimizer.state.values() for array in remembered]
-    if training.ema is not None:
-        arrays += training.ema.means
+    arrays = training.arrays()
     copies = [array.copy() for array in arrays]
     step, step_count, lr, recent = training.step, optimizer.step_count, optimizer.lr, list(training.recent)
     try:

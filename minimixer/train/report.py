@@ -25,12 +25,27 @@ def introduction(training: "Training") -> list[str]:
     workers = training.sharded.workers.count
     begun = f", from step {training.step:,}" if training.step else ""
     threads = f", {workers} thread{'s' * (workers != 1)}" if training.device == "cpu" else ""
+    compiled = ", compiled loops" if threads and training.sharded.workers.compiled else ""
+    if (size := training.group.size) > 1:
+        plan = training.sharded.plan(config.batch_size)
+        counts = [sum(stop - start for start, stop in spans) for spans in plan.spans]
+        uneven = f", {min(counts)} to {max(counts)} shards of a batch each" if min(counts) < max(counts) else ""
+        threads = f", {size} processes{' of' * bool(threads)}{threads.lstrip(',')}{uneven}"
     return [f"{config.model} ({type(training.model).__name__}), {training.model.num_parameters():,} parameters",
-            f"{training.device_why}{threads}",
+            f"{training.device_why}{threads}{compiled}",
             f"{config.data}, {len(dataset.train_images):,} training and {len(dataset.test_images):,} test pictures",
             f"{config.epochs} epochs, {training.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{training.history.out}",
+            *source_lines(training.source),
             *(f"Resumed with {change}" for change in training.resumed_with)]
+
+
+def source_lines(source: dict[str, Any] | None) -> list[str]:
+    """Whose weights a run starts with, and what was done to them."""
+    if source is None:
+        return []
+    return [f"Starts with the weights of {source['init_from']}, step {source['step']}",
+            *(f"  {change}" for change in source["changes"])]
 
 
 def ending(training: "Training") -> list[str]:

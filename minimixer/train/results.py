@@ -48,7 +48,7 @@ def _best_logits(training: "Training") -> np.ndarray:
         kept = training.model.state_dict()
         checkpoint.load(training.history.out / BEST, training.model)
         images = to_device(training.dataset.test_images, training.device)
-        training.best_logits = to_numpy(training.sharded.predict(images))
+        training.best_logits = to_numpy(training.sharded.alone().predict(images))    # the other processes wait
         training.model.load_state_dict(kept)
     return training.best_logits
 
@@ -69,6 +69,8 @@ def report(training: "Training", counts: np.ndarray) -> str:
         ("training", f"{training.step:,} steps of {config.batch_size} pictures, {config.optimizer}, learning rate "
                      f"{config.lr:g} ({config.schedule}), {duration(training.seconds)}"),
     ]
+    if training.source is not None:
+        rows.append(("started with", f"the weights of {training.source['init_from']}"))
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     hardest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:3])
     easiest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:-4:-1])

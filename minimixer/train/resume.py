@@ -48,25 +48,34 @@ def go_back(training: "Training") -> None:
         if training.ema is not None:
             means = checkpoint.group(checkpoint.read(out / LAST)[0], "ema")
             training.ema.means = [to_device(means[name], training.device) for name in _names(training)]
-    metrics = [line for line in _whole_lines(out / METRICS) if line["step"] <= training.step]
+    metrics = [line for line in read_metrics(out) if line["step"] <= training.step]
     checkpoint.write_atomically(out / METRICS, "".join(json.dumps(line) + "\n" for line in metrics).encode())
     training.history.metrics = metrics
     training.seconds = metrics[-1]["seconds"] if metrics else 0.0
 
 
+def follow_first(training: "Training") -> None:
+    """Put every process where the first one stands: it alone has read the folder."""
+    where = training.group.tell((training.step, training.recent, training.seconds, training.optimizer.step_count,
+                                 training.history.metrics, training.history.best_before))
+    (training.step, training.recent, training.seconds, training.optimizer.step_count, training.history.metrics,
+     training.history.best_before) = where
+    training.group.follow(training.arrays())
+
+
 def _what_it_is(training: "Training") -> dict[str, Any]:
     return {"model_name": training.config.model, "model": asdict(training.model.config),
             "class_names": training.dataset.class_names, "mean": training.mean.tolist(), "std": training.std.tolist(),
-            "step": training.step}
+            "data": training.config.data, "side": training.dataset.train_images.shape[1], "step": training.step}
 
 
 def _names(training: "Training") -> list[str]:
     return [name for name, _ in training.model.named_parameters()]
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl up to the first that a sudden end cut short."""
-    lines = []
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl of a run up to the first that a sudden end cut short."""
+    path, lines = folder / METRICS, []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
             lines.append(json.loads(line))

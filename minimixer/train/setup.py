@@ -1,6 +1,10 @@
-"""What a run is made of: its data and its model, and the history it leaves."""
+"""What a run is made of: its model, the history it leaves, and how signals reach it."""
 
 import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +56,8 @@ class History:
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:
     """The model of a run, sized for the pictures and classes of the data set.  Raises UsageError."""
-    _, size, _, channels = dataset.train_images.shape
+    _, side, _, channels = dataset.train_images.shape
+    size = picture_size(config, side)
     asked = {name: getattr(config, name) for name in ("patch_size", "dropout", "stochastic_depth")
              if getattr(config, name) and not (name == "patch_size" and config.model.startswith("convnet"))}
     try:
@@ -60,3 +65,31 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
                      **asked)
     except ValueError as error:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error
+
+
+def picture_size(config: TrainConfig, side: int, trained_for: int = 0) -> int:
+    """Side of the pictures that the model takes, where those of the data have this side.  Raises UsageError."""
+    size = config.image_size or max(side, trained_for)
+    if size < side:
+        raise UsageError(f"--image-size is {size}: expected at least {side}, the side of the pictures of {config.data}")
+    return size
+
+
+@contextmanager
+def signals_into(receive: Callable[[int], None]) -> Iterator[None]:
+    """Hand the first Ctrl-C or SIGTERM to ``receive``; a second one ends the program as if nobody had listened."""
+    def first(number: int, _: Any) -> None:
+        receive(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():       # elsewhere Python sets no handlers
+        previous = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        restore()

@@ -9,7 +9,7 @@ import numpy as np
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
-from minimixer.nn import Model, build
+from minimixer.nn import Model, build, shipped
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
@@ -49,7 +49,7 @@ class Trained:
         Parameters
         ----------
         images : array of uint8, shape (B, H, W, channels)
-            Of the model's size; pixels in 0..255.
+            Of the model's size, or of the size that its training enlarged; pixels in 0..255.
         workers : int, optional
             Threads; by default one a physical core.
 
@@ -68,7 +68,8 @@ class Trained:
             return np.zeros((0, len(self.class_names)), np.float32)
         device = self.model.parameters()[0].device
         with Workers(workers) as threads:
-            sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device))
+            sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device),
+                                   enlarged_from=self.metadata.get("side"))
             return to_numpy(sharded.predict(to_device(images, device)))
 
     def predict(self, images: Array, workers: int | None = None) -> np.ndarray:
@@ -87,8 +88,8 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     Parameters
     ----------
     path : str or Path
-        A run folder, of which ``best.safetensors`` is taken, or ``last.safetensors`` if there is no best; or such a
-        file itself.
+        A run folder, of which ``best.safetensors`` is taken, or ``last.safetensors`` if there is no best; such a file
+        itself; or the name of a model that comes with the package, such as ``cifar10-micro``.
     device : "cpu" or "gpu"
 
     Returns
@@ -121,12 +122,15 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
 
 
 def find_checkpoint(path: Path) -> Path:
-    """The file to load for a run folder or a file.  Raises CheckpointError."""
+    """The file to load for a run folder, a file or a model of the package.  Raises CheckpointError."""
     if path.is_file():
         return path
     if not path.exists():
-        raise CheckpointError(f"there is no run {path}: expected a run folder, such as runs/digits-pico-001, or a "
-                              f".safetensors file{_runs_beside(path)}")
+        if str(path) in (known := shipped()):
+            return known[str(path)]
+        raise CheckpointError(f"there is no run {path}: expected a run folder, such as runs/digits-pico-001, a "
+                              f".safetensors file, or {', '.join(known)}, which comes with minimixer"
+                              f"{_runs_beside(path)}")
     for name in PREFERRED:
         if (path / name).is_file():
             return path / name

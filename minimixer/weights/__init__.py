@@ -1,9 +1,10 @@
 """Weights in and out: the official .npz files, and timm's names in .safetensors files."""
 
+from minimixer.weights.adapt import adapt
 from minimixer.weights.files import WeightsError
 from minimixer.weights.growth import grow, part_order
 from minimixer.weights.report import Mapped, Report
 from minimixer.weights.transfer import config_of, load_official, load_timm, model_from, save_official, save_timm
 
-__all__ = ["Mapped", "Report", "WeightsError", "config_of", "grow", "load_official", "load_timm", "model_from",
+__all__ = ["Mapped", "Report", "WeightsError", "adapt", "config_of", "grow", "load_official", "load_timm", "model_from",
            "part_order", "save_official", "save_timm"]

@@ -13,7 +13,9 @@ def part_order(side: int, k: int) -> Array:
 
 
 def grow(array: Array, shape: tuple[str, ...], side: int, k: int) -> Array:
-    """An array of a token-mixing MLP for pictures of k times the side and the same patches (appendix C).
+    """An array of a Mixer for pictures of k times the side and the same patches (appendix C).
+
+    Only token mixing knows how many patches there are; every other array stays as it is.
 
     The new MLP treats each of k x k parts of the picture by itself, as the old one treated the whole picture.  In the
     order of the parts W' is block-diagonal, k^2 copies of W, and b' is k^2 copies of b::
@@ -26,11 +28,13 @@ def grow(array: Array, shape: tuple[str, ...], side: int, k: int) -> Array:
     Parameters
     ----------
     array : array
-        W1 (S, D_S), b1 (D_S,), W2 (D_S, S) or b2 (S,), with S = side^2.
+        W1 (S, D_S), b1 (D_S,), W2 (D_S, S) or b2 (S,), with S = side^2, or one without these axes.
     shape : tuple of str
-        Its axes, ``"S"`` or ``"D_S"``.
+        The letters of its axes.
     side, k : int
     """
+    if k == 1 or not {"S", "D_S"} & set(shape):
+        return array
     copies = np.arange(k * k)
     if array.ndim == 2:
         n, m = array.shape

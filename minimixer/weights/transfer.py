@@ -8,7 +8,8 @@ from pathlib import Path
 
 from minimixer.backend import Array, to_numpy
 from minimixer.functional import GeluForm
-from minimixer.nn import Gelu, MixerConfig, MlpMixer, zeros
+from minimixer.nn import Gelu, MixerConfig, MlpMixer
+from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
 from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
 from minimixer.weights.growth import grow
 from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, printable, rows_of, sizes_of
@@ -108,18 +109,13 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
         if new_head and is_head(row):
             missing += [theirs] * (theirs not in file.shapes)
             continue
-        array = layout.from_file(file.read(theirs))
-        if k > 1 and ("S" in row.shape or "D_S" in row.shape):
-            array = grow(array, row.shape, math.isqrt(sizes["S"]), k)
+        array = grow(layout.from_file(file.read(theirs)), row.shape, math.isqrt(sizes["S"]), k)
         arrays[ours] = array
         mapped.append(Mapped(theirs, file.shapes[theirs], ours, array.shape))
-    notes = []
-    if k > 1:
-        notes.append(f"the token-mixing MLPs have grown by K^2 = {k * k}, block-diagonally: each of {k} x {k} parts of "
-                     "the picture is mixed by itself until training joins them")
+    notes = [] if k == 1 else [has_grown(k)]
     if new_head:
-        arrays |= {name: zeros(p.shape) for name, p in model.named_parameters() if name.startswith("head.")}
-        notes.append(f"the head for {model.config.num_classes} classes starts as zeros, as the paper fine-tunes")
+        arrays |= empty_head(model)
+        notes.append(has_new_head(model))
     try:
         model.load_state_dict(arrays)
     except ValueError as error:             # a subclass with parameters of its own
@@ -185,7 +181,7 @@ def _config(file: WeightsFile, image_size: int | None, num_classes: int | None) 
         raise WeightsError(f"{file.path} has no head: say how many classes a new one shall have (num_classes)")
     k, rest = divmod(side * sizes["P"] if image_size is None else image_size, side * sizes["P"])
     if rest or k < 1:
-        raise WeightsError(_why_not(file.path, sizes, f"a picture of {image_size} pixels"))
+        raise WeightsError(why_not(file.path, side, sizes["P"], f"a picture of {image_size} pixels"))
     try:
         return MixerConfig(
             image_size=k * side * sizes["P"], tokens_mlp_dim=k * k * sizes["D_S"], gelu=file.layout.gelu,
@@ -204,7 +200,8 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
                                "with weights.model_from, or give a file of its sizes")
     k = max(1, math.isqrt(wanted["S"] // sizes["S"]))
     if wanted["S"] != k * k * sizes["S"] or math.isqrt(sizes["S"]) ** 2 != sizes["S"]:
-        raise WeightsError(_why_not(file.path, sizes, f"the model's picture of {config.image_size} pixels"))
+        side = math.isqrt(sizes["S"])
+        raise WeightsError(why_not(file.path, side, sizes["P"], f"the model's picture of {config.image_size} pixels"))
     if wanted["D_S"] != k * k * sizes["D_S"]:
         grown = f", K = {k} times the side of the file's," if k > 1 else ""
         raise WeightsError(f"{file.path} has tokens_mlp_dim {sizes['D_S']}, the model {wanted['D_S']}: for pictures of "
@@ -214,14 +211,6 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
         raise WeightsError(f"{file.path} has {head}, the model has {wanted['K']} classes: pass new_head=True to start "
                            "with a head of zeros, as for fine-tuning")
     return k
-
-
-def _why_not(path: Path, sizes: Mapping[str, int], what: str) -> str:
-    s, p = sizes["S"], sizes["P"]
-    size = math.isqrt(s) * p
-    return (f"{path} does not fit {what}: token mixing has weights for just S = (H / P)(W / P) = ({size} / {p})"
-            f"({size} / {p}) = {s} patches, and can grow only to whole multiples of the side: choose an image_size of "
-            f"{size}, {2 * size}, {3 * size}, ..., and resize the pictures to it")
 
 
 def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:

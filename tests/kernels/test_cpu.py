@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minimixer as mm
-from minimixer.kernels.registry import FAST, choose
+from minimixer.kernels.registry import FAST, choose, choose_loop, compiled_loops
 from minimixer.ops.gelu import Gelu
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
@@ -25,12 +25,22 @@ def both_directions(pair, case, arrays, gy):
     return y, *(gradients if isinstance(gradients, tuple) else (gradients,))
 
 
+@pytest.fixture(params=["numpy", "compiled"])
+def loops(request):
+    """Every test that takes this runs on NumPy's loops and on the compiled ones."""
+    if request.param == "compiled":
+        pytest.importorskip("numba", reason="Numba is not installed: pip install 'minimixer[compiled]'")
+    with compiled_loops(request.param == "compiled") as compiled:
+        assert compiled == (request.param == "compiled")
+        yield request.param
+
+
 @pytest.mark.parametrize("case", EVERY, ids=str)
 @pytest.mark.parametrize("layout", ["contiguous", "transposed"])
 @pytest.mark.parametrize("gy_layout", ["contiguous", "transposed", "broadcast"])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_fast_pairs_agree_with_their_ops_and_write_to_nothing_they_were_given(
-        case, layout, gy_layout, dtype, tolerance, rng):
+        case, layout, gy_layout, dtype, tolerance, loops, rng):
     arrays = case.inputs(rng, layout, dtype)
     shape = case.op.forward(np, *arrays, **case.options)[0].shape
     gy = rng.standard_normal(shape).astype(dtype)
@@ -60,7 +70,9 @@ def test_fast_pairs_have_the_signatures_of_their_ops(reference):
 @pytest.mark.parametrize("layout", ["contiguous", "transposed"])
 @pytest.mark.parametrize("gradient_layout", ["contiguous", "transposed"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_adamw_in_place_makes_the_steps_of_its_reference(layout, gradient_layout, weight_decay, rng):
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_adamw_in_place_makes_the_steps_of_its_reference(
+        layout, gradient_layout, weight_decay, dtype, tolerance, loops, rng):
     fast = choose(adamw_update, np)
     assert fast is not adamw_update
     assert inspect.signature(fast) == inspect.signature(adamw_update)
@@ -68,16 +80,45 @@ def test_adamw_in_place_makes_the_steps_of_its_reference(layout, gradient_layout
     def lay_out(array, layout):
         return array if layout == "contiguous" else np.asfortranarray(array)
 
-    ours = [lay_out(a, layout) for a in (rng.standard_normal((300, 400)), np.zeros((300, 400)), np.zeros((300, 400)))]
-    theirs = [a.copy(order="K") for a in ours]
+    shape = 300, 400
+    theirs = [lay_out(a, layout) for a in (rng.standard_normal(shape), np.zeros(shape), np.zeros(shape))]
+    ours = [a.astype(dtype, order="K") for a in theirs]
     options = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": weight_decay}
     for step in (1, 2, 3):
-        g = lay_out(rng.standard_normal((300, 400)), gradient_layout)
-        g.flags.writeable = False
-        fast(np, ours[0], g, *ours[1:], **options, step=step)
+        g = lay_out(rng.standard_normal(shape), gradient_layout)
+        small = g.astype(dtype, order="K")
+        small.flags.writeable = False
+        fast(np, ours[0], small, *ours[1:], **options, step=step)
         adamw_update(np, theirs[0], g, *theirs[1:], **options, step=step)
     for one, other in zip(ours, theirs, strict=True):
-        assert np.allclose(one, other, rtol=1e-12, atol=1e-12)
+        assert one.dtype == dtype
+        assert np.allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+def test_compiled_loops_have_the_signatures_of_their_functions():
+    pytest.importorskip("numba", reason="Numba is not installed: pip install 'minimixer[compiled]'")
+    with compiled_loops():
+        replaced = {reference: loop for (reference, module), loop in FAST.items() if module == "numba"}
+        assert replaced
+        for function, loop in replaced.items():
+            assert inspect.signature(loop.py_func) == inspect.signature(function)
+            assert choose_loop(function, np.zeros(1, np.float32)) is loop
+            assert choose_loop(function, np.zeros(1)) is function          # float64 is NumPy's
+    assert all(choose_loop(function, np.zeros(1, np.float32)) is function for function in replaced)
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def test_what_is_not_finite_stays_so(loops):
+    x = np.zeros((3, 4), np.float32)
+    x[1, 2], x[2] = np.nan, np.inf
+    y = choose(Gelu, np).forward(np, x)[0]
+    assert np.array_equal(np.isnan(y), np.isnan(x))
+    assert np.isposinf(y[2]).all()
+    assert np.abs(choose(Gelu, np).forward(np, np.full(3, -1e30, np.float32))[0]).max() < 1e-6
+    one = np.ones(4, np.float32)
+    y = choose(LayerNorm, np).forward(np, x, one, one, 1e-6)[0]
+    assert np.isfinite(y[0]).all()
+    assert np.isnan(y[1:]).all()
 
 
 def test_reference_kernels_turns_all_of_them_off_and_nests():

@@ -147,6 +147,56 @@ def test_predict_used_wrongly(arguments, message, trained_run, capsys):
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
+def test_predict_without_a_run_takes_the_model_that_comes_with_minimixer(tmp_path, capsys, rng):
+    pixels = rng.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    paths = [str(tmp_path / "one.png"), str(tmp_path / "two.png")]
+    for path, picture in zip(paths, pixels, strict=True):
+        Image.fromarray(picture).save(path)
+    assert predict.main([*paths, "--json", "--top", "10"]) == 0
+    trained = load_run("cifar10-micro")
+    for path, p, line in zip(paths, trained.predict(pixels), capsys.readouterr().out.splitlines(), strict=True):
+        answer = json.loads(line)
+        assert answer["image"] == path
+        found = {row["class"]: row["probability"] for row in answer["predictions"]}
+        assert [found[name] for name in trained.class_names] == pytest.approx(p.tolist(), abs=1e-6)
+    assert predict.main(["cifar10-micro", *paths]) == 0
+    named = capsys.readouterr().out
+    assert predict.main(paths) == 0
+    assert capsys.readouterr().out == named
+    assert named.startswith("cifar10-micro, step ")
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), [
+    (["none.png"], 3, "there is no file none.png"), (["none.JPG", "none.gif"], 3, "there is no file none.gif"),
+    (["notes.txt"], 3, "notes.txt is not a picture"),
+    (["runs/none", "x.png"], 1, "there is no run runs/none: expected a run folder"),
+    ([".", "x.png"], 1, ". is not a run folder"),
+    (["none.safetensors", "x.png"], 1, "there is no run none.safetensors"),
+    (["runs/none"], 2, "no picture is named: expected minimixer predict IMAGE..., or RUN IMAGE..."),
+    (["."], 2, "no picture is named"), (["cifar10-micro"], 2, "no picture is named"), ([], 2, "no picture is named")])
+def test_predict_tells_a_picture_from_a_run(arguments, code, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    assert predict.main(arguments) == code
+    assert message in capsys.readouterr().err
+
+
+def test_eval_and_inspect_know_the_model_that_comes_with_minimixer(tmp_path, capsys):
+    from minimixer.data.cifar import CIFAR10
+    from tests.data.cifar_files import official, unpack
+    unpack(tmp_path, official(CIFAR10))
+    assert evaluate.main(["cifar10-micro", "--data-dir", str(tmp_path), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["data"] == "cifar10"
+    confusion = np.array(result["confusion"])
+    assert confusion.trace() == result["correct"]
+    assert confusion.sum(1).tolist() == [row["pictures"] for row in result["classes"]]
+    assert inspect.main(["cifar10-micro"]) == 0
+    assert "1,132,170 parameters" in capsys.readouterr().out
+    assert inspect.main(["cifar10-mirco"]) == 2
+    assert "did you mean 'cifar10-micro'?" in capsys.readouterr().err
+
+
 def test_inspect_a_size_and_a_run(trained_run, capsys):
     assert inspect.main(["micro"]) == 0
     lines = capsys.readouterr().out.splitlines()

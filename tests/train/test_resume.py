@@ -136,7 +136,7 @@ def test_a_signal_ends_the_run_after_the_step_with_everything_saved(number, code
 
 def test_a_second_ctrl_c_ends_it_at_once():
     code = ("import signal, sys, time; from minimixer.errors import run_command\n"
-            "from minimixer.train.loop import signals_into\n"
+            "from minimixer.train.setup import signals_into\n"
             "def command():\n"
             "    with signals_into(lambda number: print('first', flush=True)):\n"
             "        print('ready', flush=True); time.sleep(60)\n"

@@ -1,0 +1,95 @@
+"""The model card (Mitchell et al. 2019, arXiv 1810.03993) of a model that comes with the package."""
+
+from typing import Any
+
+from minimixer.train.rehearsal import duration
+
+CARD = """# {name}
+
+{parameters:,} parameters, {origin} on {data}: **{accuracy:.2%}** of {pictures:,} test pictures.
+
+This card was written by `python -m minimixer.convert.ship` from `{name}.json`, which holds every number of it.
+
+## What it is
+
+An MLP-Mixer (Tolstikhin et al. 2021, arXiv 2105.01601) without convolutions, attention, distillation or extra data:
+pictures of {image_size} x {image_size} pixels, patches of {patch_size} x {patch_size}, C = {hidden_dim} channels, \
+D_S = {tokens_mlp_dim}, D_C = {channels_mlp_dim}, {num_blocks} blocks, {num_classes} classes. The weights are stored \
+as float16 in {bytes:,} bytes, and computed with as float32.
+
+```console
+$ minimixer predict photo.png
+$ minimixer eval {name}
+$ minimixer train finetune --init-from {name}
+```
+
+## Data
+
+{data}: {training_pictures:,} pictures for training, {pictures:,} for the tests. Their licence: {data_licence}.
+
+## Training
+
+```console
+$ {command}
+```
+
+{steps:,} steps in {epochs:g} epochs with seed {seed}: {time} with {workers} threads on the {device} (minimixer \
+{minimixer}, NumPy {numpy}). The presets may change; this run had: {settings}.
+
+## Results
+
+| | |
+| --- | ---: |
+| accuracy of these float16 weights | {accuracy:.2%} ({correct:,} of {pictures:,}) |
+| loss | {loss:.4f} nats |
+| accuracy at the end of the run | {last_accuracy:.2%} |
+
+These are the weights of step {step:,}, the best of {tests} tests on the test pictures. So the first number is chosen,
+and a little too high; the last one is not.
+
+| class | pictures | right | accuracy | most often taken for |
+| --- | ---: | ---: | ---: | --- |
+{classes}
+
+## Confusion
+
+Rows are the true classes, columns what was said.
+
+{matrix}
+
+## What it is for, and what not
+
+It is for lessons, for trying the commands out, and as a start for fine-tuning. It answers with one of its
+{num_classes} classes whatever it is shown, and its probabilities are not calibrated. It has seen only small photographs
+of one subject, collected from the web in the 2000s: do not use it where a wrong answer does harm.
+
+## Licence
+
+The weights: MIT, as the rest of minimixer. The data are others' (see above), and are not in the package.
+"""
+
+
+def card(facts: dict[str, Any]) -> str:
+    """The text of the card for what ``ship`` has measured."""
+    environment = facts["environment"]
+    source = facts["recipe"]["init_from"]
+    device = "CPU" if environment["device"] == "cpu" else "GPU"
+    names = [row["class"] for row in facts["classes"]]
+    matrix = [["", *names], ["---", *["---:"] * len(names)], *(
+        [name, *map(str, row)] for name, row in zip(names, facts["confusion"], strict=True))]
+    return CARD.format(
+        **{key: value for key, value in facts.items() if key not in ("model", "classes")}, **facts["model"],
+        **environment | {"device": device}, seed=facts["recipe"]["seed"], time=duration(facts["seconds"]),
+        settings=", ".join(f"{name} {value}" for name, value in facts["recipe"].items() if value),
+        origin=f"fine-tuned from {source}" if source else "trained from scratch",
+        classes="\n".join(map(_of_class, facts["classes"])), matrix="\n".join(map(_line, matrix)))
+
+
+def _of_class(row: dict[str, Any]) -> str:
+    share = f"{row['accuracy']:.1%}" if row["pictures"] else ""
+    taken = f"{row['most_often_taken_for']} ({row['times']})" if row["times"] else ""
+    return _line([row["class"], f"{row['pictures']:,}", f"{row['correct']:,}", share, taken])
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,122 @@
+"""``python -m minimixer.convert.ship RUN``: a trained model as it comes with the package, and its model card.
+
+Three files: the weights in float16, what was measured with exactly these weights as JSON, and the card, which is
+written from that JSON alone.  The same run gives the same bytes.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from minimixer.console import Computing, parse
+from minimixer.convert.card import card
+from minimixer.data.known import KNOWN, load
+from minimixer.errors import OK, UsageError, flag, run_command
+from minimixer.nn import MlpMixer, Model
+from minimixer.nn.pretrained import FOLDER
+from minimixer.train import checkpoint
+from minimixer.train.config import FREE, PRESETS, TrainConfig
+from minimixer.train.evaluate import evaluate
+from minimixer.train.folder import CONFIG, read_config
+from minimixer.train.resume import read_metrics
+from minimixer.train.trained import load_run
+from minimixer.weights import WeightsError
+
+
+@dataclass(frozen=True)
+class Shipment(Computing):
+    """What is read and written."""
+
+    run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
+    """The folder of a finished run."""
+    out: Path = FOLDER
+    """Where the three files go; by default to those that come with the package."""
+    title: str | None = None
+    """What the card calls the data, such as "CIFAR-10 (JPEG copy)"; by default as the run does."""
+    data_dir: Path | None = None
+    """Where the data are; by default where the run found them."""
+    workers: int | None = None
+    """Threads; by default one a physical core."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files as the command line says, and return the exit code."""
+    def command() -> int:
+        options = parse(Shipment, "ship", "Make the files of a trained model that comes with the package.", arguments)
+        facts = ship(options)
+        print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into {options.out}")
+        return OK
+
+    return run_command("ship", command)
+
+
+def ship(options: Shipment) -> dict[str, Any]:
+    """Write the files, and return what the JSON holds.
+
+    Raises
+    ------
+    UsageError, RunError, CheckpointError, WeightsError, DataError
+        If the run is not one that was trained here to its end, or its data are not found.
+    """
+    trained = load_run(options.run)
+    folder = trained.path.parent
+    config, metrics = read_config(folder), read_metrics(folder)
+    tests = [line for line in metrics if "test_accuracy" in line]
+    if config is None or not tests:
+        raise UsageError(f"{options.run} holds no run that was trained here: its configuration and its tests belong on "
+                         "the card")
+    if not isinstance(trained.model, MlpMixer):
+        raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
+    dataset = load(config.data, options.data_dir or config.data_dir)
+    name = f"{config.data}-{config.model}".replace("/", "-")
+    halve(trained.model)
+    options.out.mkdir(parents=True, exist_ok=True)
+    file = options.out / f"{name}.safetensors"
+    said = {key: value for key, value in trained.metadata.items() if key not in ("digest", "version")}
+    checkpoint.save(file, trained.model, None, {**said, "data": config.data})
+    measured = evaluate(load_run(file), dataset, options.workers)
+    facts = {
+        "name": name, "bytes": file.stat().st_size, "model": asdict(trained.model.config),
+        "parameters": trained.model.num_parameters(), "data": options.title or config.data,
+        "data_licence": KNOWN[config.data].licence, "training_pictures": len(dataset.train_images),
+        "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
+                                                  if field not in FREE},
+        "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
+        "environment": json.loads((folder / CONFIG).read_text())["environment"], "tests": len(tests),
+        "last_accuracy": tests[-1]["test_accuracy"],
+        **{key: measured[key] for key in ("step", "pictures", "correct", "accuracy", "loss", "classes", "confusion")}}
+    facts = json.loads(json.dumps(facts, default=str))          # as it will be read
+    for suffix, text in ((".json", json.dumps(facts, indent=1) + "\n"), (".md", card(facts))):
+        checkpoint.write_atomically(file.with_suffix(suffix), text.encode())
+    return facts
+
+
+def halve(model: Model) -> None:
+    """Round the parameters to float16, in place.  Raises WeightsError if one is too large for that."""
+    for name, parameter in model.named_parameters():
+        largest = float(np.abs(parameter.data).max(initial=0))
+        if not largest <= float(np.finfo(np.float16).max):
+            raise WeightsError(f"{name} holds {largest:g}, which float16 cannot: this model cannot be shipped")
+        parameter.data = parameter.data.astype(np.float16)
+
+
+def command_of(config: TrainConfig) -> str:
+    """The shortest command that trains with this configuration: the nearest preset, and the flags that differ."""
+    def flags(preset: TrainConfig) -> list[str]:
+        different = [(f.name, getattr(config, f.name)) for f in fields(TrainConfig)
+                     if f.name not in FREE and getattr(config, f.name) != getattr(preset, f.name)]
+        return [flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {value}"
+                for name, value in different]
+
+    name = min(PRESETS, key=lambda preset: len(flags(PRESETS[preset])))
+    return " ".join(["minimixer train", name, *flags(PRESETS[name])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

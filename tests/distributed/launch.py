@@ -1,0 +1,51 @@
+"""Starts training runs under mpiexec, and one whose process of a given rank fails.
+
+    mpiexec -n 2 python -m tests.distributed.launch KIND RANK [FLAGS of minimixer train]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+NEEDS_MPI = pytest.mark.skipif(MPIEXEC is None or find_spec("mpi4py") is None,
+                               reason='needs MPI: pip install "minimixer[mpi]" mpich')
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PMI_", "OMPI_", "PMIX_"))}
+
+
+def command(ranks, *arguments, module="minimixer.train"):
+    run = [sys.executable, "-m", module, *map(str, arguments)]
+    return [MPIEXEC, "-n", str(ranks), *run] if ranks > 1 else run
+
+
+def train(ranks, *flags, module="minimixer.train", limit=120):
+    return subprocess.run(command(ranks, *flags, module=module), capture_output=True, text=True, timeout=limit,
+                          env=ENVIRONMENT)
+
+
+def main(kind, rank, *flags):
+    from minimixer.train.__main__ import main
+    from minimixer.train.loop import Training
+    original = Training.train_step
+
+    def step(self, images, labels):
+        if self.step == 7 and self.group.rank == int(rank):
+            if kind == "bug":
+                raise ZeroDivisionError("a bug")
+            if kind == "memory":
+                raise MemoryError("could not allocate 9 TB")
+            if kind == "diverges":
+                self.sharded.params[0].data[...] = float("nan")
+        return original(self, images, labels)
+
+    Training.train_step = step
+    return main(flags)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

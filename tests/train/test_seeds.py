@@ -1,0 +1,37 @@
+"""``python -m minimixer.train.seeds``: every seed is run, and every one is reported."""
+
+import json
+
+from minimixer.train import seeds
+from minimixer.train.resume import read_metrics
+
+QUICK = ["digits", "--max-steps", "6", "--workers", "1"]
+
+
+def test_every_seed_is_reported_and_a_second_call_only_reads(tmp_path, capsys):
+    command = [*QUICK, "--out", str(tmp_path), "--seeds", "3", "5"]
+    assert seeds.main(command) == 0
+    text = capsys.readouterr().out
+    rows = json.loads((tmp_path / "seeds.json").read_text())
+    assert [row["seed"] for row in rows] == [3, 5]
+    for row in rows:
+        metrics = read_metrics(tmp_path / f"seed-{row['seed']}")
+        assert row["last_accuracy"] == metrics[-1]["test_accuracy"]
+        assert f"| {row['seed']} | {row['last_accuracy']:.2%} |" in text
+    assert rows[0] != {**rows[1], "seed": 3}
+    assert f"{sum(row['last_accuracy'] for row in rows) / 2:.2%} ±" in text
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-*/*")}
+    assert seeds.main(command) == 0
+    assert text.endswith(capsys.readouterr().out)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-*/*")}
+    assert seeds.main([*command, "--lr", "0.1"]) == 2
+    assert "holds a finished run with other settings (--lr 0.1 instead of 0.004)" in capsys.readouterr().err
+
+
+def test_what_cannot_be_asked_for(tmp_path, capsys):
+    assert seeds.main([*QUICK, "--out", str(tmp_path), "--seeds", "1", "1"]) == 2
+    assert "names a seed twice" in capsys.readouterr().err
+    assert seeds.main([*QUICK, "--seeds", "1"]) == 2
+    assert seeds.main([*QUICK, "--out", str(tmp_path), "--estimate"]) == 2
+    assert "--estimate is for one run" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
