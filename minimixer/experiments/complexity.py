@@ -82,35 +82,35 @@ def quantities(found: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
 
 
 def report(found: dict[str, Any]) -> str:
-    """Multiply-adds and times, then how they grow from the last but one size to the last."""
+    """Multiply-adds and times, then how they grow: over all sizes and, what is counted, between the last two."""
     values, patches = quantities(found), found["patches"]
     rows = [[name, str(pixels), str(s), f"{values['macs'][name][i] / 1e6:,.1f}",
              *(f"{1e3 * values[mode][name][i]:,.2f}" for mode in MODES)]
             for name, (i, (pixels, s)) in product(found["macs"], enumerate(zip(found["pixels"], patches, strict=True)))]
-    slopes = [[name, *(f"{slope(patches, of[name]):.2f}" for of in values.values()),
-               *(f"{slope(patches[-2:], of[name][-2:]):.2f}" for of in values.values())] for name in found["macs"]]
+    slopes = [[name, f"{slope(patches[-2:], several[-2:]):.2f}",
+               *(f"{slope(patches, of[name]):.2f}" for of in values.values())]
+              for name, several in found["macs"].items()]
     return (table(["model", "pixels", "S", "M MACs", *(f"{mode}, ms" for mode in MODES)], rows)
             + "\n\nExponents, of S: 1 is linear, 2 quadratic.\n\n"
-            + table(["model", *(f"{what}, all sizes" for what in ("MACs", *MODES)),
-                     *(f"{what}, last two" for what in ("MACs", *MODES))], slopes))
+            + table(["model", "MACs, last two sizes", *(f"{what}, all" for what in ("MACs", *MODES))], slopes))
 
 
 def draw(found: dict[str, Any]) -> "Figure":
     """Multiply-adds and training time against the number of patches."""
     picture = figure(9.4, 4)
     values, patches = quantities(found), found["patches"]
-    for axes, what, scale, label, title in zip(
+    # What is counted is exact; times of two neighbouring sizes alone would say little.
+    for axes, what, scale, label, title, (first, growing) in zip(
             picture.subplots(1, 2), ("macs", "training"), (1e-6, 1e3),
             ("million multiply-adds a picture", "ms a picture"), ("counted, forward", "measured, training step"),
-            strict=True):
+            ((-2, "growth between the last two sizes"), (0, "growth over all sizes")), strict=True):
         for (name, several), (colour, line, marker) in zip(values[what].items(), LOOKS, strict=False):
-            growth = slope(patches[-2:], several[-2:])
+            growth = slope(patches[first:], several[first:])
             axes.loglog(patches, [scale * value for value in several], color=colour, linestyle=line, marker=marker,
                         markersize=5, label=f"{name}: $S^{{{growth:.2f}}}$")
         axes.set_xticks(patches, [f"{s}\n({pixels} px)" for s, pixels in zip(patches, found["pixels"], strict=True)])
         axes.minorticks_off()
         tidy(axes, "patches S (side of the picture)", label, title)
-        axes.legend(frameon=False, fontsize=9, title="growth between the last two sizes", title_fontsize=9,
-                    alignment="left")
+        axes.legend(frameon=False, fontsize=9, title=growing, title_fontsize=9, alignment="left")
     picture.suptitle(f"What a picture costs by the number of its patches, {found['model']} models")
     return picture
