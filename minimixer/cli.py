@@ -27,6 +27,7 @@ COMMANDS = {
     "export": Command("minimixer.convert.export_weights", "write a run's weights for the official code or for timm"),
     "data": Command("minimixer.data.__main__", "list, download, verify and find data sets"),
     "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX", computes=True),
+    "experiments": Command("minimixer.experiments.__main__", "measure the paper's claims again, small", computes=True),
     "lessons": Command("minimixer.lessons", "list, copy and open the notebooks"),
     "exercises": Command("minimixer.exercises.__main__", "fill in the parts yourself; a checker says what is wrong"),
     "doctor": Command("minimixer.doctor", "tell what this machine is and what would be faster on it", computes=True),
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         print("usage: minimixer COMMAND [--help]\n       minimixer --version\n")
-        print("\n".join(f"  {name:<11}{command.summary}" for name, command in COMMANDS.items()))
+        print("\n".join(f"  {name:<13}{command.summary}" for name, command in COMMANDS.items()))
         return 0
     if given[0] == "--version":
         print(f"minimixer {minimixer.__version__}")

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def peak_memory() -> int:
     return _memory("VmHWM")
 
 
-def interleave(blocks: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
+def interleave(blocks: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
     """Run every block once a round, in an order that turns by one each round; the results of each."""
     names = list(blocks)
     results: dict[str, list[Any]] = {name: [] for name in names}

@@ -27,18 +27,18 @@ PIXELS = (32, 64, 96, 128)
 MODES = ("inference", "training")
 
 
-def steps_at(pixels: int, batch: int, workers: Workers) -> dict[str, Callable[[], Any]]:
-    """A step of inference and one of training on random pictures of a size."""
-    rng = np.random.default_rng(0)
+def steps_of(model: nn.Model, batch: int, workers: Workers) -> dict[str, Callable[[], Any]]:
+    """A step of inference and one of training on random pictures of the model's size."""
+    rng, pixels = np.random.default_rng(0), model.config.image_size
     images, labels = rng.integers(0, 256, (batch, pixels, pixels, 3), np.uint8), rng.integers(0, 10, batch)
     half, quarter = np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)
-    model = ShardedModel(nn.MlpMixer(replace(nn.VARIANTS["micro"], image_size=pixels)), workers, half, quarter, 0.1)
-    optimizer = mm.optim.AdamW(model.params, 1e-3, weight_decay=0.05)
+    sharded = ShardedModel(model, workers, half, quarter, 0.1)
+    optimizer = mm.optim.AdamW(sharded.params, 1e-3, weight_decay=0.05)
 
     def train() -> None:
-        _, _, gradients = model.gradients(images, labels, 0)
+        _, _, gradients = sharded.gradients(images, labels, 0)
         optimizer.step(mm.optim.clip_by_global_norm(gradients, 1.0)[0])
-    return {"inference": lambda: model.predict(images), "training": train}
+    return {"inference": lambda: sharded.predict(images), "training": train}
 
 
 def timed(step: Callable[[], Any], batch: int, at_least: float = 0.5) -> float:
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
                     arguments)
     here = machine()
     with Workers(options.threads) as workers:
-        steps = {pixels: steps_at(pixels, options.batch, workers) for pixels in PIXELS}
+        steps = {pixels: steps_of(nn.mixer("micro", image_size=pixels), options.batch, workers) for pixels in PIXELS}
         samples = interleave({f"{mode} at {pixels}": partial(timed, steps[pixels][mode], options.batch)
                               for pixels, mode in product(PIXELS, MODES)}, options.rounds)
     patches = [replace(nn.VARIANTS["micro"], image_size=pixels).num_patches for pixels in PIXELS]

@@ -1,6 +1,6 @@
 from minimixer.nn.build import CLASSES, MODELS, AnyConfig, build
 from minimixer.nn.convnet import CONVNET_VARIANTS, ConvNet, ConvNetConfig, Convolution, GroupNorm, ResidualBlock
-from minimixer.nn.inspect import trace
+from minimixer.nn.inspect import count_macs, trace
 from minimixer.nn.layers import Dropout, Gelu, LayerNorm, Linear, StochasticDepth
 from minimixer.nn.mixer import VARIANTS, MixerBlock, MixerConfig, MlpBlock, MlpMixer, mixer
 from minimixer.nn.model import Model, ModelConfig
@@ -12,5 +12,5 @@ from minimixer.nn.vit import VIT_VARIANTS, Attention, VisionTransformer, ViTBloc
 __all__ = ["CLASSES", "CONVNET_VARIANTS", "MODELS", "VARIANTS", "VIT_VARIANTS", "AnyConfig", "Attention", "ConvNet",
            "ConvNetConfig", "Convolution", "Dropout", "Gelu", "GroupNorm", "LayerNorm", "Linear", "MixerBlock",
            "MixerConfig", "MlpBlock", "MlpMixer", "Model", "ModelConfig", "Module", "ResidualBlock", "StochasticDepth",
-           "ViTBlock", "ViTConfig", "VisionTransformer", "build", "draw_from", "lecun_normal", "mixer", "shipped",
-           "trace", "zeros"]
+           "ViTBlock", "ViTConfig", "VisionTransformer", "build", "count_macs", "draw_from", "lecun_normal", "mixer",
+           "shipped", "trace", "zeros"]

@@ -13,10 +13,11 @@ from minimixer.autograd import Node
 from minimixer.backend import Array, to_device
 from minimixer.kernels.registry import reference_of
 from minimixer.nn.mixer import MlpMixer
+from minimixer.nn.model import Model
 from minimixer.nn.module import Module
 from minimixer.nn.random import draw_from
 from minimixer.nn.summary import alike, blocks_title
-from minimixer.ops.linear import Linear
+from minimixer.ops.linear import Linear, MatMul
 from minimixer.tensor import Tensor
 
 # A Mixer whose sizes all differ: in its shapes every number says which axis it is.
@@ -133,30 +134,52 @@ def trace(model: MlpMixer) -> Trace:
 
 def _run(model: MlpMixer) -> tuple[list[list[Step]], int]:
     """The steps up to the first block, those of each block, and those after the last; bytes of the weights."""
-    size, channels = model.config.image_size, model.config.in_channels
-    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), model.stem.weight.device),
-                     requires_grad=True)                        # else the graph would begin behind the patches
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        with _results(model) as results, draw_from(np.random.default_rng(0)):
-            logits = model.train()(picture)
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-    if logits.node is None:
-        raise RuntimeError("a trace reads the graph, and under no_grad() there is none: call it outside")
+    with _results(model) as results:
+        logits, picture = _one_picture(model)
     layers = {node: name for name, module, node in results if len(list(module.modules())) == 1}
     ends = {node for _, module, node in results if module is model.stem or module in model.blocks}
     weights = {id(_memory(p.data)): p.data.nbytes for p in model.parameters()}
     known = {*weights, id(_memory(picture.data))}
     parts: list[list[Step]] = [[]]
-    for node in _in_order(logits.node):
+    for node in _in_order(logits):
         name = layers.get(node) or reference_of(node.op).__name__.lower()
         parts[-1].append(_step(re.sub(r"^blocks\.\d+\.", "", name), node, picture, known))
         if node in ends:
             parts.append([])
     return parts, sum(weights.values())
+
+
+def count_macs(model: Model) -> int:
+    """Multiplications with an addition that any model makes for one picture: of Linear layers and of ``@``.
+
+    Raises RuntimeError under ``no_grad()``, as ``trace``.
+    """
+    return sum(_macs(node) for node in _in_order(_one_picture(model)[0]))
+
+
+def _one_picture(model: Model) -> tuple[Node, Tensor]:
+    """Run a model on one black picture, as in training: the Node of its logits, and the picture."""
+    size, channels = model.config.image_size, model.config.in_channels
+    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), model.parameters()[0].device),
+                     requires_grad=True)                        # else the graph would begin behind the patches
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        with draw_from(np.random.default_rng(0)):
+            logits = model.train()(picture)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if logits.node is None:
+        raise RuntimeError("a trace reads the graph, and under no_grad() there is none: call it outside")
+    return logits.node, picture
+
+
+def _macs(node: Node) -> int:
+    """Of one op: elements of its result times the length of the sums that they are."""
+    op = reference_of(node.op)
+    if op not in (Linear, MatMul) or node.saved is None:
+        return 0
+    return math.prod(node.shape) * node.saved[1].shape[-2]          # both keep their second factor, (..., k, m)
 
 
 @contextmanager
@@ -199,13 +222,12 @@ def _in_order(last: Node) -> Iterator[Node]:
 def _step(name: str, node: Node, picture: Tensor, known: set[int]) -> Step:
     """What a Node says of the op that ran; ``known`` is the memory that others keep, to which its own is added."""
     parameters = [edge for edge in node.edges if isinstance(edge, Tensor) and edge is not picture]
-    macs = math.prod(node.shape) * parameters[0].shape[0] if reference_of(node.op) is Linear else 0
     kept = 0
     for array in node.saved or ():
         if hasattr(array, "nbytes") and id(memory := _memory(array)) not in known:
             known.add(id(memory))
             kept += memory.nbytes
-    return Step(name, node.shape[1:], (), sum(p.size for p in parameters), macs, kept)
+    return Step(name, node.shape[1:], (), sum(p.size for p in parameters), _macs(node), kept)
 
 
 def _memory(array: Array) -> Array:

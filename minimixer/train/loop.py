@@ -13,8 +13,9 @@ from typing import Any
 import minimixer
 from minimixer import optim
 from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
-from minimixer.data import Batches, Prefetch, known
+from minimixer.data import Batches, Dataset, Prefetch, known
 from minimixer.errors import UsageError
+from minimixer.nn import Model
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
@@ -30,18 +31,23 @@ WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
 
 class Training:
-    """One run: its data, model, optimiser and schedule, and where it stands."""
+    """One run: its data, model, optimiser and schedule, and where it stands.
+
+    ``dataset`` and ``model`` take the place of those that the configuration names, for experiments whose pictures are
+    changed or whose model has no name.
+    """
 
     def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = (),
-                 group: Group | None = None):
+                 group: Group | None = None, *, dataset: Dataset | None = None, model: Model | None = None):
         self.config = config
         self.callbacks = callbacks
         self.group = group or Group()
         self.device, self.device_why = choose_device(config.device)
         set_matmul_precision(config.precision, self.device)
         self.group.use(self.device)
-        self.dataset = self.group.load(lambda: known.load(config.data, config.data_dir, config.download))
-        self.model, self.mean, self.std, self.source = start(config, self.dataset)
+        self.dataset = self.group.load(
+            lambda: dataset or known.load(config.data, config.data_dir, config.download))
+        self.model, self.mean, self.std, self.source = start(config, self.dataset, model)
         self.model.to(self.device)
         self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
                                     to_device(self.std, self.device), config.label_smoothing, config.seed,

@@ -18,11 +18,19 @@ from minimixer.train.trained import Trained, load_run
 from minimixer.weights import adapt
 
 
-def start(config: TrainConfig, dataset: Dataset) -> tuple[Model, Array, Array, dict[str, Any] | None]:
+def start(config: TrainConfig, dataset: Dataset,
+          model: Model | None = None) -> tuple[Model, Array, Array, dict[str, Any] | None]:
     """The model that a run starts with, and how it wants its pixels.
 
     The weights of a source were made for pixels on its own scale (-1..1 for the official ones), so its mean and
     standard deviation go with them; otherwise they are those of the data set.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    dataset : Dataset
+    model : Model, optional
+        Takes the place of the one that the configuration names.
 
     Returns
     -------
@@ -40,7 +48,7 @@ def start(config: TrainConfig, dataset: Dataset) -> tuple[Model, Array, Array, d
     """
     trained = _trained(config)
     if trained is None:
-        return build_model(config, dataset), *dataset.channel_statistics(), None
+        return model or build_model(config, dataset), *dataset.channel_statistics(), None
     _, side, _, channels = dataset.train_images.shape
     old = trained.model.config
     if channels != old.in_channels:

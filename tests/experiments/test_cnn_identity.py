@@ -1,8 +1,4 @@
-"""A Mixer is "a very special CNN" (section 2 of the paper): its layers, written with the ConvNet's own convolution.
-
-The stem is a convolution of kernel and stride P, channel mixing one of kernel 1.  Token mixing is a depth-wise
-convolution, one channel at a time, whose filters are as large as the table of patches and the same for all channels.
-"""
+"""A Mixer is "a very special CNN" (section 1 of the paper): its layers, written with the ConvNet's own convolution."""
 
 import numpy as np
 import pytest
@@ -10,6 +6,7 @@ import pytest
 import minimixer as mm
 from minimixer import functional as F
 from minimixer import nn
+from minimixer.experiments.cnn_identity import as_convnet
 from minimixer.tensor import Tensor
 
 CONFIG = nn.MixerConfig(image_size=12, patch_size=3, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5, channels_mlp_dim=7,
@@ -23,38 +20,6 @@ def mixer(rng):
     for p in model.parameters():
         p.data = p.data + 0.3 * rng.standard_normal(p.shape)
     return model
-
-
-def convolution(linear, kernel_size, in_channels, stride=1):
-    """The convolution without padding whose filters are the weights of a Linear layer."""
-    conv = nn.Convolution(in_channels, linear.bias.size, kernel_size, stride, padding=0)
-    assert conv.filters.weight.shape == linear.weight.shape
-    conv.filters.weight, conv.filters.bias = linear.weight, linear.bias
-    return conv
-
-
-def mix_tokens(mlp, x):
-    """x: (B, 4, 4, C) -> the same shape."""
-    b, _, _, c = x.shape
-    x = x.transpose(0, 3, 1, 2).reshape(b * c, SIDE, SIDE, 1)               # every channel is a picture of its own
-    hidden = F.gelu(convolution(mlp.fc1, SIDE, 1)(x))                       # (B * C, 1, 1, D_S)  D_S full-size filters
-    y = convolution(mlp.fc2, 1, CONFIG.tokens_mlp_dim)(hidden)              # (B * C, 1, 1, S)
-    return y.reshape(b, c, SIDE, SIDE).transpose(0, 2, 3, 1)                # (B, 4, 4, C)
-
-
-def mix_channels(mlp, x):
-    """x: (B, 4, 4, C) -> the same shape."""
-    hidden = F.gelu(convolution(mlp.fc1, 1, CONFIG.hidden_dim)(x))          # (B, 4, 4, D_C)
-    return convolution(mlp.fc2, 1, CONFIG.channels_mlp_dim)(hidden)         # (B, 4, 4, C)
-
-
-def as_convnet(mixer, images):
-    """The logits of a Mixer, computed by convolutions."""
-    x = convolution(mixer.stem, CONFIG.patch_size, 3, stride=CONFIG.patch_size)(images)         # (B, 4, 4, C)
-    for block in mixer.blocks:
-        x = x + mix_tokens(block.token_mixing, block.token_norm(x))
-        x = x + mix_channels(block.channel_mixing, block.channel_norm(x))
-    return mixer.head(mixer.norm(x).mean(axis=(1, 2)))
 
 
 def test_its_logits_and_gradients_are_a_convnets_to_1e_12(mixer, rng):
