@@ -84,11 +84,12 @@ def run(name: str, arguments: Sequence[str]) -> int:
         found = module.measure(options)
         content = {"experiment": name, "claim": experiment.claim, "where": experiment.where,
                    "expected_minutes": experiment.minutes, "seconds": round(time.perf_counter() - start, 1),
-                   "options": vars(options), "machine": machine(), "found": found}
+                   "options": vars(options), "machine": (here := machine()), "described": describe(here),
+                   "found": found}
         options.out.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1, default=str) + "\n")
     print(f"The paper: {experiment.claim} ({experiment.where}).\n", module.report(content["found"]),
-          f"\n{content['seconds']:.0f} s, expected {60 * experiment.minutes:.0f} s; {describe(content['machine'])}",
+          f"\n{content['seconds']:.0f} s, expected {60 * experiment.minutes:.0f} s; {content['described']}",
           sep="\n")
     picture = path.with_suffix(".png")
     module.draw(content["found"]).savefig(picture, metadata={"Software": None})

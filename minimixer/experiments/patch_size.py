@@ -27,6 +27,8 @@ class Options(Learning):
 
     patch_sizes: tuple[int, ...] = (2, 4, 8, 16)
     """P, sides of the patches in pixels."""
+    steps: int = 1000
+    """Of each training; after a few hundred, patches of all sizes answer alike."""
     seeds: tuple[int, ...] = (0,)
     """Of the trainings; every one is reported."""
 

@@ -183,6 +183,6 @@ def _draw_exact(axes: Any, differences: dict[str, list[float]]) -> None:
         axes.semilogy(range(1, len(values) + 1), np.maximum(values, 1e-17), color=colour, linestyle=line,
                       marker=marker, markersize=3, label=f"first weights {label}")
     axes.axhline(1e-9, color="0.4", linewidth=0.9, linestyle=(0, (1, 2)))
-    axes.text(1, 1.6e-9, "1e-9", fontsize=8, color="0.3")
+    axes.text(4, 1.6e-9, "1e-9", fontsize=8, color="0.3")
     tidy(axes, "steps", "difference (nats)", "training loss in float64: shuffled against original")
     axes.set_xticks(range(0, len(differences["permuted"]) + 1, 5))
