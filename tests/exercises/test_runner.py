@@ -44,6 +44,7 @@ def runs(tmp_path_factory):
             code = code.replace("PRECIOUS", repr(str(precious)))
         return check_file("ex01", write(folder, code), slow_to_end.get(name, QUICK)), precious
 
+    tmp_path_factory.getbasetemp()          # once, before threads ask for it
     work = [*names(), *HOSTILE]
     with ThreadPoolExecutor(3) as pool:
         return dict(zip(work, pool.map(one, work), strict=True))
