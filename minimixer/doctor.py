@@ -23,6 +23,7 @@ from minimixer.kernels.host import (
 )
 from minimixer.kernels.rates import copy_rate, product_rate
 from minimixer.kernels.rates import describe as describe_gpu
+from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import VARIANTS
 from minimixer.train.group import library_of
 
@@ -62,12 +63,14 @@ def report() -> None:
 def describe() -> list[tuple[str, str]]:
     """Name and value of what matters for speed."""
     from importlib.metadata import version
-    from importlib.util import find_spec
 
     import joblib
     from threadpoolctl import threadpool_info
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     flags = cpu_flags()
+    with compiled_loops() as compiled:
+        loops = (f"compiled by Numba {version('numba')}" if compiled else
+                 'by NumPy; pip install "minimixer[compiled]" makes GELU and LayerNorm several times faster')
     return [
         ("minimixer", f"{minimixer.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
         ("CPU", f"{cpu_name()}, {joblib.cpu_count(only_physical_cores=True)} physical cores"),
@@ -76,8 +79,7 @@ def describe() -> list[tuple[str, str]]:
                    f"{lib['num_threads']} threads") for lib in blas),
         ("products", f"right to {product_error():.0e} of float64"),
         ("freed memory", "can be kept for the next arrays" if keep_freed_memory() else "goes back to the system"),
-        ("loops", f"compiled by Numba {version('numba')}" if find_spec("numba") else
-         'by NumPy; pip install "minimixer[compiled]" makes GELU and LayerNorm several times faster'),
+        ("loops", loops),
         ("MPI", mpi_library()),
         *([("GPU", problem)] if (problem := gpu_problem()) else describe_gpu(get_device("gpu").xp)),
     ]

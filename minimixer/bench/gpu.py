@@ -25,6 +25,7 @@ import numpy as np
 import minimixer as mm
 from minimixer import nn, optim
 from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision, to_device
+from minimixer.bench.peers import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, training_step
 from minimixer.bench.report import flops_per_image
 from minimixer.errors import UsageError, run_command
 from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
@@ -32,7 +33,6 @@ from minimixer.train.parallel import ShardedModel, Workers
 
 RACES = (("micro", 512), ("B/16", 64))
 PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
-SMOOTHING, MAX_NORM, LR, WEIGHT_DECAY = 0.1, 1.0, 1e-3, 0.05
 Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
 
 
@@ -49,13 +49,7 @@ def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu") -> S
     half = to_device(np.full(config.in_channels, 0.5, np.float32), device)
     model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING)
     optimizer = optim.AdamW(model.params, LR, weight_decay=WEIGHT_DECAY)
-
-    def step() -> Any:
-        loss, _, gradients = model.gradients(images, labels, optimizer.step_count)
-        optimizer.step(gradients, optim.clip_factor(gradients, MAX_NORM)[0])
-        return loss
-
-    return step
+    return lambda: training_step(model, optimizer, images, labels)
 
 
 def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, device: str = "cuda") -> Step:

@@ -8,14 +8,18 @@ import importlib.metadata
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import minimixer as mm
 from minimixer import nn
+from minimixer.backend import Array
 from minimixer.bench.children import Timed, peak_memory, trim_memory
 from minimixer.kernels.host import keep_freed_memory
+
+if TYPE_CHECKING:
+    from minimixer.train.parallel import ShardedModel
 
 LR, WEIGHT_DECAY, SMOOTHING, MAX_NORM = 1e-3, 0.05, 0.1, 1.0
 
@@ -73,6 +77,14 @@ class Contender(Timed):
         return peak_memory() - base
 
 
+def training_step(model: "ShardedModel", optimizer: mm.optim.Optimizer, images: Array, labels: Array,
+                  batch_size: int | None = None) -> Array:
+    """One step of minimixer as its trainer makes it, clipped on the way into the update; the loss, a 0-d array."""
+    loss, _, gradients = model.gradients(images, labels, optimizer.step_count, batch_size)
+    optimizer.step(gradients, mm.optim.clip_factor(gradients, MAX_NORM)[0])
+    return loss
+
+
 class Minimixer(Contender):
     """minimixer, as its trainer runs it: with compiled loops where Numba is installed."""
 
@@ -90,13 +102,7 @@ class Minimixer(Contender):
         if not train:
             return lambda: model.predict(images)
         optimizer = mm.optim.AdamW(model.params, LR, weight_decay=WEIGHT_DECAY)
-
-        def step() -> Any:
-            loss, _, gradients = model.gradients(images, labels, 0)
-            gradients, _ = mm.optim.clip_by_global_norm(gradients, MAX_NORM)
-            optimizer.step(gradients)
-            return loss
-        return step
+        return lambda: training_step(model, optimizer, images, labels)
 
 
 class NumpyOnly(Minimixer):

@@ -18,6 +18,7 @@ import numpy as np
 import minimixer as mm
 from minimixer import nn
 from minimixer.bench.children import interleave
+from minimixer.bench.peers import LR, SMOOTHING, WEIGHT_DECAY, training_step
 from minimixer.bench.report import describe, machine, table
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
@@ -32,13 +33,10 @@ def steps_of(model: nn.Model, batch: int, workers: Workers) -> dict[str, Callabl
     rng, pixels = np.random.default_rng(0), model.config.image_size
     images, labels = rng.integers(0, 256, (batch, pixels, pixels, 3), np.uint8), rng.integers(0, 10, batch)
     half, quarter = np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)
-    sharded = ShardedModel(model, workers, half, quarter, 0.1)
-    optimizer = mm.optim.AdamW(sharded.params, 1e-3, weight_decay=0.05)
-
-    def train() -> None:
-        _, _, gradients = sharded.gradients(images, labels, 0)
-        optimizer.step(mm.optim.clip_by_global_norm(gradients, 1.0)[0])
-    return {"inference": lambda: sharded.predict(images), "training": train}
+    sharded = ShardedModel(model, workers, half, quarter, SMOOTHING)
+    optimizer = mm.optim.AdamW(sharded.params, LR, weight_decay=WEIGHT_DECAY)
+    return {"inference": lambda: sharded.predict(images),
+            "training": lambda: training_step(sharded, optimizer, images, labels)}
 
 
 def timed(step: Callable[[], Any], batch: int, at_least: float = 0.5) -> float:

@@ -10,11 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
+from minimixer.bench.children import interleave
 from minimixer.bench.report import describe, machine, table
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
@@ -131,12 +133,8 @@ def measure(size: str, cores: int, rounds: int) -> dict[str, Any]:
                     f"1 process x {cores} threads, {batch}": (batch, 1, cores),
                     **{f"{cores} processes x 1 thread, {pictures}": (pictures, cores, 1)
                        for pictures in (batch // 2, batch, cores * batch)}}
-    samples: dict[str, list[dict[str, Any]]] = {name: [] for name in arrangements}
-    for i in range(rounds):
-        order = list(arrangements)
-        for name in order[i % len(order):] + order[:i % len(order)]:
-            pictures, processes, threads = arrangements[name]
-            samples[name].append(launch(size, pictures, processes, threads, exchange=processes > 1))
+    samples = interleave({name: partial(launch, size, *shape, exchange=shape[1] > 1)
+                          for name, shape in arrangements.items()}, rounds)
     return {"size": size, "cores": cores, "arrangements": arrangements, "samples": samples}
 
 
@@ -232,9 +230,8 @@ def main(arguments: Sequence[str]) -> int:
     print(describe(everything["machine"]))
     for measured in everything["sizes"]:
         model, work = fitted(measured), WORK[measured["size"]]
-        numbers = asdict(model)
         print(f"\n{measured['size']}, measured\n", measured_table(measured, model), sep="\n")
-        print(f"\nfitted: a step {1e3 * numbers['fixed']:.1f} ms + {1e3 * numbers['per_picture']:.2f} ms a picture; an "
+        print(f"\nfitted: a step {1e3 * model.fixed:.1f} ms + {1e3 * model.per_picture:.2f} ms a picture; an "
               f"exchange of {4e-6 * model.length:,.1f} MB, {1e6 * model.latency:.1f} us a message, "
               f"{model.rate / 1e9:.2f} GB/s")
         print(f"\n{measured['size']}, predicted: images/s, and of a perfect speed\n",

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from minimixer import nn, optim
-from minimixer.backend import Array
+from minimixer.bench.peers import training_step
 from minimixer.kernels.host import choose_blas_kernel
 from minimixer.train.group import Group, open_group
-from minimixer.train.ordered import Span
 from minimixer.train.parallel import ShardedModel, Workers
 
 WARM_UP = 2                                             # steps
@@ -26,10 +25,6 @@ class Unmet(Group):
 
     def __init__(self, group: Group):
         self.rank, self.size = group.rank, group.size
-
-    def total(self, sums: Sequence[Array], spans: Sequence[Sequence[Span]], length: int) -> Array:
-        """The sum of one process alone."""
-        return sums[0]
 
 
 class Steps:
@@ -53,8 +48,7 @@ class Steps:
 
     def step(self, sharded: ShardedModel) -> None:
         """Gradients, clipping, update."""
-        _, _, gradients = sharded.gradients(self.images, self.labels, 0, self.batch)
-        self.optimizer.step(gradients, optim.clip_factor(gradients, 1.0)[0])
+        training_step(sharded, self.optimizer, self.images, self.labels, self.batch)
 
     def exchange(self, length: int) -> Callable[[], Any]:
         """What adds up as many numbers as are asked for."""

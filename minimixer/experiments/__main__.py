@@ -83,7 +83,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         start = time.perf_counter()
         found = module.measure(options)
         content = {"experiment": name, "claim": experiment.claim, "where": experiment.where,
-                   "expected_minutes": experiment.minutes, "seconds": round(time.perf_counter() - start, 1),
+                   "expected_minutes": experiment.minutes, "seconds": round(time.perf_counter() - start, 3),
                    "options": vars(options), "machine": (here := machine()), "described": describe(here),
                    "found": found}
         options.out.mkdir(parents=True, exist_ok=True)

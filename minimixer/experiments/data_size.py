@@ -57,11 +57,12 @@ def measure(options: Options) -> dict[str, Any]:
     options = options.small
     dataset = pictures(options)
     groups: dict[str, list[list[Any]]] = {kind: [[] for _ in percents] for kind in KINDS}
-    sizes = [len(part(dataset, percent).train_images) for percent in percents]
+    sizes = [0] * len(percents)
     with Workers(options.workers) as workers:
         for seed in options.seeds:
             for i, percent in enumerate(percents):
                 some = part(dataset, percent, seed)
+                sizes[i] = len(some.train_images)
                 for kind, curves in groups.items():
                     config, model = compared(kind, options.config(options.model, seed), some)
                     curves[i].append(learn(f"{kind}, {percent:g} %", config, workers, some, model, tests=4)[1])

@@ -12,7 +12,7 @@ import numpy as np
 
 from minimixer.bench.report import table
 from minimixer.console import at_least
-from minimixer.experiments.frequency import mean_frequency, mosaic
+from minimixer.experiments.frequency import evenly, mean_frequency, mosaic
 from minimixer.experiments.learning import trained_mixer
 from minimixer.experiments.options import Trained
 from minimixer.nn import MlpMixer
@@ -88,9 +88,7 @@ def draw(found: dict[str, Any]) -> "Figure":
     grid = picture.subplots(len(parts), len(stems), squeeze=False)
     for across, part in zip(grid, parts, strict=True):
         for axes, stem in zip(across, stems, strict=True):
-            filters = np.array(stem["filters"][part]["filters"])
-            chosen = np.unique(np.linspace(0, len(filters) - 1, min(found["shown"], len(filters))).round().astype(int))
-            mosaic(axes, filters[chosen], COLUMNS,
+            mosaic(axes, evenly(np.array(stem["filters"][part]["filters"]), found["shown"]), COLUMNS,
                    f"P = {stem['patch_size']}: {stem['source']}" if part == "trained" else "what the training added")
     picture.suptitle("Filters of the stem, low frequencies first", fontsize=11)
     return picture

@@ -57,6 +57,12 @@ def opposite_pairs(maps: np.ndarray) -> list[tuple[int, int, float]]:
     return pairs
 
 
+def evenly(items: np.ndarray, count: int) -> np.ndarray:
+    """At most so many of the items, from the first to the last in equal steps.  items: (N, ...) -> (n, ...)."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return items[np.unique(places)]
+
+
 def mosaic(axes: "Axes", tiles: Any, columns: int, title: str = "", together: int = 1) -> None:
     """Draw maps side by side, each on its own scale.
 

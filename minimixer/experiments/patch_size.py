@@ -34,7 +34,7 @@ class Options(Learning):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, **{"patch_sizes": min(self.patch_sizes, default=0)})
+        at_least(1, patch_sizes=min(self.patch_sizes, default=0))
 
 
 def measure(options: Options) -> dict[str, Any]:

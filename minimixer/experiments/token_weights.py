@@ -14,7 +14,7 @@ import numpy as np
 
 from minimixer.bench.report import table
 from minimixer.console import at_least
-from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
+from minimixer.experiments.frequency import evenly, mean_frequency, mosaic, opposite_pairs
 from minimixer.experiments.learning import trained_mixer
 from minimixer.experiments.options import Trained
 from minimixer.nn import MlpMixer
@@ -91,8 +91,7 @@ def draw(found: dict[str, Any]) -> "Figure":
     grid = picture.subplots(len(parts), len(blocks), squeeze=False)
     for across, part in zip(grid, parts, strict=True):
         for number, (axes, block) in enumerate(zip(across, blocks, strict=True), 1):
-            every = np.array(block[part]["maps"])           # (pairs, 2, side, side), by frequency
-            chosen = every[np.unique(np.linspace(0, len(every) - 1, min(shown, len(every))).round().astype(int))]
+            chosen = evenly(np.array(block[part]["maps"]), shown)       # (pairs, 2, side, side), by frequency
             chosen = chosen[:len(chosen) // columns * columns or len(chosen)]
             tiles = [tile for start in range(0, len(chosen), columns) for half in (0, 1)
                      for tile in chosen[start:start + columns, half]]

@@ -36,16 +36,15 @@ def swap(x: Array, swapped: bool) -> Array:
 
 
 def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Walk through C-contiguous arrays of one size, block by block, as flat views."""
-    flat = [a.reshape(-1) for a in arrays]
-    for start in range(0, flat[0].size, BLOCK):
-        yield tuple([a[start:start + BLOCK] for a in flat])
+    """Walk through flat arrays of one size, block by block."""
+    for start in range(0, arrays[0].size, BLOCK):
+        yield tuple([a[start:start + BLOCK] for a in arrays])
 
 
 def gelu(x: Array, y: Array, s: Array) -> None:
     """Compute s = Phi(x) = (1 + tanh u) / 2, u = sqrt(2/pi) (x + 0.044715 x^3), and y = x s.
 
-    All are C-contiguous and of one size.
+    All are flat, C-contiguous and of one size.
     """
     for xb, yb, sb in blocks(x, y, s):
         np.multiply(xb, xb, out=sb)
@@ -59,7 +58,7 @@ def gelu(x: Array, y: Array, s: Array) -> None:
 
 
 def gelu_gradient(gy: Array, x: Array, s: Array, gx: Array) -> None:
-    """Compute gx = gy y', y' = s + x s', s' = 2 s (1 - s) u'.  All C-contiguous, of one size."""
+    """Compute gx = gy y', y' = s + x s', s' = 2 s (1 - s) u'.  All flat, C-contiguous, of one size."""
     rest = np.empty(min(BLOCK, x.size), x.dtype)
     for gyb, xb, sb, gxb in blocks(gy, x, s, gx):
         scratch = rest[:xb.size]
@@ -183,7 +182,7 @@ class LinearInPlace:
 
 def adamw(p: Array, g: Array, m: Array, v: Array, keep: float, rate: float, beta1: float, beta2: float, v_bias: float,
           eps: float) -> None:
-    """Set p = keep p - rate m / (sqrt(v / v_bias) + eps), m and v moved towards g and its square.  C-contiguous."""
+    """Set p = keep p - rate m / (sqrt(v / v_bias) + eps), m and v moved towards g and its square.  All flat."""
     buffer = np.empty(min(BLOCK, p.size), p.dtype)
     for pb, gb, mb, vb in blocks(p, g, m, v):
         b = buffer[:pb.size]

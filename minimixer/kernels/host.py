@@ -84,14 +84,14 @@ def choose_blas_kernel(arguments: Sequence[str]) -> None:
     OpenBLAS reads its setting when NumPy loads it, hence the new start.  ``--no-blas-tune`` among the arguments, or
     OPENBLAS_CORETYPE in the environment, declines.  What was chosen must multiply correctly, or it is taken back.
     """
-    rank, _ = launched() or (0, 1)      # of many processes one speaks
     if os.environ.get(CHOSEN) == AVX512_KERNEL:
         if product_error() > 1e-5:
             print(f"minimixer: {AVX512_KERNEL} kernels multiply wrongly here, back to Haswell", file=sys.stderr)
             _start_again("Haswell")
     elif (CORETYPE not in os.environ and "--no-blas-tune" not in arguments and "avx512f" in cpu_flags()
           and blas_kernel() in AVX2_KERNELS):
-        if not rank:
+        rank, _ = launched() or (0, 1)
+        if rank == 0:                   # of many processes one speaks
             print(f"minimixer: OpenBLAS chose its {blas_kernel()} kernels on a CPU with AVX-512; starting again "
                   f"with {AVX512_KERNEL} (--no-blas-tune declines)", file=sys.stderr)
         _start_again(AVX512_KERNEL)

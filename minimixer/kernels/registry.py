@@ -1,7 +1,6 @@
 """Which pair runs for an op on an array module: the op itself, or a faster one with the same two signatures."""
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -53,15 +52,17 @@ def reference_kernels() -> Iterator[None]:
 
 @contextmanager
 def compiled_loops(wanted: bool = True) -> Iterator[bool]:
-    """Within this block loops over elements, of every thread, run as Numba compiles them, if it is installed.
+    """Within this block loops over elements, of every thread, run as Numba compiles them, if it can be used.
 
     Yields whether they do.  The first call of a loop compiles it, about a second; the machine code is kept on disk.
     """
     global _compiled
-    previous = _compiled
-    _compiled = wanted and importlib.util.find_spec("numba") is not None
-    if _compiled:
-        importlib.import_module("minimixer.kernels.compiled")
+    if wanted:
+        try:
+            importlib.import_module("minimixer.kernels.compiled")
+        except ImportError:             # Numba is not installed, or not made for this NumPy
+            wanted = False
+    previous, _compiled = _compiled, wanted
     try:
         yield _compiled
     finally:

@@ -1,11 +1,13 @@
 """Every fast pair computes what the op it replaces computes, and keeps the promises that ops make."""
 
 import inspect
+import sys
 
 import numpy as np
 import pytest
 
 import minimixer as mm
+from minimixer.kernels.cpu import gelu
 from minimixer.kernels.registry import FAST, choose, choose_loop, compiled_loops
 from minimixer.ops.gelu import Gelu
 from minimixer.ops.layernorm import LayerNorm
@@ -105,6 +107,14 @@ def test_compiled_loops_have_the_signatures_of_their_functions():
             assert choose_loop(function, np.zeros(1, np.float32)) is loop
             assert choose_loop(function, np.zeros(1)) is function          # float64 is NumPy's
     assert all(choose_loop(function, np.zeros(1, np.float32)) is function for function in replaced)
+
+
+def test_without_a_usable_numba_the_loops_are_those_of_numpy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)                 # importing it is an ImportError
+    monkeypatch.delitem(sys.modules, "minimixer.kernels.compiled", raising=False)
+    with compiled_loops() as compiled:
+        assert not compiled
+        assert choose_loop(gelu, np.zeros(1, np.float32)) is gelu
 
 
 @np.errstate(invalid="ignore", over="ignore")
