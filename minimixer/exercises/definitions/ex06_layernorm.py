@@ -95,6 +95,14 @@ EXERCISE = Exercise(
                  Mistake("mean-term-forgotten", "gx lacks the term through the mean.",
                          "You have the direct term and the one through the variance. Each x is in the mean too.",
                          _backward(lambda gy, n, rstd, w: rstd * (gy * w - n * _mean(gy * w * n)))),
+                 Mistake("mean-term-sign", "The term through the mean has the wrong sign in gx.",
+                         "When one x grows, the mean grows too, and every centred x of its row shrinks. Does this term "
+                         "add to the gradient, or take away from it?",
+                         _backward(lambda gy, n, rstd, w: rstd * (gy * w + _mean(gy * w) - n * _mean(gy * w * n)))),
+                 Mistake("variance-term-sign", "The term through the variance has the wrong sign in gx.",
+                         "When a large x grows, the standard deviation grows too, and every normalized x shrinks. Does "
+                         "this term add to the gradient, or take away from it?",
+                         _backward(lambda gy, n, rstd, w: rstd * (gy * w - _mean(gy * w) + n * _mean(gy * w * n)))),
                  Mistake("weight-forgotten", "gx does not use weight.",
                          "The first step back goes through the scale: what is the gradient of the normalized x?",
                          _backward(lambda gy, n, rstd, w: rstd * (gy - _mean(gy) - n * _mean(gy * n)))),
