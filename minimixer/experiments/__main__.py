@@ -32,10 +32,10 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
-    "complexity": Experiment("complexity", "Mixers: linear in the patches; ViTs: quadratic", "section 2", 4),
+    "complexity": Experiment("complexity", "Mixers: linear in the patches; ViTs: quadratic", "section 2", 3),
     "patch-size": Experiment("patch_size", "smaller patches cost more and answer better", "table 3", 3),
-    "data-size": Experiment("data_size", "a Mixer gains more from more data than others", "figure 2, right", 6),
-    "permutation": Experiment("permutation", "a Mixer does not mind shuffled patches", "figure 4", 6),
+    "data-size": Experiment("data_size", "a Mixer gains more from more data than others", "figure 2, right", 15),
+    "permutation": Experiment("permutation", "a Mixer does not mind shuffled patches", "figure 4", 8),
     "token-weights": Experiment("token_weights", "token mixing learns units of opposite phase", "figures 5 and 6", 2),
     "embedding-filters": Experiment("embedding_filters", "larger patches learn filters of lower frequency", "figure 7",
                                     3),

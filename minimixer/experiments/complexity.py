@@ -42,6 +42,8 @@ class Options(Common):
     """Turns of every model and size."""
     block: float = 0.3
     """Seconds of steps a turn, at least."""
+    workers: int | None = 1
+    """Threads; with more, so few small pictures leave some of them idle, and so many large ones do not."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -39,6 +39,8 @@ def part(dataset: Dataset, percent: float, seed: int = 0) -> Dataset:
 class Options(Learning):
     """The options of ``data-size``."""
 
+    steps: int = 1000
+    """Of each training: a few hundred see the whole of CIFAR-10 less than once."""
     percents: tuple[float, ...] = (3, 10, 30, 100)
     """Shares of the training pictures."""
     seeds: tuple[int, ...] = (0,)
