@@ -271,7 +271,7 @@ for skips in (1, 2, 4, 8):
 # %% [markdown]
 # ## Use it
 #
-# Four facts about gradients in minimixer. Each of them surprises somebody every day.
+# Four facts about gradients in minimixer, each of which surprises many users.
 #
 # **1. `backward()` adds into `.grad`.** Two calls give the sum. `mm.grad` returns the gradients and touches no `.grad`;
 # the trainer of minimixer uses it.
