@@ -137,6 +137,7 @@ def test_a_signal_ends_the_run_after_the_step_with_everything_saved(number, code
 def test_a_second_ctrl_c_ends_it_at_once():
     code = ("import signal, sys, time; from minimixer.errors import run_command\n"
             "from minimixer.train.setup import signals_into\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"       # ignored in a shell's background jobs
             "def command():\n"
             "    with signals_into(lambda number: print('first', flush=True)):\n"
             "        print('ready', flush=True); time.sleep(60)\n"
