@@ -186,7 +186,7 @@ SUMMARIES = {
     "digits": "8 x 8 digits, offline, the default: 20 s on two cores, 98.6 %",
     "cifar10": "0.49 M parameters, for a laptop: 18 min on two cores, 72 %",
     "cifar10-micro": "1.13 M parameters, 300 epochs: for a GPU",
-    "cifar10-micro-cpu": "the same in 30 epochs: for two cores",
+    "cifar10-micro-cpu": "the same in 30 epochs: 94 min on two cores, 78 %",
     "cifar100": "100 classes, 0.49 M parameters, 20 epochs",
     "finetune": "the paper's recipe for the weights of --init-from",
 }
