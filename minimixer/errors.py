@@ -1,6 +1,7 @@
 """What can go wrong for a user; a command turns it into one sentence and an exit code."""
 
 import difflib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -23,13 +24,17 @@ class UsageError(MinimixerError, ValueError):
 def run_command(name: str, command: Callable[[], int]) -> int:
     """The exit code of a command; what a user can put right is said in one sentence, without a traceback."""
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()                      # a reader that has gone shows here, not while Python shuts down
+        return code
     except MinimixerError as error:
         print(f"minimixer {name}: {error}", file=sys.stderr)
         return error.exit_code
     except MemoryError as error:
         print(f"minimixer {name}: there is not enough memory ({error}): try smaller batches or a smaller model",
               file=sys.stderr)
+    except BrokenPipeError:                     # head, for one, has read enough; Rich ends like this too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
     except OSError as error:
         print(f"minimixer {name}: {error}: check that the disk has room and that the place may be written",
               file=sys.stderr)

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -58,3 +59,12 @@ def test_the_package_runs_as_the_command():
     result = subprocess.run([sys.executable, "-m", "minimixer", "inspect", "pico"], capture_output=True)
     assert result.returncode == 0
     assert "swapaxes               (B, C=64, S=64)" in result.stdout.decode()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])               # noticed at the end, and at the first line
+def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(unbuffered):
+    with subprocess.Popen([sys.executable, "-m", "minimixer", "inspect", "pico"], text=True,
+                          env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        command.stdout.close()
+        assert (command.stderr.read(), command.wait(timeout=60)) == ("", 1)
