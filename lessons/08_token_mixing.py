@@ -336,7 +336,7 @@ except ValueError as refusal:
 # %% [markdown]
 # ## Exercise
 #
-# Write token mixing, forward and backward. The grader uses sizes that differ, and sizes that are equal.
+# Write token mixing, forward and backward. The checker uses sizes that differ, and sizes that are equal.
 #
 # ```console
 # $ minimixer exercises start ex08

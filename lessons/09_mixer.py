@@ -257,11 +257,11 @@ for reading, (tokens_mlp_dim, channels_mlp_dim) in readings.items():
 # **Cure.** Take two widths with their names, `tokens_mlp_dim` and `channels_mlp_dim`, as the official code does. Print
 # the number of parameters, and compare it with a number that you computed by hand:
 #
-# $$\underbrace{P^2 \cdot 3 \cdot C + C}_{\text{stem}} + L \cdot [\underbrace{4C}_{\text{two norms}} +
+# $$\underbrace{P^2 \cdot 3 \cdot C + C}_{\text{stem}} + N \cdot [\underbrace{4C}_{\text{two norms}} +
 #   \underbrace{(2 S D_S + D_S + S)}_{\text{token mixing}} + \underbrace{(2 C D_C + D_C + C)}_{\text{channel mixing}}
 #   ] + \underbrace{2C}_{\text{norm}} + \underbrace{C K + K}_{\text{head}}$$
 #
-# **L** is the number of blocks, **K** the number of classes. A norm has 2C parameters: a scale and a shift.
+# **N** is the number of blocks, **K** the number of classes. A norm has 2C parameters: a scale and a shift.
 
 
 # %%

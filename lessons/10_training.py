@@ -418,7 +418,8 @@ print("largest difference below 0.001:", bool(abs(hand_losses - library_losses).
 # %% [markdown]
 # ## Exercise
 #
-# Write cross-entropy with label smoothing and its gradient. Then come `ex11`, AdamW, and `ex12`, warm-up and cosine.
+# Write cross-entropy, without label smoothing, and its gradient. Then come `ex11`, AdamW, and `ex12`, warm-up and
+# cosine.
 #
 # ```console
 # $ minimixer exercises start ex10

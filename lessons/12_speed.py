@@ -93,7 +93,7 @@ drawing
 # 1. GELU as a formula in NumPy makes about 8 passes over the array, and each pass makes a new array. What if we work
 #    on 65,536 numbers at a time, and do all passes on these before we go on?
 # 2. If 65,536 numbers are good, are 4,096 better? They fit into an even smaller and faster cache.
-# 3. Cut the batch of 128 pictures into 4 **shards** of 32, so that all arrays are smaller, and change nothing else. Is
+# 3. Cut the batch of 128 pictures into 8 **shards** of 16, so that all arrays are smaller, and change nothing else. Is
 #    it faster?
 #
 # <details><summary>Answer</summary>
@@ -101,7 +101,7 @@ drawing
 # 1. Yes, about three times as fast in our measurement. The intermediate results stay in the cache.
 # 2. No. We predicted yes, and measured no (`docs/benchmarks.md`): each call of NumPy costs about a microsecond before
 #    it computes anything. With small blocks there are many calls.
-# 3. No, not alone. In our measurement it was even slower, 0.86 times the speed: more calls, and smaller products,
+# 3. No, not alone. In our measurement it was even slower, 0.92 times the speed: more calls, and smaller products,
 #    which two threads share badly. Shards are fast when each thread has *its own* shard. You will measure it.
 #
 # The second and the third answer are why one measures.

@@ -139,7 +139,7 @@ plots.lines(s, {"token mixing, D_S = 64": 2 * s * d_s * c, "token mixing, D_S = 
 # ## Check
 #
 # **First check: the multiplications of the real models.** `nn.count_macs` runs a model on one picture and reads the
-# graph that is left. We subtract what both models have.
+# graph that is left. By hand we add what both models have to the blocks of each.
 
 # %%
 mixer, vit = nn.build("micro", seed=None), nn.build("vit-micro", seed=None)
@@ -313,4 +313,6 @@ with Workers() as team:
 # - A Mixer trains as well on pictures that are shuffled by one rule: exactly so, if its weights are permuted too.
 #
 # **What the library does differently:** the ViT of the paper has a class token, whose vector gives the answer. Ours
-# takes the mean of all patches, as the Mixer does. So the two differ in the mixing of patches alone.
+# takes the mean of all patches, as the Mixer does. So the two differ in the mixing of patches, in the
+# position embedding, and in the width of the other MLP (`vit-micro` 280 hidden units, `micro` 512), which keeps the
+# numbers of parameters alike.

@@ -221,7 +221,9 @@ class WeightAverage:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate at every step: a linear warm-up from 0 to ``peak``, then down to ``final`` at the last step.
+    """The learning rate at every step: a linear warm-up to ``peak``, then down to ``final`` at the last step.
+
+    The first of W warm-up steps has ``peak`` / W, the last ``peak``.
 
     ``cosine`` falls along half a cosine wave (Loshchilov & Hutter 2017), ``linear`` along a line, as in the paper;
     ``constant`` stays.

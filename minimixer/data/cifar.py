@@ -152,6 +152,8 @@ def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
     cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
     usual = os.environ.get("MINIMIXER_DATA"), "data", cache
     places = [Path(os.path.expanduser(place)) for place in ((data_dir,) if data_dir else usual) if place]
+    other = CIFAR100 if archive.name == CIFAR10.name else CIFAR10
+    places = [place.parent if place.name == other.tarball else place for place in places]      # they lie side by side
     for place in places:
         if place.is_file():
             return place

@@ -9,12 +9,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
 
 import requests
 import urllib3
+from filelock import FileLock, Timeout
 
 from minimixer.data.dataset import DataError
 
@@ -71,27 +72,47 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
     """
     part_path = target.with_name(target.name + ".part")
     try:
-        if target.is_file() and target.stat().st_size == size:
-            with target.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-                    return target
+        if _is_whole(target, sha256, size):
+            return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        with part_path.open("a+b") as file:     # every write appends
+        with _alone(part_path), part_path.open("a+b") as file:          # every write appends
             part = _Part(file)
             with _progress(target.name, part.length, size, quiet) as show:
                 _fetch(url, part, size, show)
             file.flush()
             os.fsync(file.fileno())
-        if (got := part.hash.hexdigest()) != sha256:
-            part_path.unlink()
-            raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged "
-                            "on the way; what was fetched is deleted, so run the same command again")
-        os.replace(part_path, target)
+            if (got := part.hash.hexdigest()) != sha256:
+                part_path.unlink()
+                raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged "
+                                "on the way; what was fetched is deleted, so run the same command again")
+            os.replace(part_path, target)
+    except Timeout:
+        raise DataError(f"{target} is being fetched by another process: wait for it, then run the same command again"
+                        ) from None
     except OSError as error:
         kept = f"; what was fetched is kept in {part_path}" if part_path.is_file() else ""
         raise DataError(f"{target} cannot be written: {error}{kept}; make room or see that the folder may be written, "
                         "then run the same command again to go on") from error
     return target
+
+
+@contextmanager
+def _alone(part_path: Path) -> Iterator[None]:
+    """Keep other processes from fetching the same file.  Raises Timeout if one does."""
+    lock = part_path.with_name(part_path.name + ".lock")
+    with FileLock(lock, blocking=False):
+        try:
+            yield
+        finally:
+            with suppress(OSError):             # Windows deletes no file that is open
+                lock.unlink()
+
+
+def _is_whole(file: Path, sha256: str, size: int) -> bool:
+    if not file.is_file() or file.stat().st_size != size:
+        return False
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() == sha256
 
 
 def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:

@@ -71,12 +71,12 @@ def list_experiments() -> int:
 
 
 def run(name: str, arguments: Sequence[str]) -> int:
-    """Measure, write NAME.json, print, draw NAME.png; or draw what was measured before."""
+    """Measure, write NAME.json (NAME-quick.json), print, draw NAME.png; or draw what was measured before."""
     experiment = EXPERIMENTS[name]
     module = experiment.load()
-    description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0].capitalize()
-    options: Options = parse(module.Options, f"experiments {name}", description, arguments)
-    path = options.out / f"{name}.json"
+    description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0]
+    options: Options = parse(module.Options, f"experiments {name}", description[0].upper() + description[1:], arguments)
+    path = options.out / f"{name}{'-quick' * options.quick}.json"
     if options.redraw:
         content = read(path)
     else:

@@ -52,24 +52,25 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
     rest = list(arguments)
     named = rest.pop(0) if rest and not rest[0].startswith("-") else None
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--config", type=Path)
-    early.add_argument("--out", type=Path)
+    early.add_argument("--config", type=Path, nargs="?")       # a missing value is for tyro to explain
+    early.add_argument("--out", type=Path, nargs="?")
     early.add_argument("--resume", action="store_true")
     known, _ = early.parse_known_args(rest)
     settings = read_toml(known.config) if known.config else {}
-    preset = settings.pop("preset", "digits")
+    preset = str(settings.pop("preset", "digits"))
     name = named or preset
     if name not in PRESETS:
         raise UsageError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     default = PRESETS[name]
-    saved = read_config(known.out) if known.resume and known.out else None
+    out = known.out or settings.get("out")
+    saved = read_config(Path(out)) if out and (known.resume or settings.get("resume")) else None
     if saved is not None:
         if named and saved.data != default.data:
-            raise UsageError(f"{known.out} holds a run on {saved.data}, not on {default.data}: resume it without a "
-                             "preset")
+            raise UsageError(f"{out} holds a run on {saved.data}, not on {default.data}: resume it without a preset")
         default = saved
+    whose = name if saved is None else str(out)
     flags = tyro.cli(tyro.conf.OmitArgPrefixes[Flags], args=[*_as_flags(settings), *rest], default=_grouped(default),
-                     prog=f"minimixer train {name}", description=_description(name), config=(tyro.conf.DisallowNone,))
+                     prog=f"minimixer train {name}", description=_description(whose), config=(tyro.conf.DisallowNone,))
     config = TrainConfig(**{name: value for group in GROUPS for name, value in asdict(getattr(flags, group)).items()})
     return config, flags.estimate
 
@@ -79,9 +80,9 @@ def _grouped(config: TrainConfig) -> Flags:
                     for name, group in GROUPS.items()})
 
 
-def _description(name: str) -> str:
+def _description(whose: str) -> str:
     presets = "\n\n".join(f"{preset}: {summary}" for preset, summary in SUMMARIES.items())
-    return f"Train a Mixer.  Presets:\n\n{presets}\n\nThe defaults below are those of {name}."
+    return f"Train a Mixer.  Presets:\n\n{presets}\n\nThe defaults below are those of {whose}."
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class TensorBoard(Callback):
 
     def start(self, training: "Training") -> None:
         """Open the event file; after --resume, what was written beyond the checkpoint is hidden."""
-        self.writer = self.new_writer(str(training.history.out), purge_step=training.step or None)
+        first = training.step + 1 if training.config.resume else None
+        self.writer = self.new_writer(str(training.history.out), purge_step=first)
 
     def metrics(self, training: "Training", line: dict[str, Any]) -> None:
         """Write one event a number."""

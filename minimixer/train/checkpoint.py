@@ -88,6 +88,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def append(path: Path, text: str) -> None:
+    """Write at the end of a file.  Raises CheckpointError if its folder is gone, OSError otherwise."""
+    try:
+        with open(path, "a") as file:
+            file.write(text)
+    except FileNotFoundError as error:
+        raise _unwritten(path, len(text), error) from error
+
+
 def _sync_folder(folder: Path) -> None:
     """Force the new name to the disk.  Where that is not possible, a power cut may bring back the old file, whole."""
     with contextlib.suppress(OSError):      # Windows opens no folders, some network disks sync none

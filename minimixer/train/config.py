@@ -62,7 +62,7 @@ class Model:
     image_size: int | None = None
     """Enlarge the pictures to this side, in pixels; by default they stay, or fit the model of --init-from."""
     init_from: Path | None = None
-    """Fine-tune: start with the model and weights of this run, or of cifar10-micro; --model says nothing then."""
+    """Fine-tune the model of this run, or cifar10-micro; it decides for --model and --patch-size."""
     stochastic_depth: float = 0.0
     """Rate of the last block; grows linearly from 0."""
     dropout: float = 0.0
@@ -99,7 +99,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """What computes it; the number of threads changes no bit of the result, nor does that of processes (scaling.md)."""
+    """What computes it; the number of threads changes no bit, that of processes mostly none (scaling.md)."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Auto takes the GPU if there is one."""
@@ -152,6 +152,7 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
         for name in ("label_smoothing", "dropout", "stochastic_depth", "ema"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number in [0, 1)")
         _check(not (self.resume and self.out is None), "resume", True, "--out with the run folder to go on with")
+        _check(not (self.resume and self.overwrite), "resume", True, "no --overwrite beside it")
 
     def augmentation(self) -> Augmentation:
         """The random changes that the configuration asks for."""
@@ -191,8 +192,9 @@ SUMMARIES = {
     "finetune": "the paper's recipe for the weights of --init-from",
 }
 
-# What --resume may change: nothing of it decides what is computed.
-FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))}
+# What --resume may change without a word: nothing of it decides what is computed, but for the last two, the rounding.
+FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))} - {
+    "precision", "compiled"}
 # What it may not: the arrays of the checkpoint, or the order of the pictures, depend on it.
 FIXED = {"data", "model", "patch_size", "image_size", "init_from", "optimizer", "batch_size", "seed", "ema"}
 

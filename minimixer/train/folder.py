@@ -1,6 +1,7 @@
 """The run folder: whose it is, and the configuration that it keeps."""
 
 import json
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import minimixer
 from minimixer.errors import UsageError, flag
 from minimixer.train import checkpoint
 from minimixer.train.config import FIXED, TrainConfig, changes
@@ -20,7 +24,8 @@ CONFIG, LOCK = "config.json", ".lock"
 def open_folder(config: TrainConfig) -> Iterator[Path]:
     """Make the folder of a run and keep every other run out of it.  Raises RunError rather than mix two runs.
 
-    The lock goes with the process, however that ends.  A folder in which nothing was written is removed again.
+    The lock goes with the process, however that ends.  What is in the folder stays until ``clear``.  A new one in which
+    nothing was written is removed again.
     """
     from filelock import FileLock, Timeout
     folder = config.out or _next_free(config)
@@ -28,6 +33,7 @@ def open_folder(config: TrainConfig) -> Iterator[Path]:
         raise RunError(f"{folder} is a file: choose another folder with --out")
     if config.resume and not folder.is_dir():
         raise RunError(f"there is no run to resume in {folder}: check the folder, or train without --resume")
+    is_new = config.out is None or not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
@@ -36,16 +42,17 @@ def open_folder(config: TrainConfig) -> Iterator[Path]:
         raise RunError(f"another run is writing into {folder}: wait for it, or choose another folder with --out"
                        ) from None
     try:
-        if not is_empty(folder) and not config.resume:
-            if not config.overwrite:
-                raise RunError(f"{folder} is not empty: --resume goes on with the run in it, --overwrite deletes it, "
-                               "and --out names another folder")
-            _clear(folder)
+        if not is_empty(folder) and not config.resume and not config.overwrite:
+            raise RunError(f"{folder} is not empty: --resume goes on with the run in it, --overwrite deletes it, "
+                           "and --out names another folder")
+        if config.overwrite and (runs := sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}"))):
+            raise RunError(f"{folder} is a folder of runs ({', '.join(runs[:3])}), and --overwrite would delete them "
+                           "all: name one of them with --out")
         yield folder
     finally:
-        empty = is_empty(folder)
+        unused = is_new and folder.is_dir() and is_empty(folder)
         lock.release()
-        if empty:
+        if unused:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -66,12 +73,19 @@ def is_empty(folder: Path) -> bool:
     return all(path.name == LOCK for path in folder.iterdir())
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
+    """Delete what is in a folder, but not its lock."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name != LOCK:
             path.unlink()
+
+
+def versions() -> dict[str, str]:
+    """What a run was made with, as config.json says it."""
+    return {"minimixer": minimixer.__version__, "python": platform.python_version(), "numpy": np.__version__,
+            "machine": platform.machine()}
 
 
 def write_config(folder: Path, config: TrainConfig, **more: Any) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import platform
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
@@ -10,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import minimixer
 from minimixer import optim
 from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
 from minimixer.data import Batches, Dataset, Prefetch, known
@@ -19,7 +17,7 @@ from minimixer.nn import Model
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
-from minimixer.train.folder import open_folder, write_config
+from minimixer.train.folder import clear, open_folder, versions, write_config
 from minimixer.train.group import Group, open_group
 from minimixer.train.parallel import ShardedModel, Workers, score
 from minimixer.train.rehearsal import Estimate, rehearse
@@ -111,16 +109,21 @@ class Training:
                 self._save()
         self.history.interrupted = self.stop_signal
         self.history.wall_seconds = time.perf_counter() - start
-        if self.history.interrupted is None:
+        if self.history.interrupted is None and self.history.is_tested:
             self.group.on_first(lambda: results.write(self))
         self._tell("finish")
         return self.history
 
     def _begin(self) -> None:
-        checkpoint.remove_leftovers(self.history.out)
         if self.config.resume:
+            checkpoint.remove_leftovers(self.history.out)
             resume.go_back(self)
-        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=self._environment(),
+        else:
+            clear(self.history.out)             # only now, when all that may be wrong has been looked at
+        workers = self.sharded.workers
+        environment = {**versions(), "device": self.device, "processes": self.group.size, "workers": workers.count,
+                       "compiled": workers.compiled}
+        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=environment,
                      source=self.source)
 
     def _save(self) -> None:
@@ -185,9 +188,12 @@ class Training:
         """The losses since the last line of metrics.  Raises DivergedError before anything bad is saved."""
         losses = [float(loss) for loss in self.recent]
         if not all(map(math.isfinite, losses)):
-            raise DivergedError(f"the loss is no longer finite at step {self.step}: try a lower --lr, or more "
-                                f"--warmup-steps; {self.history.out} keeps the last good checkpoint, if there was one")
+            raise self._diverged()
         return losses
+
+    def _diverged(self) -> DivergedError:
+        return DivergedError(f"the loss is no longer finite at step {self.step}: try a lower --lr, or more "
+                             f"--warmup-steps; {self.history.out} keeps the last good checkpoint, if there was one")
 
     def _test(self) -> None:
         images, labels = (to_device(a, self.device) for a in (self.dataset.test_images, self.dataset.test_labels))
@@ -195,6 +201,8 @@ class Training:
         with self.ema.in_place_of_parameters() if self.ema is not None else nullcontext():
             logits = self.sharded.predict(images)
             loss, accuracy = score(logits, labels)
+            if not math.isfinite(loss):
+                raise self._diverged()
             improved = not self.history.best_accuracy >= accuracy
             self._write_metrics(test_loss=loss, test_accuracy=accuracy)
             if improved:
@@ -207,15 +215,8 @@ class Training:
         self.history.metrics.append(line)
         if self.group.rank:
             return
-        with open(self.history.out / "metrics.jsonl", "a") as file:
-            file.write(json.dumps(line) + "\n")
+        checkpoint.append(self.history.out / resume.METRICS, json.dumps(line) + "\n")
         self._tell("metrics", line)
-
-    def _environment(self) -> dict[str, Any]:
-        return {"minimixer": minimixer.__version__, "python": platform.python_version(),
-                "numpy": minimixer.backend.CPU.xp.__version__, "machine": platform.machine(),
-                "device": self.device, "processes": self.group.size, "workers": self.sharded.workers.count,
-                "compiled": self.sharded.workers.compiled}
 
 
 def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callback | None = None) -> History:
@@ -257,4 +258,8 @@ def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
     with (open_group(config.distributed) as group,
           Workers(config.workers or group.threads(), config.compiled) as workers):
-        return rehearse(Training(with_model_of_source(config), workers, Path(), group=group))
+        training = Training(with_model_of_source(config), workers, config.out or Path(), group=group)
+        if config.resume:
+            group.on_first(lambda: resume.restore(training))
+            resume.follow_first(training)
+        return rehearse(training)

@@ -34,7 +34,7 @@ def save_last(training: "Training") -> None:
     checkpoint.save(training.history.out / LAST, training.model, training.optimizer, metadata, extra)
 
 
-def go_back(training: "Training") -> None:
+def restore(training: "Training") -> None:
     """Put a run where last.safetensors stands, or at its start if it was ended before there was one."""
     out = training.history.out
     saved = read_config(out)
@@ -48,6 +48,12 @@ def go_back(training: "Training") -> None:
         if training.ema is not None:
             means = checkpoint.group(checkpoint.read(out / LAST)[0], "ema")
             training.ema.means = [to_device(means[name], training.device) for name in _names(training)]
+
+
+def go_back(training: "Training") -> None:
+    """Restore a run, and forget the metrics of what it did after its checkpoint."""
+    restore(training)
+    out = training.history.out
     metrics = [line for line in read_metrics(out) if line["step"] <= training.step]
     checkpoint.write_atomically(out / METRICS, "".join(json.dumps(line) + "\n" for line in metrics).encode())
     training.history.metrics = metrics

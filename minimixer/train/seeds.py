@@ -20,7 +20,8 @@ from minimixer.train.__main__ import parse
 from minimixer.train.checkpoint import write_atomically
 from minimixer.train.folder import check_resumed, read_config
 from minimixer.train.loop import fit
-from minimixer.train.resume import LAST, read_metrics
+from minimixer.train.resume import read_metrics
+from minimixer.train.source import with_model_of_source
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,20 +34,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given, rest = own.parse_known_args(sys.argv[1:] if arguments is None else arguments)
         if len(set(given.seeds)) < len(given.seeds):
             raise UsageError("--seeds names a seed twice: expected different ones")
+        for refused in {"--resume", "--overwrite"} & set(rest):
+            raise UsageError(f"{refused} is for one run: runs that were stopped go on anyway, and for new ones delete "
+                             "their folders or choose another one with --out")
         config, only_estimate = parse(rest)
         if only_estimate:
             raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
+        config = with_model_of_source(config)
         rows = []
         for seed in given.seeds:
             out: Path = given.out / f"seed-{seed}"
             run = replace(config, seed=seed, out=out)
+            begun = read_config(out)
+            if differs := check_resumed(begun or run, run):
+                raise UsageError(f"{out} holds a run with other settings ({differs[0]}): choose another folder with "
+                                 "--out")
             if not is_done(out):
-                history = fit(replace(run, resume=(out / LAST).exists()))
+                history = fit(replace(run, resume=begun is not None))
                 if history.interrupted:
                     return 128 + history.interrupted
-            elif differs := check_resumed(read_config(out) or run, run):
-                raise UsageError(f"{out} holds a finished run with other settings ({differs[0]}): choose another "
-                                 "folder with --out")
             rows.append(result(out, seed))
         print(write(given.out, rows))
         return OK

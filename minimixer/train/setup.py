@@ -48,6 +48,11 @@ class History:
     best_before: float = math.nan       # as a checkpoint keeps it, should metrics.jsonl be lost
 
     @property
+    def is_tested(self) -> bool:
+        """Whether there is a line of a test; none, if a callback stopped the run before its first step."""
+        return any("test_accuracy" in line for line in self.metrics)
+
+    @property
     def best_accuracy(self) -> float:
         """Largest share of right answers on the test pictures, 0..1; NaN before the first test."""
         tested = [m["test_accuracy"] for m in self.metrics if "test_accuracy" in m]

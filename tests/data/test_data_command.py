@@ -67,6 +67,7 @@ def test_verify_finds_what_is_wrong(small, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(KNOWN, "cifar10", replace(entry, archive=replace(entry.archive, sha256="0" * 64)))
     code, out, err = run(capsys, "verify", "--data-dir", str(small))
     assert code == 3
+    assert err.count("minimixer data:") == 1
     assert "the sha256 is" in err
     assert "digits: 1,437" in out                               # the others are verified all the same
     monkeypatch.setitem(KNOWN, "cifar10", replace(entry, pictures=60_000))
@@ -76,6 +77,11 @@ def test_verify_finds_what_is_wrong(small, tmp_path, capsys, monkeypatch):
     small.write_bytes(small.read_bytes()[:-100])
     monkeypatch.setitem(KNOWN, "cifar10", entry)
     assert run(capsys, "verify", "cifar10", "--data-dir", str(small))[0] == 3
+
+
+def test_the_archive_of_one_data_set_is_not_taken_for_the_other(small, capsys):
+    assert "cifar100: not found" in run(capsys, "verify", "--data-dir", str(small))[1]
+    assert run(capsys, "path", "cifar100", "--data-dir", str(small))[0] == 3
 
 
 def test_verify_notices_digits_that_have_changed(capsys, monkeypatch):

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from minimixer.data.dataset import DataError
 from minimixer.data.download import download
@@ -117,6 +118,15 @@ def test_fetches(server, target):
     assert fetch(server, target) == target
     assert_whole(target)
     assert server.ranges == [None]
+
+
+def test_two_at_once_do_not_mix_their_bytes(server, target, part):
+    with FileLock(part.with_name(part.name + ".lock")):
+        with pytest.raises(DataError, match="is being fetched by another process: wait for it"):
+            fetch(server, target)
+        assert not part.exists()
+    fetch(server, target)
+    assert_whole(target)
 
 
 def test_already_there(server, target):

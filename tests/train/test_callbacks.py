@@ -126,6 +126,63 @@ def test_events_for_tensorboard_hold_the_metrics(tmp_path):
         assert name in events
 
 
+@pytest.mark.skipif(importlib.util.find_spec("tensorboardX") is None, reason="tensorboardX is not installed")
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_resumed_run_hides_the_events_after_its_checkpoint_only(step, tmp_path, monkeypatch):
+    import tensorboardX
+    purged = []
+    monkeypatch.setattr(tensorboardX, "SummaryWriter",
+                        lambda folder, purge_step: purged.append(purge_step) or SimpleNamespace(
+                            add_scalar=lambda *event: None, close=lambda: None))
+    config = replace(QUICK, out=tmp_path / "run", tensorboard=True, max_steps=4)
+
+    class Stops(Callback):
+        def step(self, training, loss, correct):
+            if training.step == step:
+                training.stop()
+
+        def start(self, training):
+            if step == 0:
+                training.stop()
+
+    fit(config, callbacks=[Stops()])
+    fit(replace(config, resume=True))
+    assert purged == [None, step + 1]
+
+
+def test_a_run_that_is_stopped_before_its_first_step_says_that_there_is_no_report(tmp_path, monkeypatch):
+    monkeypatch.undo()                                          # with its real report
+
+    class Enough(Callback):
+        def start(self, training):
+            training.stop()
+
+    screen = io.StringIO()
+    history = fit(replace(QUICK, out=tmp_path / "run"), [Enough()], TerminalReporter(Console(file=screen, width=200)))
+    assert history.metrics == []
+    assert "Ended at step 0, before a test: there is no report." in screen.getvalue()
+    assert fit(replace(QUICK, out=tmp_path / "run", resume=True)).metrics[-1]["step"] == 30
+
+
+def test_a_run_whose_metrics_were_lost_ends_without_a_report(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    history = fit(replace(QUICK, out=tmp_path / "run"))
+    (history.out / "metrics.jsonl").unlink()
+    assert fit(replace(QUICK, out=history.out, resume=True)).metrics == []
+
+
+def test_the_estimate_of_a_resumed_run_is_of_what_is_left(tmp_path):
+    class Stops(Callback):
+        def step(self, training, loss, correct):
+            if training.step == 20:
+                training.receive(2)
+
+    history = fit(replace(QUICK, out=tmp_path / "run"), callbacks=[Stops()])
+    before = (history.out / "metrics.jsonl").read_bytes()
+    assert estimate(replace(QUICK, out=history.out, resume=True)).steps == 10
+    assert (history.out / "metrics.jsonl").read_bytes() == before
+
+
 def test_without_tensorboardx_the_flag_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
     with pytest.raises(UsageError, match=r'pip install "minimixer\[tensorboard\]"'):

@@ -5,6 +5,7 @@ import pytest
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS
 from minimixer.train.__main__ import main, parse
+from minimixer.train.folder import write_config
 
 
 def test_a_toml_file_gives_settings_and_flags_override_it(tmp_path):
@@ -22,6 +23,7 @@ def test_a_toml_file_gives_settings_and_flags_override_it(tmp_path):
     ("lr = [1, 2]", r"lr is a list: expected one value"),
     ("[recipe]\nlr = 1", r"no setting 'recipe'"),
     ("lr = ", r"cannot be read as TOML"),
+    ("preset = 3", r"no preset '3'"),
 ])
 def test_a_toml_file_that_cannot_be_used_says_why(text, message, tmp_path):
     path = tmp_path / "run.toml"
@@ -37,6 +39,22 @@ def test_a_value_of_the_wrong_kind_is_refused_as_on_the_command_line(tmp_path, c
     assert "--epochs" in capsys.readouterr().err
     assert main(["--config", str(tmp_path / "none.toml")]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_its_own_settings_wherever_it_is_named(tmp_path):
+    saved = replace(PRESETS["digits"], lr=0.001, crop_padding=1, out=tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    write_config(tmp_path / "run", saved)
+    path = tmp_path / "run.toml"
+    path.write_text(f"out = '{tmp_path / 'run'}'\n")
+    assert parse(["--config", str(path), "--resume"])[0] == replace(saved, resume=True)
+    path.write_text(f"out = '{tmp_path / 'run'}'\nresume = true\n")
+    assert parse(["--config", str(path)])[0] == replace(saved, resume=True)
+
+
+def test_a_flag_without_its_value_is_explained(capsys):
+    assert main(["--out"]) == 2
+    assert "Missing value for argument '--out'" in capsys.readouterr().err
 
 
 def test_an_estimate_is_printed_and_nothing_is_trained(tmp_path, monkeypatch, capsys):

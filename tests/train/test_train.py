@@ -6,7 +6,7 @@ import pytest
 
 from minimixer.data import DataError
 from minimixer.data.cifar import CIFAR10
-from minimixer.train import PRESETS, TrainConfig, fit
+from minimixer.train import PRESETS, DivergedError, TrainConfig, fit
 from minimixer.train.__main__ import main
 from minimixer.train.checkpoint import CheckpointError
 from tests.data.cifar_files import official, unpack
@@ -74,6 +74,15 @@ def test_divergence_is_exit_code_4_with_advice(tmp_path, capsys):
                      "--out", str(tmp_path / "run")])
     assert code == 4
     assert "try a lower --lr" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
+def test_a_run_that_diverges_in_its_last_step_is_not_saved(tmp_path):
+    config = TrainConfig(optimizer="sgd", lr=1e30, warmup_steps=0, schedule="constant", out=tmp_path / "run", workers=1)
+    with pytest.raises(DivergedError, match="no longer finite at step 1"):
+        fit(replace(config, max_steps=1))
+    assert not list(tmp_path.glob("run/*.safetensors"))
+    assert "NaN" not in (tmp_path / "run" / "metrics.jsonl").read_text()
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

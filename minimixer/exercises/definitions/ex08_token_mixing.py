@@ -10,7 +10,7 @@ def _inputs(b: int, s: int, c: int, d: int) -> Inputs:
     return Inputs(normal(b + s, (b, s, c), (s, d), (d,), (d, s), (s,)), sizes={"B": b, "S": s, "C": c, "D": d})
 
 
-INPUTS = [_inputs(2, 3, 4, 5), _inputs(3, 4, 2, 3)]
+INPUTS = [_inputs(2, 3, 4, 5), _inputs(3, 4, 4, 2)]         # S = C lets a forgotten swap pass for its shape
 SAVED = (("saved1 x", "saved1 weight"), ("saved2 x", "saved2 phi"), ("saved3 x", "saved3 weight"))
 
 
