@@ -146,7 +146,8 @@ def backward(tensor: Leaf, gradient: Array | None = None) -> None:
     for leaf, gx in _walk(*_start(tensor, gradient)).items():
         assert not isinstance(leaf, Node)
         # A copy: two leaves may have been handed one and the same array.
-        leaf.grad = array_module(leaf.data).array(gx) if leaf.grad is None else leaf.grad + gx
+        xp = array_module(leaf.data)
+        leaf.grad = xp.array(gx) if leaf.grad is None else xp.asarray(leaf.grad + gx)
 
 
 def grad(loss: Leaf, params: Sequence[Leaf]) -> list[Array]:

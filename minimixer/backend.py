@@ -146,19 +146,29 @@ def set_matmul_precision(precision: Precision, device: str) -> None:
 
 def as_array(data: Any) -> Array:
     """An array of a known device as it is; anything else as a NumPy array, float32 where it would be float64."""
-    if type(data) in _by_type:
+    if _is_known(data):
         return data
     array = np.asarray(data)
-    return array.astype(np.float32) if array.dtype == np.float64 and not isinstance(data, np.generic) else array
+    is_list = not isinstance(data, (np.generic, np.ndarray))
+    return array.astype(np.float32) if array.dtype == np.float64 and is_list else array
+
+
+def _is_known(data: Any) -> bool:
+    """Whether it is an array of a device, if perhaps of a GPU that nobody has asked for yet."""
+    if type(data) not in _by_type and type(data).__module__.startswith("cupy"):
+        gpu_problem()                   # it registers the device
+    return type(data) in _by_type
 
 
 def device_of(array: Array) -> Device:
     """The device on which an array lives."""
-    try:
-        return _by_type[type(array)]
-    except KeyError:
-        raise DeviceError(f"{type(array).__name__} is not an array of a known device: "
-                          f"expected one of {[d.array_type.__name__ for d in _devices.values()]}") from None
+    if not _is_known(array):
+        if isinstance(array, np.ndarray):           # np.memmap and its kin
+            return CPU
+        known = [f"{d.array_type.__module__}.{d.array_type.__name__}" for d in _devices.values()]
+        raise DeviceError(f"{type(array).__module__}.{type(array).__name__} is not an array of a known device: "
+                          f"expected one of {', '.join(known)}")
+    return _by_type[type(array)]
 
 
 def array_module(*operands: Array | float) -> Module:

@@ -36,13 +36,23 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     ------
     ValueError
         If the shapes do not fit.
+    TypeError
+        If they are of several types, such as pictures of float64 for weights of float32.
     """
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
         raise ValueError(f"linear: weight has shape {weight.shape}, bias {bias.shape}, expected (in, out) and (out,)")
     if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
         raise ValueError(f"linear: x has shape {x.shape}, expected {weight.shape[0]} elements in its last axis, as in "
                          f"the first of weight {weight.shape}; is an axis swapped, or the weight stored as (out, in)?")
+    _check_dtypes("linear", x, weight, bias)
     return apply(Linear, x, weight, bias)
+
+
+def _check_dtypes(name: str, x: Tensor, weight: Tensor, bias: Tensor) -> None:
+    if not x.dtype == weight.dtype == bias.dtype or x.dtype.kind != "f":
+        raise TypeError(f"{name}: x is {x.dtype}, weight {weight.dtype} and bias {bias.dtype}, expected one "
+                        "floating-point type: convert the array before it becomes a Tensor, as in "
+                        "array.astype('float32')")
 
 
 def gelu(x: Tensor, form: GeluForm = "tanh") -> Tensor:
@@ -59,7 +69,12 @@ def gelu(x: Tensor, form: GeluForm = "tanh") -> Tensor:
     ------
     ValueError
         If the form is another word.
+    TypeError
+        If x holds whole numbers.
     """
+    if x.dtype.kind != "f":
+        raise TypeError(f"gelu: x is {x.dtype}, expected floating-point numbers: convert the array with "
+                        ".astype('float32')")
     if form not in GELU_FORMS:
         raise ValueError(f"gelu: form is {form!r}, expected 'tanh' or 'erf'")
     return apply(GELU_FORMS[form], x)
@@ -79,10 +94,13 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Te
     ------
     ValueError
         If weight or bias is not of shape (C,).
+    TypeError
+        If they are of several types.
     """
     if not x.shape[-1:] == weight.shape == bias.shape:
         raise ValueError(f"layer_norm: the last axis of x {x.shape} is normalized, so weight and bias must have shape "
                          f"{x.shape[-1:]}, got {weight.shape} and {bias.shape}; is an axis swapped?")
+    _check_dtypes("layer_norm", x, weight, bias)
     return apply(LayerNorm, x, weight, bias, eps=eps)
 
 
@@ -102,6 +120,8 @@ def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float 
     ------
     ValueError
         If the shapes do not fit, or groups does not divide C.
+    TypeError
+        If they are of several types.
     """
     if x.ndim != 4 or not x.shape[-1:] == weight.shape == bias.shape:
         raise ValueError(f"group_norm: x has shape {x.shape}, weight {weight.shape} and bias {bias.shape}, expected "
@@ -109,6 +129,7 @@ def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float 
     if groups < 1 or x.shape[-1] % groups:
         raise ValueError(f"group_norm: {x.shape[-1]} channels cannot be cut into {groups} groups of one size: change "
                          "groups to a number that divides them")
+    _check_dtypes("group_norm", x, weight, bias)
     return apply(GroupNorm, x, weight, bias, groups=groups, eps=eps)
 
 

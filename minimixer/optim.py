@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from minimixer.backend import Array, Module, array_module
@@ -73,7 +74,7 @@ class Optimizer:
             name: [array_module(p.data).zeros_like(p.data) for p in self.params] for name in remembered}
 
     def step(self, gradients: Sequence[Array] | None = None, factor: Array | None = None) -> None:
-        """Change every parameter once.
+        """Change every parameter once, in place: walk graphs that were made with the old numbers before.
 
         Parameters
         ----------
@@ -85,7 +86,9 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If there are not as many gradients as parameters, or a ``.grad`` is missing.
+            If there are not as many gradients as parameters, one has another shape, or a ``.grad`` is missing.
+        DeviceError
+            If parameters, gradients and what the optimiser remembers do not live on one device.
         """
         given = [p.grad for p in self.params] if gradients is None else gradients
         if len(given) != len(self.params):
@@ -94,8 +97,13 @@ class Optimizer:
             if g is None:
                 raise ValueError(f"parameter {i} of shape {self.params[i].shape} has no .grad: call loss.backward() "
                                  "first")
+            if g.shape != self.params[i].shape:
+                raise ValueError(f"the gradient of parameter {i} has shape {g.shape}, expected that of the parameter, "
+                                 f"{self.params[i].shape}")
+        remembered = chain.from_iterable(self.state.values())
+        xp = array_module(*(p.data for p in self.params), *given, *remembered)
         self.step_count += 1
-        self._update(array_module(*(p.data for p in self.params), *given), given, factor)
+        self._update(xp, given, factor)
 
     def _update(self, xp: Module, gradients: Sequence[Array], factor: Array | None) -> None:
         raise NotImplementedError
@@ -172,7 +180,7 @@ def clip_factor(gradients: Sequence[Array], max_norm: float) -> tuple[Array, Arr
     if max_norm <= 0:
         raise ValueError(f"max_norm is {max_norm}: expected a positive number")
     xp = array_module(*gradients)
-    norm, factor = choose(norm_and_factor, xp)(xp, gradients, max_norm)
+    norm, factor = choose(norm_and_factor, xp)(xp, gradients, float(max_norm))
     return factor, norm
 
 

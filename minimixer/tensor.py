@@ -33,6 +33,7 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
         If the shapes do not fit; the message names the op and the shapes.
     """
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
+    options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
     xp = array_module(*arrays)
     pair = choose(op, xp)
     try:
@@ -132,7 +133,8 @@ class Tensor:
             raise ValueError(f"item() needs a one-element Tensor, this one has shape {self.shape}: index or reduce it")
         return self.data.item()
 
-    __float__ = item
+    def __float__(self) -> float:
+        return float(self.item())
 
     def __bool__(self) -> bool:
         return bool(self.item())
@@ -275,4 +277,4 @@ def operand(x: Operand) -> "Tensor | float":
 
 def _unpack(numbers: tuple[Any, ...]) -> tuple[int, ...]:
     """Let f(2, 3) and f((2, 3)) mean the same."""
-    return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], int) else numbers
+    return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], (int, np.integer)) else numbers

@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 
+import minimixer as mm
 from minimixer import backend, doctor
 from minimixer.backend import DeviceError
 from tests import fake_cupy
@@ -37,6 +38,25 @@ def test_without_cupy_the_choice_is_the_cpu_and_says_why(no_cupy):
         backend.choose_device("gpu")
     with pytest.raises(DeviceError, match="unknown device 'tpu': expected 'auto', 'cpu' or 'gpu'"):
         backend.choose_device("tpu")
+
+
+def test_an_array_of_cupy_is_known_before_anybody_asked_for_the_gpu(fake, monkeypatch):
+    fake()
+    monkeypatch.setattr(fake_cupy.ndarray, "__module__", "cupy")
+    theirs = sys.modules["cupy"].asarray(np.ones(3))
+    tensor = mm.Tensor(theirs)
+    assert tensor.data is theirs
+    assert tensor.device == "gpu"
+    assert type(backend.to_numpy(theirs)) is np.ndarray
+
+
+def test_arrays_on_disk_are_arrays_of_the_cpu(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(3.0))
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert mm.Tensor(mapped).dtype == np.float64
+    assert backend.device_of(mapped) is backend.CPU
+    with pytest.raises(DeviceError, match=r"builtins\.str is not an array of a known device: expected one of numpy"):
+        backend.device_of("a")
 
 
 def test_cupy_without_a_device_is_told_apart(fake):

@@ -29,6 +29,18 @@ def test_bad_arguments_get_a_sentence(call, message):
         call()
 
 
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda half: F.linear(zeros(2, 3), half(3, 5), half(5)), "linear: x is float64, weight float16 .* one floating"),
+    (lambda half: F.layer_norm(zeros(2, 3), half(3), zeros(3)), "layer_norm: x is float64, weight float16"),
+    (lambda half: F.group_norm(half(1, 2, 2, 4), zeros(4), zeros(4), 2), "group_norm: x is float16, weight float64"),
+    (lambda half: F.linear(*(Tensor(np.ones(shape, int)) for shape in ((2, 3), (3, 5), 5))), "linear: x is int64"),
+    (lambda half: F.gelu(Tensor(np.ones(2, int))), "gelu: x is int64, expected floating-point numbers"),
+])
+def test_types_that_do_not_fit_get_a_sentence(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(lambda *shape: Tensor(np.zeros(shape, np.float16)))
+
+
 def test_patches_are_flattened_in_row_column_channel_order():
     image = np.arange(1 * 4 * 6 * 3).reshape(1, 4, 6, 3)
     patches = F.patches(Tensor(image), 2).data

@@ -5,7 +5,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import optim
-from minimixer.backend import to_device, to_numpy
+from minimixer.backend import DeviceError, to_device, to_numpy
 from minimixer.tensor import Tensor
 
 
@@ -55,6 +55,21 @@ def test_step_uses_grad_and_misses_it(rng):
     assert np.allclose(p.data, before - 1)
     with pytest.raises(ValueError, match="2 gradients for 1 parameters"):
         optimizer.step([p.data, p.data])
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.AdamW])
+def test_gradients_of_another_shape_or_place_change_nothing(make, rng):
+    (p,) = parameters(rng, (2, 3))
+    before = p.data.copy()
+    optimizer = make([p], lr=0.1)
+    for shape in ((3, 2), (3,), (1,)):
+        with pytest.raises(ValueError, match=r"gradient of parameter 0 has shape .* expected that .* \(2, 3\)"):
+            optimizer.step([np.ones(shape)])
+    assert np.array_equal(p.data, before)
+    p.data = to_device(p.data, "standin")                   # as Module.to does, after the optimiser was made
+    with pytest.raises(DeviceError, match="operands live on two devices"):
+        optimizer.step([to_device(before, "standin")])
+    assert optimizer.step_count == 0
 
 
 @pytest.mark.parametrize("make", [lambda: optim.AdamW([]), lambda: optim.SGD([Tensor([1.0])], lr=-1)])

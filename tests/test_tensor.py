@@ -59,6 +59,37 @@ def test_one_element_becomes_a_number():
         Tensor([1.0, 2.0]).item()
 
 
+def test_numbers_of_numpy_are_as_good_as_those_of_python():
+    x = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3), requires_grad=True)
+    one, tenth = np.int64(1), np.float64(0.1)
+    assert x[one].shape == (3,)
+    assert x.sum(one).shape == x.sum(axis=one).shape == (2,)
+    assert x.reshape(np.int64(6)).shape == x.reshape(np.prod(x.shape)).shape == (6,)
+    for y in (mm.functional.cross_entropy(x, np.array([0, 1]), label_smoothing=tenth),
+              mm.nn.Dropout(tenth).train().rate * x.sum(), (x * tenth).sum()):
+        y.backward()
+        assert y.dtype == x.grad.dtype == np.float32
+    assert mm.optim.clip_by_global_norm([x.data], tenth)[0][0].dtype == np.float32
+    assert type(float(Tensor([3]))) is float
+
+
+def test_gradients_that_add_up_stay_arrays():
+    x = Tensor(np.float32(2), requires_grad=True)
+    for _ in range(3):
+        (x * 3).backward()
+    assert type(x.grad) is np.ndarray
+    assert x.grad == 9
+    mm.optim.AdamW([x]).step()
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("f4", 1e20), ("f4", 1e-23), ("f2", 300), ("f8", 1e200)])
+def test_the_gradient_of_a_quotient_stays_in_range_where_it_can(dtype, size):
+    a, b = (Tensor(np.full(1, size, dtype), requires_grad=True) for _ in range(2))
+    (a / b).backward()
+    assert b.grad == pytest.approx(-1 / float(b.data[0]), rel=2e-3)
+    assert (a / 3.0).node is not None
+
+
 @pytest.mark.parametrize("change", [
     "x += 1", "x -= 1", "x *= 2", "x /= 2", "x **= 2", "x @= x", "x[0] = 1"])
 def test_changes_in_place_are_refused(change):

@@ -99,7 +99,7 @@ def ship(options: Shipment) -> dict[str, Any]:
 
 def halve(model: Model) -> None:
     """Round the parameters to float16, in place.  Raises WeightsError if one is too large for that."""
-    for name, parameter in model.named_parameters():
+    for name, parameter in model.named_tensors():
         largest = float(np.abs(parameter.data).max(initial=0))
         if not largest <= float(np.finfo(np.float16).max):
             raise WeightsError(f"{name} holds {largest:g}, which float16 cannot: this model cannot be shipped")

@@ -168,7 +168,7 @@ class LinearInPlace:
         x = swap(x, swapped)
         y = x.reshape(-1, x.shape[-1]) @ weight                             # (N, out)
         y += bias
-        return y.reshape(*x.shape[:-1], -1), (x, weight, False)
+        return y.reshape(*x.shape[:-1], weight.shape[1]), (x, weight, False)
 
     @staticmethod
     def backward(xp: Module, gy: Array, x: Array, weight: Array, swapped: bool) -> tuple[Array, Array, Array]:

@@ -42,10 +42,10 @@ def _module(real: str) -> Any:
 
 
 def launch(name: str, dtype: Any, blocks: int, threads: tuple[int, int], *arguments: Any, shared: int = 0) -> None:
-    """Give a kernel to the device; Python floats become numbers of ``dtype``, Python ints ``int``, np.int64 ``Int``."""
+    """Give a kernel to the device; floats become numbers of ``dtype``, Python ints ``int``, np.int64 ``Int``."""
     if blocks:
-        types = {float: dtype.type, int: np.int32}
-        typed = tuple(types[type(a)](a) if type(a) in types else a for a in arguments)
+        typed = tuple(dtype.type(a) if isinstance(a, (float, np.floating)) else np.int32(a) if type(a) is int else a
+                      for a in arguments)
         kernel(name, REALS[dtype])((blocks,), threads, typed, shared_mem=shared)
 
 
@@ -139,7 +139,7 @@ class LinearAsOneProduct:
         rows = x.reshape(-1, x.shape[-1])                                   # (N, in)  a copy of a swapped view
         y = rows @ weight                                                   # (N, out)
         y += bias
-        return y.reshape(*x.shape[:-1], -1), (rows, weight, x.shape)
+        return y.reshape(*x.shape[:-1], weight.shape[1]), (rows, weight, x.shape)
 
     @staticmethod
     def backward(xp: Module, gy: Array, rows: Array, weight: Array, shape: Any) -> tuple[Array, Array, Array]:

@@ -3,13 +3,17 @@
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, TypeVar
 
 from minimixer.backend import Array, Module
 
 T = TypeVar("T")
 FAST: dict[tuple[Any, str], Any] = {}           # (reference, name of the array module) -> replacement
-_enabled = True
+# Blocks may overlap in several threads: what they wish is kept until each has ended, and the latest of them decides.
+_lock = Lock()
+_references = 0                                 # open blocks of reference_kernels
+_wishes: dict[object, bool] = {}                # one an open block of compiled_loops
 _compiled = False
 
 
@@ -26,7 +30,7 @@ def fast(reference: Any, module: str) -> Callable[[T], T]:
 
 def choose(reference: Any, xp: Module) -> Any:
     """The replacement for ``reference`` on arrays of ``xp``, or ``reference`` itself."""
-    return FAST.get((reference, xp.__name__), reference) if _enabled else reference
+    return FAST.get((reference, xp.__name__), reference) if not _references else reference
 
 
 def choose_loop(function: Any, x: Array) -> Any:
@@ -42,12 +46,14 @@ def reference_of(pair: Any) -> Any:
 @contextmanager
 def reference_kernels() -> Iterator[None]:
     """Within this block every op of every thread runs as written in ``minimixer/ops``."""
-    global _enabled
-    previous, _enabled = _enabled, False
+    global _references
+    with _lock:
+        _references += 1
     try:
         yield
     finally:
-        _enabled = previous
+        with _lock:
+            _references -= 1
 
 
 @contextmanager
@@ -62,8 +68,12 @@ def compiled_loops(wanted: bool = True) -> Iterator[bool]:
             importlib.import_module("minimixer.kernels.compiled")
         except ImportError:             # Numba is not installed, or not made for this NumPy
             wanted = False
-    previous, _compiled = _compiled, wanted
+    block = object()
+    with _lock:
+        _wishes[block] = _compiled = wanted
     try:
-        yield _compiled
+        yield wanted
     finally:
-        _compiled = previous
+        with _lock:
+            del _wishes[block]
+            _compiled = next(reversed(_wishes.values()), False)

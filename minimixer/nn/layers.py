@@ -64,7 +64,7 @@ class Gelu(Module):
 def _check_rate(layer: str, rate: float) -> float:
     if not 0 <= rate < 1:
         raise ValueError(f"{layer}: rate is {rate}, expected the share to drop, a number in [0, 1)")
-    return rate
+    return float(rate)
 
 
 class Dropout(Module):

@@ -1,5 +1,6 @@
 """What the whole models share: a Mixer, a ViT and a ConvNet are told the same things and asked the same questions."""
 
+from dataclasses import fields
 from typing import Any, Protocol
 
 from minimixer.nn.module import Module
@@ -43,9 +44,9 @@ class Model(Module):
 
 def check_positive(config: Any) -> None:
     """Raise ValueError if a whole number of a config is not positive."""
-    for name, value in vars(config).items():
-        if isinstance(value, int) and value < 1:
-            raise ValueError(f"{name} is {value}, expected a positive number")
+    for field in fields(config):
+        if field.type in (int, "int") and (value := getattr(config, field.name)) < 1:
+            raise ValueError(f"{field.name} is {value}, expected a positive number")
 
 
 def check_tiling(image_size: int, patch_size: int) -> None:

@@ -10,8 +10,9 @@ M = TypeVar("M", bound="Module")
 class Module:
     """Something with parameters: assign Tensors, Modules and lists of Modules to attributes, and write ``forward``.
 
-    Nothing is registered.  The parameters are found by walking the attributes in the order of their assignment, and
-    named by the path to them: ``blocks.0.token_norm.weight``.
+    Nothing is registered.  The Tensors are found by walking the attributes in the order of their assignment, and named
+    by the path to them: ``blocks.0.token_norm.weight``.  Those with ``requires_grad`` are the parameters; the others,
+    such as a part that is frozen, are moved, saved and loaded with them.
     """
 
     training = True
@@ -43,13 +44,21 @@ class Module:
         """Walk through this Module and every one below it."""
         return (module for _, module in self.named_modules())
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every parameter with its dotted name, in a fixed order."""
+    def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Every Tensor with its dotted name, in a fixed order; one that is tied to two places comes twice."""
         for name, member in self._members():
             if isinstance(member, Module):
-                yield from member.named_parameters(f"{prefix}{name}.")
-            elif isinstance(member, Tensor) and member.requires_grad:
+                yield from member.named_tensors(f"{prefix}{name}.")
+            elif isinstance(member, Tensor):
                 yield prefix + name, member
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Every parameter once, with its dotted name, in a fixed order."""
+        seen: set[Tensor] = set()
+        for name, tensor in self.named_tensors():
+            if tensor.requires_grad and tensor not in seen:
+                seen.add(tensor)
+                yield name, tensor
 
     def parameters(self) -> list[Tensor]:
         """Every parameter."""
@@ -75,31 +84,31 @@ class Module:
         return self.train(False)
 
     def to(self: M, device: str) -> M:
-        """Move every parameter to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is none."""
+        """Move every Tensor to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is none."""
         get_device(device)
-        for parameter in self.parameters():
-            parameter.data = to_device(parameter.data, device)
-            parameter.grad = None
+        for _, tensor in self.named_tensors():
+            tensor.data = to_device(tensor.data, device)
+            tensor.grad = None
         return self
 
     def state_dict(self) -> dict[str, Array]:
-        """Dotted name -> numpy.ndarray, a copy of every parameter."""
-        return {name: to_numpy(parameter.data).copy() for name, parameter in self.named_parameters()}
+        """Dotted name -> numpy.ndarray, a copy of every Tensor."""
+        return {name: to_numpy(tensor.data).copy() for name, tensor in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters of the same names; dtype and device stay the parameters' own.
+        """Copy arrays into the Tensors of the same names; dtype and device stay the Tensors' own.
 
         Raises
         ------
         ValueError
             If a name is missing or unexpected or a shape differs.  All of them are listed, and nothing is changed.
         """
-        parameters = dict(self.named_parameters())
-        problems = [f"missing {name} {p.shape}" for name, p in parameters.items() if name not in state]
-        problems += [f"unexpected {name} {array.shape}" for name, array in state.items() if name not in parameters]
-        problems += [f"{name} has shape {state[name].shape}, expected {p.shape}" for name, p in parameters.items()
-                     if name in state and state[name].shape != p.shape]
+        tensors = dict(self.named_tensors())
+        problems = [f"missing {name} {t.shape}" for name, t in tensors.items() if name not in state]
+        problems += [f"unexpected {name} {array.shape}" for name, array in state.items() if name not in tensors]
+        problems += [f"{name} has shape {state[name].shape}, expected {t.shape}" for name, t in tensors.items()
+                     if name in state and state[name].shape != t.shape]
         if problems:
             raise ValueError(f"these weights do not fit this {type(self).__name__}:\n  " + "\n  ".join(problems))
-        for name, parameter in parameters.items():
-            parameter.data[...] = to_device(state[name], parameter.device)
+        for name, tensor in tensors.items():
+            tensor.data[...] = to_device(state[name], tensor.device)

@@ -52,12 +52,14 @@ class Divide(Broadcasting):
     """y = a / b, element by element."""
 
     @staticmethod
-    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
-        return a / b, (a, b)
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Like, Array, Array]]:
+        y = a / b
+        return y, (like(a), b, y)
 
     @staticmethod
-    def backward(xp: Module, gy: Array, a: Array, b: Array) -> tuple[Any, Any]:
-        return unbroadcast(gy / b, like(a)), unbroadcast(-gy * a / (b * b), like(b))
+    def backward(xp: Module, gy: Array, a: Like, b: Array, y: Array) -> tuple[Any, Any]:
+        g = gy / b
+        return unbroadcast(g, a), unbroadcast(-g * y, like(b))      # -a / b^2 = -y / b
 
 
 class Negative(Op):

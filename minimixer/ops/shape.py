@@ -1,5 +1,6 @@
 """Ops that move numbers without changing them.  NumPy returns views: no copy is made where none is needed."""
 
+from numbers import Integral
 from typing import Any
 
 from minimixer.backend import Array, Module
@@ -57,7 +58,7 @@ class Slice(Op):
     @staticmethod
     def forward(xp: Module, x: Array, key: Any) -> tuple[Array, tuple[Any, ...]]:
         for part in key if isinstance(key, tuple) else (key,):
-            if isinstance(part, bool) or not (part is None or part is Ellipsis or isinstance(part, (int, slice))):
+            if isinstance(part, bool) or not (part is None or part is Ellipsis or isinstance(part, (Integral, slice))):
                 raise IndexError(f"{type(part).__name__} is not a basic index")
         return x[key], (x.shape, key)
 

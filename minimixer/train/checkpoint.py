@@ -16,6 +16,7 @@ from minimixer.backend import Array, to_device, to_numpy
 from minimixer.errors import MinimixerError
 from minimixer.nn.module import Module
 from minimixer.optim import Optimizer
+from minimixer.tensor import Tensor
 
 VERSION = 2         # from 2 on there is a digest
 TEMPORARY = ".tmp"
@@ -160,10 +161,9 @@ def load(path: Path, model: Module, optimizer: Optimizer | None = None) -> dict[
         If the file is missing, damaged, too new, or of another model or optimiser.  Then nothing is changed.
     """
     arrays, metadata = read(path)
-    parameters = dict(model.named_parameters())
-    shapes = {name: parameter.shape for name, parameter in parameters.items()}
-    if problems := _differences(group(arrays, "model"), shapes):
+    if problems := _differences(group(arrays, "model"), dict(model.named_tensors())):
         raise CheckpointError(f"{path} does not fit this model: {problems}; give the options the run was made with")
+    parameters = dict(model.named_parameters())
     if optimizer is not None:
         saved = sorted({name.split(".")[1] for name in arrays if name.startswith("optim.")})
         if not saved or "optimizer_steps" not in metadata:
@@ -173,7 +173,7 @@ def load(path: Path, model: Module, optimizer: Optimizer | None = None) -> dict[
             raise CheckpointError(f"{path} holds {_short(_listed(saved))} of another optimiser, expected "
                                   f"{_listed(sorted(optimizer.state))}: give the --optimizer of the run")
         for what in saved:
-            if problems := _differences(group(arrays, f"optim.{what}"), shapes):
+            if problems := _differences(group(arrays, f"optim.{what}"), parameters):
                 raise CheckpointError(f"{path} holds an optim.{what} that does not fit this model: {problems}; "
                                       "train anew with --overwrite")
     model.load_state_dict(group(arrays, "model"))
@@ -194,11 +194,11 @@ def _digest(arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> str:
     return f"crc32:{crc:08x}"
 
 
-def _differences(arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], shown: int = 3) -> str:
+def _differences(arrays: Mapping[str, Array], tensors: Mapping[str, Tensor], shown: int = 3) -> str:
     """What does not fit, shortly; empty if all does."""
-    problems = [f"{name} has shape {arrays[name].shape}, expected {shape}" if name in arrays else f"{name} is missing"
-                for name, shape in shapes.items() if name not in arrays or arrays[name].shape != shape]
-    problems += [f"{_short(name)} is not expected" for name in arrays if name not in shapes]
+    problems = [f"{name} has shape {arrays[name].shape}, expected {t.shape}" if name in arrays else f"{name} is missing"
+                for name, t in tensors.items() if name not in arrays or arrays[name].shape != t.shape]
+    problems += [f"{_short(name)} is not expected" for name in arrays if name not in tensors]
     more = [f"and {len(problems) - shown} more"] if len(problems) > shown else []
     return ", ".join(problems[:shown] + more)
 

@@ -192,7 +192,7 @@ SUMMARIES = {
     "finetune": "the paper's recipe for the weights of --init-from",
 }
 
-# What --resume may change without a word: nothing of it decides what is computed, but for the last two, the rounding.
+# What --resume may change without a word: nothing of it decides what is computed.  The last two decide how it rounds.
 FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))} - {
     "precision", "compiled"}
 # What it may not: the arrays of the checkpoint, or the order of the pictures, depend on it.

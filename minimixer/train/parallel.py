@@ -20,7 +20,7 @@ from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.data.enlarge import enlarge
-from minimixer.kernels.host import keep_freed_memory
+from minimixer.kernels.host import keep_freed_memory, one_blas_thread
 from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, ModelConfig, draw_from
 from minimixer.tensor import Tensor
@@ -56,9 +56,8 @@ class Workers:
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> "Workers":
-        from threadpoolctl import threadpool_limits
         keep_freed_memory()
-        self._stack.enter_context(threadpool_limits(1, user_api="blas"))
+        self._stack.enter_context(one_blas_thread())
         self.compiled = self._stack.enter_context(compiled_loops(self.compiled))
         if self.count > 1:
             self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")

@@ -68,7 +68,7 @@ def adapt(model: Model, *, image_size: int, num_classes: int, new_head: bool, so
 
 def empty_head(model: Model) -> dict[str, Array]:
     """The parameters of a head of zeros."""
-    return {name: zeros(p.shape) for name, p in model.named_parameters() if name.startswith("head.")}
+    return {name: zeros(p.shape) for name, p in model.named_tensors() if name.startswith("head.")}
 
 
 def has_grown(k: int) -> str:

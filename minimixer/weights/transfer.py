@@ -215,7 +215,7 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
 
 def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
     sizes = sizes_of(model.config)
-    state = {name: to_numpy(parameter.data) for name, parameter in model.named_parameters()}
+    state = {name: to_numpy(tensor.data) for name, tensor in model.named_tensors()}
     arrays: dict[str, Array] = {}
     mapped = []
     for row, block in rows_of(sizes["L"]):

@@ -131,6 +131,27 @@ def test_what_is_not_finite_stays_so(loops):
     assert np.isnan(y[1:]).all()
 
 
+def test_blocks_that_overlap_in_two_threads_end_for_themselves():
+    pytest.importorskip("numba", reason="Numba is not installed: pip install 'minimixer[compiled]'")
+    one = np.zeros(1, np.float32)
+    loops = [compiled_loops(wish) for wish in (True, False, True)]
+    states = []
+    for block in loops:
+        block.__enter__()
+        states.append(choose_loop(gelu, one) is not gelu)
+    for block in loops:                                             # the first to begin is the first to end
+        block.__exit__(None, None, None)
+        states.append(choose_loop(gelu, one) is not gelu)
+    assert states == [True, False, True, True, True, False]
+    first, second = mm.reference_kernels(), mm.reference_kernels()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert choose(Gelu, np) is Gelu
+    second.__exit__(None, None, None)
+    assert choose(Gelu, np) is not Gelu
+
+
 def test_reference_kernels_turns_all_of_them_off_and_nests():
     assert choose(Gelu, np) is not Gelu
     with mm.reference_kernels():

@@ -212,6 +212,18 @@ def test_an_argument_of_another_type_is_found(emulate):
         cuda.launch("gelu_forward", x.dtype, 1, (32, 1), x, x.copy(), 3)
 
 
+@needs_compiler
+def test_numbers_of_numpy_reach_a_kernel_as_its_own(emulate):
+    emulate()
+    results = []
+    for number in (float, np.float64, np.float32):
+        p = Tensor(to_standin(np.ones(3, np.float32)), requires_grad=True)
+        optimizer = optim.AdamW([p], lr=number(0.125), betas=(number(0.875), number(0.9375)), eps=number(2**-20))
+        optimizer.step([to_standin(np.full(3, 2, np.float32))])
+        results.append(p.numpy().tolist())
+    assert results[0] == results[1] == results[2] != [1, 1, 1]
+
+
 def test_kernels_refuse_mixed_and_unknown_dtypes(monkeypatch):
     monkeypatch.setitem(FAST, (Gelu, "standin"), cuda.GeluKernel)
     with pytest.raises(TypeError, match=r"all float32 or all float64, got \['float16'\].*reference_kernels"):

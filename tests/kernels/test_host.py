@@ -1,9 +1,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from minimixer.kernels import host
 
@@ -68,7 +70,7 @@ def test_otherwise_nothing_happens(kernel, flags, arguments, environment, starte
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("error", "restarts"), [(1e-7, 0), (1e-3, 1), (float("inf"), 1)])
+@pytest.mark.parametrize(("error", "restarts"), [(1e-7, 0), (1e-3, 1), (float("inf"), 1), (float("nan"), 1)])
 def test_kernels_that_multiply_wrongly_are_taken_back(error, restarts, started, monkeypatch):
     monkeypatch.setenv(host.CHOSEN, "SkylakeX")
     monkeypatch.setattr(host, "product_error", lambda: error)
@@ -79,6 +81,31 @@ def test_kernels_that_multiply_wrongly_are_taken_back(error, restarts, started, 
 
 def test_products_are_right_here():
     assert host.product_error() < 1e-5
+
+
+def test_products_that_are_no_number_are_an_error(monkeypatch):
+    class Broken(np.ndarray):
+        def __matmul__(self, other):
+            return np.full((len(self), other.shape[1]), np.nan)
+
+    drawn = np.random.default_rng(0)
+    rng = SimpleNamespace(standard_normal=lambda shape: drawn.standard_normal(shape).view(Broken))
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: rng)
+    assert not host.product_error() <= 1e-5
+
+
+def test_blocks_that_overlap_in_two_threads_leave_blas_as_it_was():
+    def blas_threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = blas_threads()
+    first, second = host.one_blas_thread(), host.one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(blas_threads()) <= {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == before
 
 
 def test_doctor_tells_what_matters():

@@ -5,6 +5,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn, tensor
+from minimixer.backend import to_device, to_numpy
 from minimixer.tensor import Tensor
 from minimixer.train.parallel import ShardedModel, Workers
 
@@ -66,3 +67,12 @@ def test_build_changes_fields_and_refuses_unknown_ones():
         nn.build("vit-huge")
     with pytest.raises(ValueError, match="convnet-nano has no patch_size: what can be changed are image_size"):
         nn.build("convnet-nano", patch_size=2)
+
+
+@pytest.mark.parametrize("name", ["pico", "vit-pico", "convnet-pico"])
+def test_no_pictures_give_no_logits_and_no_gradient(name, device):
+    model = nn.build(name).to(device)
+    logits = model(Tensor(to_device(np.zeros((0, 32, 32, 3), np.float32), device)))
+    assert logits.shape == (0, 10)
+    for gradient in mm.grad(logits.sum(), model.parameters()):
+        assert not to_numpy(gradient).any()

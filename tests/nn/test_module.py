@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from minimixer import nn
+import minimixer as mm
+from minimixer import nn, optim
 from minimixer.tensor import Tensor
+from minimixer.train import checkpoint
 
 
 class Model(nn.Module):
@@ -28,6 +30,32 @@ def test_state_goes_out_and_in_again():
     assert np.array_equal(target.layers[0].weight.data, source.layers[0].weight.data)
     target.load_state_dict({name: a.astype(np.float16) for name, a in source.state_dict().items()})
     assert target.scale.dtype == np.float32
+
+
+def test_what_is_frozen_stays_a_part_of_the_model(tmp_path):
+    model, other = nn.mixer("pico", seed=1), nn.mixer("pico", seed=2)
+    for m in (model, other):
+        m.stem.weight.requires_grad = m.stem.bias.requires_grad = False
+    assert "stem.weight" in model.state_dict()
+    assert "stem.weight" not in dict(model.named_parameters())
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    checkpoint.save(tmp_path / "a.safetensors", model, optimizer, {})
+    checkpoint.load(tmp_path / "a.safetensors", other, optim.SGD(other.parameters(), lr=0.1))
+    assert np.array_equal(other.stem.weight.data, model.stem.weight.data)
+    mm.weights.save_timm(model, tmp_path / "timm.safetensors")
+    assert model.to("standin").stem.weight.device == "standin"
+
+
+def test_a_tied_parameter_is_one_parameter():
+    class Tied(nn.Module):
+        def __init__(self):
+            self.layers = [nn.Linear(2, 2)] * 3
+
+    model = Tied()
+    assert [name for name, _ in model.named_parameters()] == ["layers.0.weight", "layers.0.bias"]
+    assert model.num_parameters() == 6
+    assert "layers.2.weight" in model.state_dict()
+    model.load_state_dict(model.state_dict())
 
 
 def test_every_key_that_does_not_fit_is_listed_and_nothing_changes():
