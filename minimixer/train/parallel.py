@@ -159,10 +159,10 @@ class ShardedModel:
                             self.enlarged_from)
 
     def _inputs(self, images: Array) -> Tensor:
-        """What the model is given for pictures of uint8: (B, H, W, channels) float32."""
+        """What the model is given for pictures of uint8: (B, H, W, channels), numbers of the type of its weights."""
         if images.shape[1] == self.enlarged_from:
             images = enlarge(images, self.model.config.image_size)
-        return Tensor(normalize(images, self.mean, self.std))
+        return Tensor(normalize(images, self.mean, self.std).astype(self.params[0].dtype, copy=False))
 
     def gradients(self, images: Array, labels: Array, step: int,
                   batch_size: int | None = None) -> tuple[Array, Array, list[Array]]:

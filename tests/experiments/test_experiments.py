@@ -36,17 +36,17 @@ def workers():
 def test_it_runs_writes_and_draws_the_same_again(name, tmp_path, capsys):
     assert main([name, "--quick", "--workers", "1", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    content = json.loads((tmp_path / f"{name}.json").read_text())
+    content = json.loads((tmp_path / f"{name}-quick.json").read_text())         # beside a full measurement
     assert content["experiment"] == name
     assert 0 < content["seconds"] < 60
     assert content["expected_minutes"] == EXPERIMENTS[name].minutes
     assert EXPERIMENTS[name].load().report(content["found"]) in printed
-    picture = tmp_path / f"{name}.png"
+    picture = tmp_path / f"{name}-quick.png"
     first = picture.read_bytes()
     with Image.open(picture) as image:
         assert len(np.unique(np.asarray(image.convert("L")))) > 20, "there is something to see"
     picture.unlink()
-    assert main([name, "--redraw", "--out", str(tmp_path)]) == 0
+    assert main([name, "--quick", "--redraw", "--out", str(tmp_path)]) == 0
     assert picture.read_bytes() == first
     assert EXPERIMENTS[name].load().report(content["found"]) in capsys.readouterr().out
 
