@@ -267,8 +267,8 @@ except ValueError as refusal:
 # %% [markdown]
 # ## Exercise
 #
-# Write `unbroadcast` yourself, without looking. The grader tests it with shapes that you have not seen, and tells you
-# what is wrong.
+# Write `unbroadcast(gy, shape)` yourself, without looking: it is given the shape only, not the type. The checker also
+# tries it on shapes that you have not seen, and tells you what is wrong.
 #
 # ```console
 # $ minimixer exercises start ex01

@@ -11,7 +11,7 @@
 #
 # After this lesson you can
 #
-# 1. compute the gradient of any formula with a **tape** of 15 lines, written by yourself,
+# 1. compute the gradient of any formula of sums and products with a **tape** of 16 lines, written by yourself,
 # 2. explain why the tape is walked **backwards**, and in which order,
 # 3. read `minimixer/autograd.py`, the whole engine of the library.
 
@@ -143,14 +143,14 @@ print(f"forwards: {model.num_parameters():,} passes, backwards: 1 pass")
 # order with this property is called a **topological order**.
 #
 # What if we ignore the order? We could follow every arrow at once, and send on each part of a gradient as soon as it
-# arrives. Local rules are linear, so the sum is still right. But count the calls. In the chain below each value is used
+# arrives. Local rules are linear, so the sum is still right. But count the rules that run. In the chain below each value is used
 # twice, as in a skip connection. Every step doubles the number of paths.
 
 
 # %%
 def calls_without_order(steps):
-    """Calls of a walk that follows each arrow at once, through `steps` times x = x + x."""
-    return 1 if steps == 0 else 1 + 2 * calls_without_order(steps - 1)
+    """Rules that run in a walk that follows each arrow at once, through `steps` times x = x + x."""
+    return 0 if steps == 0 else 1 + 2 * calls_without_order(steps - 1)
 
 
 steps = np.arange(1, 17)
@@ -158,7 +158,7 @@ plots.lines(steps, {"every path alone": [calls_without_order(n) for n in steps],
             xlabel="skip connections, one after the other", ylabel="rules that run", log="y")
 
 # %% [markdown]
-# A Mixer-B has 12 blocks with 2 skip connections each, 24 in all. Without the order, that is 33 million calls and not
+# A Mixer-B has 12 blocks with 2 skip connections each, 24 in all. Without the order, that is 17 million rules and not
 # 24. The order is not for beauty.
 
 # %% [markdown]
@@ -249,9 +249,10 @@ print("right: x {}, w {}".format(*example(walk_back)))
 print("wrong: x {}, w {}".format(*example(walk_back_wrong)))
 
 # %% [markdown]
-# **Symptom.** No error, and for a simple chain, where each value is used once, the gradients are right. They are
-# wrong only where a value is used twice. In a Mixer this is every skip connection, `x = x + f(x)`. One of the two
-# ways is lost: the network still learns a little, only badly.
+# **Symptom.** No error, and for a simple chain, where each value is used once, the gradients are right. They go
+# wrong where a value is used twice, and stay wrong in all that lies before it: `w` is used once, but it gets 12 and not
+# 28, because the gradient of `y` has lost a part. In a Mixer this is every skip connection, `x = x + f(x)`. One of the
+# two ways is lost: the network still learns a little, only badly.
 
 
 # %%

@@ -143,7 +143,9 @@ plots.lines(steps, {"central, float64": measured_error(np.float64),
 
 # %% [markdown]
 # Read this picture from right to left. First the step gets smaller and the error falls: error 1. Then comes a lowest
-# point. Then the error rises again: error 2. The formula $E(h)$ follows the measured curve.
+# point. Then the error rises again: error 2. On the right the formula $E(h)$ lies on the measured curve. On
+# the left it lies above: how much is rounded away is luck, and $E(h)$ is nearly the worst case. (The curve of float32
+# ends flat: there $x + h$ is rounded to $x$, the slope becomes 0, and the error is the whole derivative.)
 #
 # **Where is the lowest point?** Where the derivative of $E$ is zero:
 #
@@ -173,8 +175,9 @@ numeric = numeric_gradient(lambda x: (np.tanh(x) * x).sum(), start, 1e-5)
 print("largest difference is below 1e-9:", np.abs(analytic - numeric).max() < 1e-9)
 
 # %% [markdown]
-# minimixer has the same method. It casts to float64, tries all entries, and prints a table. `tolerance` is the largest
-# error that it allows, relative to the largest entry of the gradient.
+# minimixer has the same method. It casts to float64, tries all entries (of a large array, a sample of 200), and returns a
+# report, which prints as a table. `tolerance` is the largest error that it allows, relative to the largest entry of the
+# gradient.
 
 # %%
 report = mm.gradcheck(lambda x: x.tanh() * x, start)
@@ -254,14 +257,16 @@ print(source[source.index("    rng ="):source.index("    def value")])
 # %% [markdown]
 # ## Use it
 #
-# Test one block of the Mixer: 2 pictures, 4 patches, 6 channels. One call tests all its operations together.
+# Test one block of the Mixer: 2 pictures, 4 patches, 6 channels. One call tests the way back through all its
+# operations, to the input. It does not test the gradients of the weights: `gradcheck` moves only what you hand to it.
+# Lesson 09 hands it a weight too.
 
 # %%
 config = mm.nn.MixerConfig(image_size=4, patch_size=2, hidden_dim=6, tokens_mlp_dim=5, channels_mlp_dim=8)
 block = mm.nn.MixerBlock(config, init=mm.nn.lecun_normal(np.random.default_rng(1)))
 for parameter in block.parameters():
     parameter.data = parameter.data.astype(np.float64)      # weights start as float32
-print("the block is right:", mm.gradcheck(block, rng.standard_normal((2, 4, 6))).ok)
+print("the gradient of its input is right:", mm.gradcheck(block, rng.standard_normal((2, 4, 6))).ok)
 
 # %% [markdown]
 # **When not to trust finite differences.** At a corner of a function there is no derivative. Take the largest of three
@@ -281,8 +286,8 @@ print("finite differences:", numeric_gradient(np.max, np.ones(3), 1e-5).round(3)
 # %% [markdown]
 # ## Exercise
 #
-# Write `numeric_gradient` yourself. It must work for any shape, leave `x` unchanged, and find a gradient that is 1 %
-# off.
+# Write `numeric_gradient` yourself. It must use central differences, work for any shape, also for a transposed array,
+# and leave `x` unchanged.
 #
 # ```console
 # $ minimixer exercises start ex03

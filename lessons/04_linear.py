@@ -186,9 +186,9 @@ plots.lines(np.arange(60), {"x.T @ gy, right": train(lambda x, gy: x.T @ gy),
             xlabel="step", ylabel="mean squared error", log="y")
 
 # %% [markdown]
-# **Symptom.** No shape error. In this experiment the loss explodes, because the step goes in a wrong direction. With
-# a smaller step, or inside a larger network, the bug is more hidden: the other layers still learn, and the loss goes
-# down, only not as far. A test finds it at once:
+# **Symptom.** No shape error. In this experiment the loss explodes, because the step goes in a wrong direction. A
+# smaller step only delays it. Inside a larger network the bug is more hidden: the other layers still learn, and the
+# loss goes down, only not as far. A test finds it at once:
 
 
 # %%

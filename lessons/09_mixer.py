@@ -188,7 +188,8 @@ plots.lines(depths, {way: [cosine(depth, way) for depth in depths] for way in wa
 # ## Check
 #
 # **First check: finite differences** of a whole Mixer, with sizes that all differ, in float64. First the pictures, then
-# the weights of the first token-mixing layer, which lie behind everything else.
+# the weights of the first token-mixing layer, which lie behind almost everything
+# else: only the stem and the first norm come before them.
 
 # %%
 tiny_config = mm.nn.MixerConfig(image_size=6, patch_size=2, in_channels=3, hidden_dim=7, num_blocks=2, tokens_mlp_dim=5,
@@ -230,7 +231,8 @@ print(inspect.getsource(mm.nn.MlpMixer.forward))
 
 # %% [markdown]
 # `check_images` refuses pictures of another size: without it, the error would come from somewhere inside. `seed=None`
-# leaves all weights zero, for weights that you load afterwards. `rates` grow from block to block, from 0 on.
+# leaves the weights of all Linear layers zero, for weights that you load afterwards (the scales of the norms are 1, as
+# always). `rates` grow from block to block, from 0 on.
 
 # %% [markdown]
 # ## Break it
@@ -280,7 +282,7 @@ print(f"micro by the formula: {count(micro):,}")
 # ## Use it
 #
 # **All Mixers of the paper.** Its table 1 gives the parameters in millions, without the head (C x 1000 + 1000). We
-# compare three numbers: the formula, the real model, the paper. With `seed=None` the weights are zeros, which take no
+# compare three numbers: the formula, the real model, the paper. With `seed=None` the matrices are zeros, which take no
 # memory until they are written; so even H/14 fits.
 
 # %%
@@ -294,8 +296,8 @@ for name, millions in paper.items():
           f"{config.channels_mlp_dim:>6}{count(config):>13,}{in_model:>12,}{no_head / 1e6:>8.1f} M{millions:>5} M")
 
 # %% [markdown]
-# All seven agree. Look at S/32 and S/16: smaller patches give *fewer* parameters, because the stem shrinks by more than
-# token mixing grows. But S is four times as large, so there is almost four times as much work.
+# All seven agree. Look at S/32 and S/16: there smaller patches give *fewer* parameters, because the stem shrinks by
+# more than token mixing grows. In L, with its 24 blocks, it is the other way round. But S is four times as large, so there is almost four times as much work.
 #
 # **`print(model)`** shows every step with its shape, with the transposes, and with its parameters. Blocks that are
 # equal share their rows.
@@ -318,7 +320,8 @@ print(mm.nn.trace(library))
 # %% [markdown]
 # ## Exercise
 #
-# Write the Mixer block. The grader gives it weights, and compares with the library.
+# Write the Mixer block, forward and backward, out of the pairs LayerNorm, TokenMixing and ChannelMixing, which are
+# given. Where x goes two ways, two gradients come back. The checker gives it weights, and compares with the library.
 #
 # ```console
 # $ minimixer exercises start ex09
@@ -329,7 +332,7 @@ print(mm.nn.trace(library))
 #
 # - A block is twice the same: norm, MLP, add. First over the patches (with two swaps), then over the channels.
 # - The skip connections carry the gradient back unchanged. Pre-norm keeps that way free.
-# - A Mixer is: patches, stem, L blocks, norm, mean over the patches, head.
+# - A Mixer is: patches, stem, N blocks, norm, mean over the patches, head.
 # - D_S and D_C are two widths with two names. Exchanged, they give no error. Count the parameters.
 #
 # **What the library does differently:** its block is ours, with dropout and stochastic depth, which the paper uses in

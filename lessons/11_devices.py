@@ -3,8 +3,8 @@
 #
 # - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05 and 09; no GPU
-# - **Previous:** [10 The training loop](10_training.ipynb)
-# - **Next:** [12 Why is it fast?](12_speed.ipynb)
+# - **Previous:** [10 Training: loss, AdamW, learning rate](10_training.ipynb)
+# - **Next:** [12 Making it fast](12_speed.ipynb)
 
 # %% [markdown]
 # ## Goal
@@ -58,8 +58,8 @@ for y, start, end, text in ((2.2, 4.0, 6.0, 'x.to("gpu")'), (0.9, 6.0, 4.0, "x.n
 axes.figure
 
 # %% [markdown]
-# The two arrows are copies. They are the only ways between the two memories, and you write them yourself: a hidden copy
-# would be slow, and you would not see why.
+# The two arrows are copies, and so is `x.to("cpu")`, which gives a Tensor where `x.numpy()` gives an array. There is no
+# other way between the two memories, and you write it yourself: a hidden copy would be slow, and you would not see why.
 
 # %% [markdown]
 # ## Predict
@@ -312,7 +312,8 @@ print("same gradient:", np.allclose(on_cpu[1], on_far[1], atol=1e-4))
 # The third and the fifth row belong together. `float(loss)` makes the CPU wait until the GPU is ready. Once a step,
 # this wait costs speed: the GPU has nothing to do while Python prepares the next step.
 #
-# **One difference shows without a GPU.** The constant $\sqrt{2}$, by NumPy and by `math`, times a float32 array:
+# **One trap is the same on both, and shows without a GPU.** The constant $\sqrt{2}$ as a number of NumPy and as a number
+# of Python, times a float32 array:
 
 # %%
 weights = np.ones(3, np.float32)
