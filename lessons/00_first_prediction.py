@@ -105,7 +105,7 @@ print(f"right answers: {(before.argmax(1) == dataset.test_labels).mean():.1%}")
 # 4. **Update.** Move every parameter a little in the direction in which the loss falls.
 #
 # Find the four steps in this loop. A batch is 64 pictures. 22 batches are one **epoch**: one pass over the training
-# pictures. (22 x 64 = 1408: the 29 that are left over wait for the next epoch, which has a new order.) We do four
+# pictures. (22 x 64 = 1408: the 29 that are left over are not used, and the next epoch has a new order.) We do four
 # epochs.
 
 # %% tags=["measured"]
@@ -215,10 +215,10 @@ print(f"right answers without normalize: {(answers == dataset.test_labels).mean(
 # %% [markdown]
 # ## Use it
 #
-# You need not write the loop each time. `mm.train.fit` does it. It also measures the accuracy on the test pictures after
-# each epoch, and keeps the weights of the best epoch in a folder. (Nothing is learned from these pictures, but the epoch
-# is chosen by them: so the best accuracy is a little too high. The one after the last epoch is not chosen.) `load_run` reads them back, with the mean, the standard deviation and the names
-# of the classes.
+# You need not write the loop each time. `mm.train.fit` does it. It also measures the accuracy on the test pictures
+# after each epoch, and keeps the weights of the best epoch in a folder. (Nothing is learned from these pictures, but
+# the epoch is chosen by them: so the best accuracy is a little too high. The one after the last epoch is not chosen.)
+# `load_run` reads them back, with the mean, the standard deviation and the names of the classes.
 
 # %% tags=["measured"]
 config = mm.train.TrainConfig(data="digits", patch_size=2, batch_size=64, lr=4e-3, epochs=1 if FAST else 3,

@@ -143,8 +143,8 @@ print(f"forwards: {model.num_parameters():,} passes, backwards: 1 pass")
 # order with this property is called a **topological order**.
 #
 # What if we ignore the order? We could follow every arrow at once, and send on each part of a gradient as soon as it
-# arrives. Local rules are linear, so the sum is still right. But count the rules that run. In the chain below each value is used
-# twice, as in a skip connection. Every step doubles the number of paths.
+# arrives. Local rules are linear, so the sum is still right. But count the rules that run. In the chain below each
+# value is used twice, as in a skip connection. Every step doubles the number of paths.
 
 
 # %%

@@ -175,9 +175,9 @@ numeric = numeric_gradient(lambda x: (np.tanh(x) * x).sum(), start, 1e-5)
 print("largest difference is below 1e-9:", np.abs(analytic - numeric).max() < 1e-9)
 
 # %% [markdown]
-# minimixer has the same method. It casts to float64, tries all entries (of a large array, a sample of 200), and returns a
-# report, which prints as a table. `tolerance` is the largest error that it allows, relative to the largest entry of the
-# gradient.
+# minimixer has the same method. It casts to float64, tries all entries (of a large array, a sample of 200), and returns
+# a report, which prints as a table. `tolerance` is the largest error that it allows, relative to the largest entry of
+# the gradient.
 
 # %%
 report = mm.gradcheck(lambda x: x.tanh() * x, start)

@@ -297,7 +297,8 @@ for name, millions in paper.items():
 
 # %% [markdown]
 # All seven agree. Look at S/32 and S/16: there smaller patches give *fewer* parameters, because the stem shrinks by
-# more than token mixing grows. In L, with its 24 blocks, it is the other way round. But S is four times as large, so there is almost four times as much work.
+# more than token mixing grows. In L, with its 24 blocks, it is the other way round. But S is four times as large, so
+# there is almost four times as much work.
 #
 # **`print(model)`** shows every step with its shape, with the transposes, and with its parameters. Blocks that are
 # equal share their rows.

@@ -312,8 +312,8 @@ print("same gradient:", np.allclose(on_cpu[1], on_far[1], atol=1e-4))
 # The third and the fifth row belong together. `float(loss)` makes the CPU wait until the GPU is ready. Once a step,
 # this wait costs speed: the GPU has nothing to do while Python prepares the next step.
 #
-# **One trap is the same on both, and shows without a GPU.** The constant $\sqrt{2}$ as a number of NumPy and as a number
-# of Python, times a float32 array:
+# **One trap is the same on both, and shows without a GPU.** The constant $\sqrt{2}$ as a number of NumPy and as a
+# number of Python, times a float32 array:
 
 # %%
 weights = np.ones(3, np.float32)

@@ -66,9 +66,9 @@ plots.shapes({"official, and here": {"C": 4, "D_C": 8}, "timm (PyTorch)": {"D_C"
 #
 # 1. A block has two LayerNorms and two MLPs with two Linear layers each: 6 layers, 12 arrays. 12 blocks have 144. The
 #    stem, the last LayerNorm and the head have two each. Together 150.
-# 2. Only those of token mixing: S grows from 196 to 784. (The bias of its first layer has D_S numbers, not S. It changes
-#    because growth also makes D_S four times as large: see "Build".) All others treat one patch at a time, and do not
-#    know how many there are.
+# 2. Only those of token mixing: S grows from 196 to 784. (The bias of its first layer has D_S numbers, not S. It
+#    changes because growth also makes D_S four times as large: see "Build".) All others treat one patch at a time, and
+#    do not know how many there are.
 #
 # </details>
 
@@ -255,9 +255,9 @@ whole = np.concatenate([np.concatenate(row, axis=1) for row in rows])[None]     
 print("mean: ", np.allclose(large(mm.Tensor(whole)).data, logits.mean(axis=0), atol=1e-4))
 
 # %% [markdown]
-# Why the mean? Each part is treated as before. Then a Mixer takes the average over all patches, which is the mean of the
-# averages of the four parts. The head behind it is a Linear layer, so the logits of a mean are the mean of the logits.
-# Training then fills the zeros between the blocks, so that the parts begin to see each other.
+# Why the mean? Each part is treated as before. Then a Mixer takes the average over all patches, which is the mean of
+# the averages of the four parts. The head behind it is a Linear layer, so the logits of a mean are the mean of the
+# logits. Training then fills the zeros between the blocks, so that the parts begin to see each other.
 #
 # **3. Import and predict.** `minimixer import` makes a run folder of a file, as if you had trained the model. This cell
 # runs the command as you would type it in a terminal.
