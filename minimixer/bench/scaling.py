@@ -132,7 +132,7 @@ def measure(size: str, cores: int, rounds: int) -> dict[str, Any]:
     arrangements = {f"1 process x 1 thread, {batch}": (batch, 1, 1),
                     f"1 process x {cores} threads, {batch}": (batch, 1, cores),
                     **{f"{cores} processes x 1 thread, {pictures}": (pictures, cores, 1)
-                       for pictures in (batch // 2, batch, cores * batch)}}
+                       for pictures in (max(batch // 2, cores), max(batch, cores), cores * batch)}}
     samples = interleave({name: partial(launch, size, *shape, exchange=shape[1] > 1)
                           for name, shape in arrangements.items()}, rounds)
     return {"size": size, "cores": cores, "arrangements": arrangements, "samples": samples}

@@ -1,6 +1,5 @@
 """``minimixer exercises``: list, start, check and hint for students, grade for teachers."""
 
-import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -14,10 +13,8 @@ from minimixer.errors import FAILURE, OK, MinimixerError, UsageError, run_comman
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import find_submission
+from minimixer.exercises.source import STUDENT, find_submission, fresh
 
-STUDENT = Path(__file__).parent / "student"
-NBGRADER = re.compile(r"(?<=^# %%) nbgrader=.*$", re.MULTILINE)       # means nothing in a Python file
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXERCISE")]
 
 
@@ -130,14 +127,15 @@ def _list() -> int:
 
 def _start(command: Start) -> int:
     exercise = load(command.exercise)
-    source = STUDENT / exercise.filename
     target = Path(exercise.filename).with_suffix(".ipynb" if command.notebook else ".py")
-    if target.exists():
-        raise MinimixerError(f"{target} is here already: it stays as it is; rename it to begin anew")
+    for path in (target.with_suffix(".py"), target.with_suffix(".ipynb")):
+        if path.exists():
+            raise MinimixerError(f"{path} is here already: it stays as it is; rename it to begin anew")
     if command.notebook:
-        target.write_text(notebook(source.read_text(encoding="utf-8"), exercise.id), encoding="utf-8")
+        text = (STUDENT / exercise.filename).read_text(encoding="utf-8")
+        target.write_text(notebook(text, exercise.id), encoding="utf-8")
     else:
-        target.write_text(NBGRADER.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
+        target.write_text(fresh(exercise), encoding="utf-8")
     print(f"{target}: {exercise.title}, lesson {exercise.lesson[:2]}.")
     print(f"Fill it in (`jupyter lab {target}`) and run its last cell." if command.notebook else
           f"Fill it in with your editor, then run `minimixer exercises check {exercise.id}`.")

@@ -40,7 +40,8 @@ def stopped(evidence: Evidence) -> Diagnosis | None:
             continue
         if isinstance(error, StructureError):
             return say(error.problem, **error.words)
-        if type(error).__name__ in evidence.task.errors:
+        if type(error).__name__ in evidence.task.errors and (
+                not isinstance(error, ValueError) or _about_shapes(str(error))):
             return name_it(evidence.task.errors[type(error).__name__])
         kind = ("exits" if isinstance(error, SystemExit) else "memory" if isinstance(error, MemoryError)
                 else "axis-lost" if _lost_axis(str(error))

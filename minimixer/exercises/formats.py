@@ -37,7 +37,7 @@ td, th {{ padding: .2rem 1.2rem .2rem 0; text-align: left }}
 
 def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
@@ -89,7 +89,8 @@ def write_pages(graded: Sequence["Graded"], folder: Path) -> None:
                          f"<td class=\"points\">{one.earned} of {one.report.exercise.points}</td></tr>" for one in its)
         reports = "\n".join(_section(one) for one in its if one.file)
         (folder / f"{student}.html").write_text(
-            PAGE.format(student=html.escape(student), rows=rows, reports=reports), encoding="utf-8")
+            PAGE.format(student=html.escape(student), rows=rows, reports=reports), encoding="utf-8",
+            errors="backslashreplace")
 
 
 def _section(one: "Graded") -> str:

@@ -13,9 +13,11 @@ from minimixer.errors import OK, UsageError
 from minimixer.exercises import checker, formats
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import STATUSES, Report, TaskResult
-from minimixer.exercises.runner import Limits, check_file
+from minimixer.exercises.runner import CheckerError, Limits, check_file
 from minimixer.exercises.source import find_submission
-from minimixer.exercises.words import say
+from minimixer.exercises.words import printable, say
+
+EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,18 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
           limits: Limits) -> int:
     """Grade a folder of submissions, write the tables and pages, and print a summary; returns the exit code.
 
-    Raises UsageError if the folder holds no submissions.
+    Raises UsageError if the folder holds no submissions, or the grades cannot go where they should.
     """
     if os.name == "nt":
         raise UsageError("on Windows there are no limits on what a submission does: grade a class on Linux, or in WSL")
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}: expected 1 or more")
-    students = submissions(folder)
-    chosen = [load(name).id for name in exercises] or handed_in(students)
+    for_one = how == "gradescope" and out.suffix == ".json"
+    if out.exists() and out.is_dir() != (how == "gradescope" and not for_one):
+        raise UsageError(f"--out {out} is a {'folder' if out.is_dir() else 'file'}: expected a file for csv and "
+                         "nbgrader; for gradescope a folder, or a file that ends in .json")
+    students = {folder.resolve().name: folder} if for_one else submissions(folder)
+    chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(students)
     work = [(student, place, name) for student, place in students.items() for name in chosen]
     with ThreadPoolExecutor(jobs) as pool:
         graded = list(pool.map(lambda item: grade_one(item[0], item[1], item[2], limits), work))
@@ -70,10 +76,13 @@ def submissions(folder: Path) -> dict[str, Path]:
     """Each student's folder by the student's name: the folders in ``folder``; itself, if it holds exercises."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: expected one that holds a folder for each student")
-    if any(re.match(r"ex\d\d.*\.(py|ipynb)$", path.name) for path in folder.iterdir()):
-        return {folder.resolve().name: folder}
     students = {path.name: path for path in sorted(folder.iterdir())
-                if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")}
+                if path.is_dir() and not path.is_symlink() and not path.name.startswith((".", "__"))}
+    if loose := [path.name for path in sorted(folder.iterdir()) if EXERCISE.match(path.name)]:
+        if any(EXERCISE.match(path.name) for place in students.values() for path in place.rglob("*")):
+            raise UsageError(f"{folder} holds {loose[0]} beside folders with exercises: is it one student's folder, or "
+                             "a class? Move the one or the others away")
+        return {folder.resolve().name: folder}
     if not students:
         raise UsageError(f"{folder} holds no folders: expected one for each student")
     return students
@@ -98,7 +107,9 @@ def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
                 TaskResult(task.name, task.function, task.points, "missing") for task in exercise.tasks)))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         run = check_file(name, path, limits)
-        return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)
+        return Graded(student, run.report, printable(str(path.relative_to(folder))), digest, run.printed, run.seconds)
+    except CheckerError:
+        raise
     except Exception as error:      # a batch of 200 must not end at the 57th
         problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
         return Graded(student, checker.broken(exercise, "error", problem))

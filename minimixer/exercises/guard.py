@@ -7,14 +7,17 @@ code that wants to get around them can.
 import math
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 STARTS_PROCESSES = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.system",
                     "subprocess.Popen", "pty.spawn")
-REMOVES = ("os.remove", "os.rmdir", "os.rename", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown",
-           "shutil.rmtree", "shutil.move")
-REACHES_OUT = ("os.kill", "os.killpg", "socket.connect", "socket.bind", "urllib.Request", "signal.pthread_kill")
+CHANGES = ("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "shutil.rmtree")
+MOVES = ("os.rename", "os.link", "os.symlink", "shutil.move")           # from one path to another
+REACHES_OUT = ("os.kill", "os.killpg", "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo",
+               "urllib.Request", "signal.pthread_kill")
+SOLUTIONS = str(Path(__file__).parents[2] / "lessons" / "exercises") + os.sep      # in a clone
 
 
 class RefusedError(BaseException):
@@ -22,12 +25,13 @@ class RefusedError(BaseException):
 
 
 def set_limits(seconds: float, memory: int) -> None:
-    """Limit CPU seconds, address space in bytes, new processes and file sizes, where the system can."""
+    """Limit CPU seconds from now on, address space in bytes, new processes and file sizes, where the system can."""
     try:
         import resource
     except ImportError:     # Windows: the wall clock of the runner is all there is
         return
-    for name, soft, hard in (("RLIMIT_CPU", math.ceil(seconds), math.ceil(seconds) + 1), ("RLIMIT_AS", memory, memory),
+    cpu = math.ceil(time.process_time() + seconds)
+    for name, soft, hard in (("RLIMIT_CPU", cpu, cpu + 1), ("RLIMIT_AS", memory, memory),
                              ("RLIMIT_NPROC", 0, 0), ("RLIMIT_FSIZE", 1 << 20, 1 << 20), ("RLIMIT_CORE", 0, 0)):
         limit = getattr(resource, name, None)
         if limit is None:
@@ -51,10 +55,14 @@ def refuse(folder: Path) -> None:
                 mode is None and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
             if writes and not isinstance(path, int) and not _within(path, inside):
                 raise RefusedError(f"it writes to {os.fsdecode(path)}")
+            if not isinstance(path, int) and _within(path, SOLUTIONS):
+                raise RefusedError("it reads the solutions")
         elif event in STARTS_PROCESSES:
             raise RefusedError("it starts another process")
-        elif event in REMOVES and not _within(arguments[0], inside):
-            raise RefusedError(f"it changes or deletes {arguments[0]!s}")
+        elif event in CHANGES or event in MOVES:
+            for path in arguments[:2] if event in MOVES else arguments[:1]:
+                if not _within(path, inside):
+                    raise RefusedError(f"it changes or deletes {path!s}")
         elif event in REACHES_OUT:
             raise RefusedError("it uses the network or sends signals")
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from minimixer.errors import MinimixerError
 from minimixer.exercises import checker, worker
 from minimixer.exercises.definitions import load
 from minimixer.exercises.report import Report, TaskResult
@@ -24,6 +26,10 @@ from minimixer.exercises.words import say
 
 MARK = "MINIMIXER_SUBMISSION"       # in the environment of everything that a submission starts
 PACKAGE_ROOT = Path(__file__).parent.parent.parent
+
+
+class CheckerError(MinimixerError):
+    """The checker itself cannot run on this machine."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
     Returns
     -------
     Run
+
+    Raises
+    ------
+    CheckerError
+        If not even the checker starts.
     """
     limits = limits or Limits()
     wanted = load(exercise)
@@ -90,7 +101,11 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
 def _run_here(exercise: Exercise, path: Path, earlier: Mapping[str, Path]) -> Run:
     """Check a file in this process, without limits: Windows has none of them."""
     files = {name: str(file) for name, file in earlier.items()}
-    namespace, problem = worker.attempt(lambda: worker.open_files(exercise, str(path), files))
+    checker.grading = True          # for the check in the last cell of a notebook
+    try:
+        namespace, problem = worker.attempt(lambda: worker.open_files(exercise, str(path), files))
+    finally:
+        checker.grading = False
     if problem is not None:
         return Run(checker.broken(exercise, "error", problem), "", 0.0)
     return Run(Report(exercise, tuple(checker.check_task(task, namespace) for task in exercise.tasks)), "", 0.0)
@@ -136,6 +151,10 @@ def _run(exercise: str, files: Mapping[str, str], scratch: str,
     for reader in readers:
         reader.join(1.0)
     told, said = (bytes(part).replace(scratch.encode(), b".") for part in (lines, printed))    # its name is random
+    if json.dumps([token, worker.READY]).encode() not in told and end != "timeout":
+        last = (_text(said, limits.output).strip() or end).splitlines()[-1]
+        raise CheckerError(f"the checker could not start ({last}), so nothing was checked: run minimixer doctor, and "
+                           "see that minimixer and NumPy are installed for the same Python")
     return _read_results(told, token), _text(said, limits.output), end
 
 
@@ -144,6 +163,7 @@ def _environment(scratch: str, token: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     path = os.pathsep.join(dict.fromkeys([str(PACKAGE_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
     return kept | {"HOME": scratch, "TMPDIR": scratch, "PYTHONPATH": path.rstrip(os.pathsep), MARK: token,
+                   "PYTHONUSERBASE": site.getuserbase(),        # for what is installed for this user alone
                    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0",
                    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
 

@@ -1,14 +1,24 @@
 """A student's file, ``.py`` or ``.ipynb``: which one belongs to an exercise, and how it is run."""
 
 import ast
+import contextlib
 import json
+import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from minimixer.errors import MinimixerError
 from minimixer.exercises.task import Exercise
 
-LARGEST = 1 << 20       # bytes of a submission that is read
+LARGEST = 1 << 20                   # bytes of code that are read,
+LARGEST_NOTEBOOK = 50 << 20         # and of the notebook around it, whose outputs may hold pictures
+STUDENT = Path(__file__).parent / "student"
+NBGRADER = re.compile(r"(?<=^# %%) nbgrader=.*$", re.MULTILINE)       # means nothing in a Python file
+# Magics, shell commands, their results assigned to a name, and questions.
+FOR_IPYTHON = re.compile(r"\s*(%%?[a-zA-Z]|!(?!=)|\?|[\w.]+\?\??\s*$|[\w, ]+=\s*(!|%[a-zA-Z]))")
+RUNS_PYTHON = ("%%time", "%%capture", "%%prun")         # the other %%magics hand their cell to somebody else
 
 
 class SubmissionError(MinimixerError):
@@ -18,20 +28,35 @@ class SubmissionError(MinimixerError):
 def find_submission(folder: Path, exercise: Exercise) -> Path | None:
     """The file of an exercise in a folder or below: the name it was started with, or one that begins alike.
 
-    Where there are several, ``.py`` goes before ``.ipynb``, the exact name before others, then the alphabet decides.
-    Links are not followed.
+    Where there are several, one that is not filled in goes last, ``.py`` before ``.ipynb``, the exact name before
+    others, then the alphabet decides.  Links are not followed.
     """
-    found = [path for suffix in (".py", ".ipynb") for path in folder.rglob(f"{exercise.id}*{suffix}")
-             if path.is_file() and not path.is_symlink() and ".ipynb_checkpoints" not in path.parts]
-    return min(found, default=None, key=lambda path: (path.suffix != ".py", path.stem != Path(exercise.filename).stem,
-                                                      len(path.parts), str(path)))
+    found = [path for path in folder.rglob("*")
+             if path.name.lower().startswith(exercise.id) and path.suffix.lower() in (".py", ".ipynb")
+             and path.is_file() and not path.is_symlink() and ".ipynb_checkpoints" not in path.parts]
+    return min(found, default=None, key=lambda path: (_is_untouched(path, exercise), path.suffix.lower() != ".py",
+                                                      path.stem != Path(exercise.filename).stem, len(path.parts),
+                                                      str(path)))
+
+
+def fresh(exercise: Exercise) -> str:
+    """The text of the file that ``start`` makes."""
+    return NBGRADER.sub("", (STUDENT / exercise.filename).read_text(encoding="utf-8"))
+
+
+def _is_untouched(path: Path, exercise: Exercise) -> bool:
+    try:
+        return path.suffix.lower() == ".py" and path.read_text(encoding="utf-8") == fresh(exercise)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
     """Name and text of the pieces of a submission.  Raises SubmissionError."""
+    is_notebook = path.suffix.lower() == ".ipynb"
     try:
-        if path.stat().st_size > LARGEST:
-            raise SubmissionError(f"{path.name} is larger than {LARGEST >> 20} MiB")
+        if path.stat().st_size > (most := LARGEST_NOTEBOOK if is_notebook else LARGEST):
+            raise SubmissionError(f"{path.name} is larger than {most >> 20} MiB")
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SubmissionError(f"{path.name} is no text file") from None
@@ -39,7 +64,10 @@ def cells(path: Path) -> list[tuple[str, str]]:
         raise SubmissionError(f"{path.name} cannot be read: {error.strerror}") from None
     if "\0" in text:
         raise SubmissionError(f"{path.name} is no text file")
-    return _notebook(path, text) if path.suffix == ".ipynb" else [(path.name, text)]
+    found = _notebook(path, text) if is_notebook else [(path.name, text)]
+    if sum(len(code) for _, code in found) > LARGEST:
+        raise SubmissionError(f"{path.name} holds more than {LARGEST >> 20} MiB of code")
+    return found
 
 
 def _notebook(path: Path, text: str) -> list[tuple[str, str]]:
@@ -52,13 +80,23 @@ def _notebook(path: Path, text: str) -> list[tuple[str, str]]:
 
 
 def _without_magics(source: str) -> str:
-    """Lines for IPython alone become comments."""
-    return "\n".join(f"# {line}" if line.lstrip().startswith(("%", "!", "?")) else line for line in source.splitlines())
+    """What IPython alone understands becomes comments; what is Python stays as it is."""
+    start = source.lstrip()
+    if start.startswith("%%") and not start.startswith(RUNS_PYTHON):
+        return ""
+    with contextlib.suppress(SyntaxError, ValueError):
+        ast.parse(source)
+        return source
+    return "\n".join(f"# {line}" if FOR_IPYTHON.match(line) else line for line in source.splitlines())
 
 
 def run(path: Path, module: str) -> dict[str, Any]:
     """Run a submission and return its names.  Raises SubmissionError, SyntaxError, and whatever the code raises."""
-    namespace: dict[str, Any] = {"__name__": module, "__file__": str(path)}
+    sys.modules[module] = ran = ModuleType(module)          # where dataclasses, for one, look it up
+    namespace = vars(ran)
+    namespace["__file__"] = str(path)
+    if path.suffix.lower() == ".ipynb":
+        namespace["display"] = print
     for name, text in cells(path):
         try:
             tree = ast.parse(text, name)

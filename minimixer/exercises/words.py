@@ -1,11 +1,14 @@
 """What the diagnoses say that any task can get: a title of one line, and where to look.  Never an answer."""
 
+import sysconfig
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PACKAGE = str(Path(__file__).parent.parent)
+# Whose frames are not the student's: ours, the standard library's with site-packages in it, the interpreter's.
+NOT_THEIRS = (str(Path(__file__).parent.parent), *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib")),
+              "<frozen")
 
 WORDS: dict[str, tuple[str, str]] = {
     "raises": ("Your function stops with an error.",
@@ -113,8 +116,13 @@ class Diagnosis:
 
 def say(problem: str, /, **words: Any) -> Diagnosis:
     """A diagnosis that any task can get; ``factor:B`` has the words of ``factor``."""
-    title, text = WORDS[problem.split(":")[0]]
-    return Diagnosis(problem, title.format(**words), text.format(**words))
+    title, text = (part.format(**words) for part in WORDS[problem.split(":")[0]])
+    return Diagnosis(problem, printable(title), printable(text))
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what no file can hold: halves of characters, from odd errors and file names."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def where_raised(error: BaseException) -> str:
@@ -122,7 +130,7 @@ def where_raised(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return _place(error.lineno, str(error.filename))
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith((PACKAGE, "<frozen")) and "site-packages" not in frame.filename]
+              if not frame.filename.startswith(NOT_THEIRS) and "site-packages" not in frame.filename]
     return _place(frames[-1].lineno or 0, frames[-1].filename) if frames else ""
 
 

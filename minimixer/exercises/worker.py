@@ -3,6 +3,8 @@
 Started by ``runner.py``, never by hand.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import sys
@@ -19,6 +21,8 @@ from minimixer.exercises.report import TaskResult
 from minimixer.exercises.task import Exercise
 from minimixer.exercises.words import Diagnosis, say, where_raised
 
+READY = "ready"
+
 
 def main() -> None:
     """Check one submission."""
@@ -29,7 +33,8 @@ def main() -> None:
         os.write(pipe, (json.dumps([orders["token"], result.as_json()]) + "\n").encode())
 
     exercise = load(orders["exercise"])
-    prepare()
+    prepare(Path(orders["file"]))
+    os.write(pipe, (json.dumps([orders["token"], READY]) + "\n").encode())
     set_limits(orders["seconds"], orders["memory"])
     refuse(Path.cwd())
     checker.grading = True
@@ -44,9 +49,12 @@ def main() -> None:
     os._exit(0)         # whatever threads or exit handlers the student's code left behind
 
 
-def prepare() -> None:
-    """Import what is imported late, before memory is limited."""
+def prepare(file: Path) -> None:
+    """Import what is imported late, and what starts processes while it is imported, before all that is limited."""
     import scipy.special  # noqa: F401
+    if b"matplotlib" in file.read_bytes():
+        with contextlib.suppress(ImportError):
+            importlib.import_module("matplotlib.font_manager")          # it looks for fonts
 
 
 def open_files(exercise: Exercise, file: str, earlier: dict[str, str]) -> dict[str, Any]:

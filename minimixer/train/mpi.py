@@ -158,13 +158,17 @@ class MpiGroup(Group):
                         np.save(here / f"{name}.npy", getattr(dataset, name))
 
             self._together(write)
+            nothing: dict[str, Any] = dict.fromkeys(ARRAYS)
+            shared: dict[str, Any] = {}
+
+            def map_arrays() -> None:
+                if self.node.Get_size() > 1:
+                    shared.update({name: np.asarray(np.load(here / f"{name}.npy", mmap_mode="r")) for name in ARRAYS})
+
+            self._together(map_arrays)      # of all machines, also of those with one process
             if self.node.Get_size() == 1:
                 assert dataset is not None
                 return dataset
-            nothing: dict[str, Any] = dict.fromkeys(ARRAYS)
-            shared: dict[str, Any] = {}
-            self._together(lambda: shared.update(
-                {name: np.asarray(np.load(here / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}))
             bare: Dataset = self.node.bcast(dataset and replace(dataset, **nothing))
         return replace(bare, **shared)      # what is mapped stays, though the files have gone
 

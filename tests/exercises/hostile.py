@@ -29,6 +29,10 @@ HOSTILE = {
     "deletes": ("import pathlib\npathlib.Path(PRECIOUS).unlink()\n", "error"),
     "deletes_quietly": ("import shutil\ntry:\n    shutil.rmtree(PRECIOUS)\nexcept Exception:\n    pass\n", "error"),
     "overwrites": ("open(PRECIOUS, 'w').write('gone')\n", "error"),
+    "moves_over": ("import os\nopen('mine', 'w').write('forged')\nos.replace('mine', PRECIOUS)\n", "error"),
+    "makes_folders": ("import os\nos.mkdir(PRECIOUS + '.d')\n", "error"),
+    "reads_solutions": ("import minimixer, pathlib\nroot = pathlib.Path(minimixer.__file__).parents[1]\nexec((root / "
+                        "'lessons' / 'exercises' / 'ex01_unbroadcast.py').read_text())\n", "error"),
     "network": ("import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n", "error"),
     "forges": ("import json, os\nfor fd in range(3, 30):\n    try:\n        os.write(fd, json.dumps(['', {'name': "
                "'unbroadcast', 'function': 'unbroadcast', 'points': 10, 'status': 'pass', 'rows': [], 'diagnosis': "

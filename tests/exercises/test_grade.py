@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 
 import pytest
 
+from minimixer.exercises import grade
 from minimixer.exercises.__main__ import main
 from minimixer.exercises.grade import handed_in, submissions
 from tests.exercises.hostile import HOSTILE
@@ -107,6 +109,55 @@ def test_what_cannot_be_graded_is_said_in_one_sentence(tmp_path, capsys):
         said = capsys.readouterr().err
         assert said.startswith("minimixer exercises: ")
         assert said.count("\n") == 1
+
+
+def test_a_submission_alone_is_one_student_whatever_it_holds(tmp_path):
+    place, out = tmp_path / "submission", tmp_path / "results" / "results.json"
+    for folder in ("hw", "__MACOSX"):
+        (place / folder).mkdir(parents=True)
+    (place / "layernorm.py").write_text(source("ex06"))
+    command = ["grade", str(place), "--format", "gradescope", "--out", str(out), "--exercises", "ex06", "6"]
+    assert main(command) == 0
+    result = json.loads(out.read_text())
+    assert (result["score"], len(result["tests"])) == (0, 2)
+    (place / "hw" / "ex06_layernorm.py").write_text(source("ex06"))
+    assert main(command) == 0
+    assert json.loads(out.read_text())["score"] == 10
+
+
+def test_grades_that_cannot_be_written_are_said_before_anybody_is_graded(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(grade, "grade_one", None)
+    (tmp_path / "class" / "ada").mkdir(parents=True)
+    (tmp_path / "class" / "ada" / "ex06_layernorm.py").write_text(source("ex06"))
+    (tmp_path / "file.csv").write_text("")
+    for how, out in (("gradescope", "file.csv"), ("csv", "class")):
+        assert main(["grade", str(tmp_path / "class"), "--format", how, "--out", str(tmp_path / out)]) == 2
+        assert "expected a file for csv and nbgrader; for gradescope a folder" in capsys.readouterr().err
+
+
+def test_a_stray_file_does_not_turn_a_class_into_a_student(tmp_path, capsys):
+    (tmp_path / "ada").mkdir()
+    for path in (tmp_path / "ada" / "ex06_layernorm.py", tmp_path / "ex06_layernorm.py"):
+        path.write_text(source("ex06"))
+    assert main(["grade", str(tmp_path)]) == 2
+    assert "is it one student's folder, or a class?" in capsys.readouterr().err
+
+
+def test_names_and_errors_that_are_no_text_do_not_stop_a_class(tmp_path):
+    names = [os.fsdecode(b"M\xfcller"), "zed"]
+    try:
+        (tmp_path / "class" / names[0]).mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (tmp_path / "class" / "zed").mkdir()
+    codes = [source("ex01"), "def unbroadcast(gy, shape):\n    raise ValueError('\\udcfc')\n"]
+    for name, code in zip(names, codes, strict=True):
+        (tmp_path / "class" / name / "ex01_unbroadcast.py").write_text(code)
+    assert main(["grade", str(tmp_path / "class"), "--out", str(tmp_path / "grades.csv"), "--feedback",
+                 str(tmp_path / "pages")]) == 0
+    assert [row["student"] for row in rows(tmp_path / "grades.csv")] == ["M\\udcfcller", "zed"]
+    assert len(list((tmp_path / "pages").iterdir())) == 2
+    assert "\\udcfc" in (tmp_path / "pages" / "zed.html").read_text()
 
 
 def test_links_and_hidden_folders_are_not_students(tmp_path):

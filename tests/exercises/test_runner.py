@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from minimixer.exercises import checker, runner, worker
-from minimixer.exercises.runner import Limits, check_file
+from minimixer.exercises.runner import CheckerError, Limits, check_file
 from tests.exercises.hostile import HOSTILE, STARTS_FORKING
 from tests.exercises.material import load, mutants, names, source, student_version
 
@@ -188,6 +188,15 @@ def test_without_limits_the_same_is_said(tmp_path, monkeypatch):
     assert [r.as_json() for r in here.report.results] == [r.as_json() for r in apart.report.results]
     broken = runner._run_here(load("ex06"), write(tmp_path, "1 / 0", "ex06.py"), {})
     assert set(statuses(broken)) == {"error"}
+
+
+def test_a_checker_that_cannot_start_is_not_the_students_fault(tmp_path, monkeypatch):
+    path = tmp_path / "ex01_unbroadcast.py"
+    path.write_text(source("ex01"))
+    (tmp_path / "scipy.py").write_text("raise ImportError('no scipy here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(CheckerError, match=r"the checker could not start \(.*no scipy here.*so nothing was checked"):
+        check_file("ex01", path)
 
 
 def test_the_worker_alone_does_nothing():

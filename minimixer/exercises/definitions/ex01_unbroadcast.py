@@ -4,7 +4,7 @@ from minimixer.exercises.task import Case, Exercise, Mistake, Task
 from minimixer.ops.op import unbroadcast
 
 SHAPES = [((4, 3), (3,)), ((4, 3), (4, 1)), ((2, 4, 3), (4, 1)), ((2, 4, 3), (1, 1, 3)), ((5, 2), ()), ((2, 3), (2, 3)),
-          ((2, 4, 3), (1,))]
+          ((2, 4, 3), (1,)), ((3, 3), (3,)), ((3, 3), (3, 1)), ((2, 2, 2), (2, 1))]
 
 
 def cases() -> list[Case]:

@@ -35,6 +35,8 @@ class Step:
         self.saved = saved
         self.calls = 0
         self.given: list[tuple[Array, Array]] = []      # arrays handed out, with copies
+        if not parents:
+            self.backward = None        # type: ignore[method-assign, assignment]  # a leaf, as in the exercise
 
     def backward(self, gy: Array) -> tuple[Array, ...]:
         """One gradient a parent, by the library's op."""

@@ -11,26 +11,43 @@ SHAPES = [(5,), (3, 4), (2, 3, 2), ()]
 
 
 def _square(x: Tensor) -> Tensor:
-    return (x * x * 3.0 - x).sum()
+    return (x * x * 3.0 - x).sum() + x.sum() * x.sum() * 0.5        # what is not put back shows in the other entries
 
 
 def _curved(x: Tensor) -> Tensor:
     return (F.gelu(x, "erf") * 2.0 + x.exp()).sum()
 
 
+def _cubic(x: Tensor) -> Tensor:
+    return (x * x * x).sum()                # central differences are 3 x^2 + step^2
+
+
 def cases() -> list[Case]:
     found = []
     for seed, shape in enumerate(SHAPES):
-        for fn, step in ((_square, 1e-2), (_curved, 1e-5)):
+        for fn, step in ((_square, 1e-2), (_curved, 1e-5), (_cubic, 0.5)):
             for transposed in (False, True):
                 x, = normal(seed, shape)
                 x = swap_memory(np.asarray(x)) if transposed else np.asarray(x)
                 leaf = Tensor(x, requires_grad=True)
                 expected, = grad(fn(leaf), [leaf])
+                expected = expected + step**2 if fn is _cubic else expected
                 label = f"x of shape {shape}, step = {step:g}" + (", transposed memory" if transposed else "")
                 found.append(Case(label, (lambda x, fn=fn: float(fn(Tensor(x)).data), x, step), expected,
                                   transposed=transposed))
     return found
+
+
+def _not_put_back(f: Function, x: Array, step: float) -> Array:
+    x = x.copy()
+    gradient = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        start = x[index]
+        x[index] = start + step
+        above = f(x)
+        x[index] = start - step
+        gradient[index] = (above - f(x)) / (2 * step)
+    return gradient
 
 
 def _one_sided(f: Function, x: Array, above: float, below: float, width: float) -> Array:
@@ -58,6 +75,12 @@ EXERCISE = Exercise(
                     lambda f, x, step: _one_sided(f, x, step, step, step)),
             Mistake("not-divided", "The difference is not divided by the distance of the two points.",
                     "A slope is rise over run: this is the rise.", lambda f, x, step: _one_sided(f, x, step, step, 1)),
+            Mistake("not-put-back", "What was moved is not put back.",
+                    "Each difference starts at x itself: after an entry was moved, it gets its old value again.",
+                    _not_put_back),
+            Mistake("ignores-step", "The step is not the one that was given.",
+                    "The caller chooses how far to go, and may want to see what a large step does: use step.",
+                    lambda f, x, step: _one_sided(f, x, 1e-5, 1e-5, 2e-5)),
             Mistake("moves-all", "All numbers of x are moved at once.",
                     "Then you get one slope, the sum of all, in every place. Move one number, measure, put it back.",
                     lambda f, x, step: np.full(x.shape, (f(x + step) - f(x - step)) / (2 * step))),

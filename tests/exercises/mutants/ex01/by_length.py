@@ -1,0 +1,7 @@
+# diagnosis: shapes-do-not-fit
+# bug: sums over the axes whose length is not in shape, wherever that length stands
+
+
+def unbroadcast(gy, shape):
+    axes = tuple(axis for axis, length in enumerate(gy.shape) if length not in shape)
+    return gy.sum(axis=axes).reshape(shape)
