@@ -16,7 +16,7 @@ The engine knows no op by name, and of a Tensor only the attributes that `Leaf` 
 
 import inspect
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
@@ -150,14 +150,14 @@ def backward(tensor: Leaf, gradient: Array | None = None) -> None:
         leaf.grad = xp.array(gx) if leaf.grad is None else xp.asarray(leaf.grad + gx)
 
 
-def grad(loss: Leaf, params: Sequence[Leaf]) -> list[Array]:
+def grad(loss: Leaf, params: Iterable[Leaf]) -> list[Array]:
     """Gradients of a one-element Tensor with respect to leaf Tensors.
 
     Parameters
     ----------
     loss : Tensor
         One element.
-    params : sequence of Tensor
+    params : iterable of Tensor
         Leaves with ``requires_grad=True``.
 
     Returns
@@ -171,7 +171,12 @@ def grad(loss: Leaf, params: Sequence[Leaf]) -> list[Array]:
     ------
     ValueError
         If a parameter is not a leaf, or the loss has more than one element.
+    TypeError
+        If there is one Tensor in the place of several.
     """
+    if hasattr(params, "requires_grad"):
+        raise TypeError("params is one Tensor, expected a list of them: grad(loss, [x])")
+    params = list(params)
     for position, param in enumerate(params):
         if param.node is not None or not param.requires_grad:
             raise ValueError(f"params[{position}] of shape {param.shape} is not a leaf with requires_grad=True: "

@@ -23,6 +23,8 @@ class UsageError(MinimixerError, ValueError):
 
 def run_command(name: str, command: Callable[[], int]) -> int:
     """The exit code of a command; what a user can put right is said in one sentence, without a traceback."""
+    if hasattr(sys.stdout, "reconfigure"):      # names that the terminal cannot show come out as escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = command()
         sys.stdout.flush()                      # a reader that has gone shows here, not while Python shuts down

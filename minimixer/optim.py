@@ -4,13 +4,13 @@ The update rules are pure array functions, reference pairs like the ops: the reg
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from minimixer.backend import Array, Module, array_module
+from minimixer.backend import Array, Module, array_module, as_array
 from minimixer.kernels.registry import choose
 from minimixer.tensor import Tensor
 
@@ -73,12 +73,12 @@ class Optimizer:
         self.state: dict[str, list[Array]] = {
             name: [array_module(p.data).zeros_like(p.data) for p in self.params] for name in remembered}
 
-    def step(self, gradients: Sequence[Array] | None = None, factor: Array | None = None) -> None:
+    def step(self, gradients: Iterable[Array] | None = None, factor: Array | None = None) -> None:
         """Change every parameter once, in place: walk graphs that were made with the old numbers before.
 
         Parameters
         ----------
-        gradients : sequence of array, optional
+        gradients : iterable of array, optional
             One a parameter, as ``grad`` returns them; without it the parameters' ``.grad`` is used.
         factor : array, shape (), optional
             Scales the gradients on the way, such as that of ``clip_factor``.
@@ -90,13 +90,14 @@ class Optimizer:
         DeviceError
             If parameters, gradients and what the optimiser remembers do not live on one device.
         """
-        given = [p.grad for p in self.params] if gradients is None else gradients
+        given = [p.grad for p in self.params] if gradients is None else list(gradients)
         if len(given) != len(self.params):
             raise ValueError(f"{len(given)} gradients for {len(self.params)} parameters: expected one each")
         for i, g in enumerate(given):
             if g is None:
                 raise ValueError(f"parameter {i} of shape {self.params[i].shape} has no .grad: call loss.backward() "
                                  "first")
+            g = given[i] = as_array(g)          # numbers of NumPy, such as half of a 0-d array, become arrays
             if g.shape != self.params[i].shape:
                 raise ValueError(f"the gradient of parameter {i} has shape {g.shape}, expected that of the parameter, "
                                  f"{self.params[i].shape}")
@@ -166,7 +167,7 @@ def norm_and_factor(xp: Module, gradients: Sequence[Array], max_norm: float) -> 
     return norm, xp.minimum(1, max_norm / (norm + 1e-6))
 
 
-def clip_factor(gradients: Sequence[Array], max_norm: float) -> tuple[Array, Array]:
+def clip_factor(gradients: Iterable[Array], max_norm: float) -> tuple[Array, Array]:
     """What scales gradients, all alike, so that their common Euclidean norm is at most ``max_norm``; and that norm.
 
     (Pascanu et al. 2013.)  Both are 0-d arrays on the gradients' device: the host does not wait for them.  Hand the
@@ -179,15 +180,18 @@ def clip_factor(gradients: Sequence[Array], max_norm: float) -> tuple[Array, Arr
     """
     if max_norm <= 0:
         raise ValueError(f"max_norm is {max_norm}: expected a positive number")
+    gradients = list(gradients)
     xp = array_module(*gradients)
     norm, factor = choose(norm_and_factor, xp)(xp, gradients, float(max_norm))
     return factor, norm
 
 
-def clip_by_global_norm(gradients: Sequence[Array], max_norm: float) -> tuple[list[Array], Array]:
+def clip_by_global_norm(gradients: Iterable[Array], max_norm: float) -> tuple[list[Array], Array]:
     """Scale gradients as ``clip_factor`` says.  Returns them, new arrays, and the norm they had, a 0-d array."""
+    gradients = list(gradients)
     factor, norm = clip_factor(gradients, max_norm)
-    return [g * factor for g in gradients], norm
+    xp = array_module(*gradients)
+    return [xp.asarray(g * factor) for g in gradients], norm
 
 
 class WeightAverage:

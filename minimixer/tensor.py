@@ -214,6 +214,14 @@ class Tensor:
     def __rmatmul__(self, other: "Tensor | Array") -> "Tensor":
         return apply(linear.MatMul, operand(other), self)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same Tensor, as sets and dicts ask.  Raises TypeError for arrays and numbers."""
+        if isinstance(other, (int, float, list, np.generic, np.ndarray)):
+            raise TypeError("== between a Tensor and numbers: compare the bare array, x.data == y")
+        return self is other
+
+    __hash__ = object.__hash__
+
     def _refuse(self, *_: Any) -> NoReturn:
         raise TypeError("Tensors are not changed in place, backward may still need the old numbers: "
                         "write x = x + y instead of x += y or x[i] = y; a leaf's array is x.data")

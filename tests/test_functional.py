@@ -59,6 +59,15 @@ def test_huge_logits_stay_finite():
     assert np.allclose(F.softmax(logits.detach()).data.sum(-1), 1)
 
 
+def test_a_class_that_is_ruled_out_costs_nothing():
+    logits = Tensor([[2.0, 1.0, -np.inf]], requires_grad=True)
+    loss = F.cross_entropy(logits, np.array([0]))
+    loss.backward()
+    assert loss.item() == pytest.approx(np.log1p(np.exp(-1)))
+    assert logits.grad[0].tolist() == pytest.approx([-0.26894143, 0.26894143, 0])
+    assert np.isnan(F.cross_entropy(Tensor([[2.0, np.nan]]), np.array([0])).item())
+
+
 def test_the_two_forms_of_gelu_differ_by_less_than_documented():
     x = Tensor(np.linspace(-6, 6, 2001))
     difference = np.abs(F.gelu(x).data - F.gelu(x, "erf").data).max()

@@ -78,6 +78,22 @@ def test_senseless_optimisers_are_refused(make):
         make()
 
 
+def test_a_generator_is_as_good_as_a_list(rng):
+    params = parameters(rng, (2, 3), ())
+    (params[0].sum() * params[1]).backward()
+    gradients = [p.grad for p in params]
+    expected = optim.clip_factor(gradients, 0.1)
+    assert optim.clip_factor((g for g in gradients), 0.1) == expected
+    clipped, norm = optim.clip_by_global_norm((g for g in gradients), 0.1)
+    assert norm == expected[1]
+    assert all(type(g) is np.ndarray for g in clipped)
+    optim.AdamW(params).step(g / 2 for g in gradients)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert len(mm.grad((x * x).sum(), (p for p in [x]))) == 1
+    with pytest.raises(TypeError, match=r"one Tensor, expected a list of them: grad\(loss, \[x\]\)"):
+        mm.grad((x * x).sum(), x)
+
+
 def test_clipping_scales_all_gradients_by_one_factor(rng):
     gradients = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
     before = [g.copy() for g in gradients]

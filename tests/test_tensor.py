@@ -73,6 +73,18 @@ def test_numbers_of_numpy_are_as_good_as_those_of_python():
     assert type(float(Tensor([3]))) is float
 
 
+def test_comparing_with_numbers_is_refused_and_identity_stays():
+    x, y = Tensor([1.0, 2.0]), Tensor([1.0, 2.0])
+    for compare in (lambda: x == [1.0, 2.0], lambda: x == 1.0, lambda: np.array([1.0, 2.0]) == x, lambda: x != 1.0):
+        with pytest.raises(TypeError, match=r"compare the bare array, x\.data == y"):
+            compare()
+    assert x == x
+    assert x != y
+    assert x != None                                            # noqa: E711
+    assert len({x, y, x}) == 2
+    assert [x, y].index(y) == 1
+
+
 def test_gradients_that_add_up_stay_arrays():
     x = Tensor(np.float32(2), requires_grad=True)
     for _ in range(3):

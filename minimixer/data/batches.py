@@ -38,8 +38,10 @@ class Batches:
     Raises
     ------
     UsageError
-        If there are fewer pictures than a batch holds.
+        If there are fewer pictures than a batch holds, or their pixels are not uint8.
     """
+
+    __iter__ = None         # a loop over an endless row would never end: ask for steps, batches[0], batches[1], ...
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0, augmentation: Augmentation | None = None,
                  device: str = "cpu", part: slice | None = None):
@@ -47,6 +49,9 @@ class Batches:
         if not 1 <= batch_size <= pictures:
             raise UsageError(f"batch_size is {batch_size}, expected 1..{pictures}, as many as {dataset.name} has for "
                              "training")
+        if dataset.train_images.dtype != np.uint8:
+            raise UsageError(f"the pictures of {dataset.name} are of {dataset.train_images.dtype}, expected uint8, "
+                             "pixels in 0..255")
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed
@@ -67,8 +72,11 @@ class Batches:
 
         Of a part, B is the length of that part.
 
-        Where the augmentation mixes pictures, the labels are probabilities of shape (B, num_classes).
+        Where the augmentation mixes pictures, the labels are probabilities of shape (B, num_classes).  Raises
+        IndexError for a negative step.
         """
+        if step < 0:
+            raise IndexError(f"step is {step}: steps are counted from 0")
         epoch, position = divmod(step, len(self))
         if self._order[0] != epoch:
             self._order = epoch, generator(self.seed, ORDER, epoch).permutation(len(self.dataset.train_images))
@@ -109,7 +117,10 @@ class Prefetch:
 def normalize(images: Array, mean: Array, std: Array) -> Array:
     """Pixels of 0..255 as float32 numbers around 0: ``(pixel / 255 - mean) / std``.
 
-    images: (..., channels) of uint8; mean, std: (channels,) on the 0..1 scale, on the same device.
+    images: (..., channels) of uint8; mean, std: (channels,) on the 0..1 scale, on the same device.  Raises ValueError
+    for other pixels.
     """
+    if images.dtype != np.uint8:
+        raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
     xp = array_module(images)
     return (images.astype(xp.float32) - 255 * mean) * (1 / (255 * std))

@@ -75,12 +75,13 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
         if _is_whole(target, sha256, size):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(part_path), part_path.open("a+b") as file:          # every write appends
-            part = _Part(file)
-            with _progress(target.name, part.length, size, quiet) as show:
-                _fetch(url, part, size, show)
-            file.flush()
-            os.fsync(file.fileno())
+        with _alone(part_path):
+            with part_path.open("a+b") as file:                         # every write appends
+                part = _Part(file)
+                with _progress(target.name, part.length, size, quiet) as show:
+                    _fetch(url, part, size, show)
+                file.flush()
+                os.fsync(file.fileno())
             if (got := part.hash.hexdigest()) != sha256:
                 part_path.unlink()
                 raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged "

@@ -24,9 +24,12 @@ def enlarge(images: Array, side: int) -> Array:
     Raises
     ------
     ValueError
-        If the pictures are larger than that: to make a picture smaller is another computation (antialiasing).
+        If the pictures are not square, or larger than that: to make a picture smaller is another computation
+        (antialiasing).
     """
     n = images.shape[1]
+    if images.shape[2] != n:
+        raise ValueError(f"pictures of {n} x {images.shape[2]} pixels cannot be enlarged: expected square ones")
     if n >= side:
         if n > side:
             raise ValueError(f"pictures of {n} pixels cannot be enlarged to {side}")

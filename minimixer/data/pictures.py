@@ -68,6 +68,8 @@ def read_picture(path: Path, size: int, channels: int) -> Array:
     except IsADirectoryError:
         raise DataError(f"{name} is a folder: name the pictures in it, such as {name}/*.png") from None
     except PermissionError:
+        if path.is_dir():               # as Windows says it
+            raise DataError(f"{name} is a folder: name the pictures in it, such as {name}/*.png") from None
         raise DataError(f"{name} may not be read: change its permissions") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise DataError(f"{name} claims more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to unpack safely: make "

@@ -162,7 +162,7 @@ extern "C" __global__ void cross_entropy_forward(const REAL* logits, const Int* 
     REAL loss = 0, mass = 0;
     for (int k = threadIdx.x; k < classes; k += blockDim.x) {
         REAL t = target(labels, probabilities, soft, smoothing, row, k, classes);
-        loss += t * (log_sum - (in[k] - largest));
+        if (t != 0) loss += t * (log_sum - (in[k] - largest));       // 0 times infinity is 0 here
         mass += t;
     }
     loss = row_sum(loss);

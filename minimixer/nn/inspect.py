@@ -134,11 +134,11 @@ def trace(model: MlpMixer) -> Trace:
 
 def _run(model: MlpMixer) -> tuple[list[list[Step]], int]:
     """The steps up to the first block, those of each block, and those after the last; bytes of the weights."""
-    with _results(model) as results:
+    with _all_trained(model), _results(model) as results:
         logits, picture = _one_picture(model)
     layers = {node: name for name, module, node in results if len(list(module.modules())) == 1}
     ends = {node for _, module, node in results if module is model.stem or module in model.blocks}
-    weights = {id(_memory(p.data)): p.data.nbytes for p in model.parameters()}
+    weights = {id(_memory(t.data)): t.data.nbytes for _, t in model.named_tensors()}
     known = {*weights, id(_memory(picture.data))}
     parts: list[list[Step]] = [[]]
     for node in _in_order(logits):
@@ -160,7 +160,7 @@ def count_macs(model: Model) -> int:
 def _one_picture(model: Model) -> tuple[Node, Tensor]:
     """Run a model on one black picture, as in training: the Node of its logits, and the picture."""
     size, channels = model.config.image_size, model.config.in_channels
-    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), model.parameters()[0].device),
+    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), model.device),
                      requires_grad=True)                        # else the graph would begin behind the patches
     modes = [(module, module.training) for module in model.modules()]
     try:
@@ -183,6 +183,19 @@ def _macs(node: Node) -> int:
 
 
 @contextmanager
+def _all_trained(model: Module) -> Iterator[None]:
+    """Within this block what is frozen is not: its numbers are parameters too."""
+    frozen = [tensor for _, tensor in model.named_tensors() if not tensor.requires_grad]
+    for tensor in frozen:
+        tensor.requires_grad = True
+    try:
+        yield
+    finally:
+        for tensor in frozen:
+            tensor.requires_grad = False
+
+
+@contextmanager
 def _results(model: Module) -> Iterator[list[tuple[str, Module, Any]]]:
     """Name and Module of every ``forward`` that returns within this block, and the Node that it returned."""
     results: list[tuple[str, Module, Any]] = []
@@ -195,13 +208,13 @@ def _results(model: Module) -> Iterator[list[tuple[str, Module, Any]]]:
             return y
         return watched
 
-    watching = list(model.named_modules())
-    for name, module in watching:
+    watching = {id(module): (name, module) for name, module in model.named_modules()}      # a shared one once
+    for name, module in watching.values():
         module.forward = watch(name, module, module.forward)    # type: ignore[method-assign]
     try:
         yield results
     finally:
-        for _, module in watching:
+        for _, module in watching.values():
             del module.forward
 
 

@@ -51,6 +51,8 @@ class Gelu(Module):
     """GELU in its ``"tanh"`` form (the official Mixer) or its exact ``"erf"`` form (timm)."""
 
     def __init__(self, form: F.GeluForm = "tanh"):
+        if form not in F.GELU_FORMS:
+            raise ValueError(f"gelu: form is {form!r}, expected {' or '.join(map(repr, F.GELU_FORMS))}")
         self.form: F.GeluForm = form
 
     def forward(self, x: Tensor) -> Tensor:

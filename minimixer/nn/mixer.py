@@ -185,6 +185,8 @@ def mixer(name: str, seed: int | None = 0, *, pretrained: str | None = None, **c
     """
     if name not in VARIANTS:
         raise ValueError(f"no Mixer is called {name!r}: expected one of {', '.join(VARIANTS)}")
+    if unknown := sorted(changes.keys() - vars(VARIANTS[name]).keys()):
+        raise ValueError(f"a Mixer has no {unknown[0]}: what can be changed are {', '.join(vars(VARIANTS[name]))}")
     if pretrained is None:
         return MlpMixer(replace(VARIANTS[name], **changes), seed)
     sizes, state = read_pretrained(name, pretrained)

@@ -12,7 +12,8 @@ class Module:
 
     Nothing is registered.  The Tensors are found by walking the attributes in the order of their assignment, and named
     by the path to them: ``blocks.0.token_norm.weight``.  Those with ``requires_grad`` are the parameters; the others,
-    such as a part that is frozen, are moved, saved and loaded with them.
+    such as a part that is frozen, are moved, saved and loaded with them.  What an op has made, such as an activation
+    that ``forward`` keeps to be looked at, is no part of the Module; without a gradient, keep its ``.data``.
     """
 
     training = True
@@ -49,7 +50,7 @@ class Module:
         for name, member in self._members():
             if isinstance(member, Module):
                 yield from member.named_tensors(f"{prefix}{name}.")
-            elif isinstance(member, Tensor):
+            elif isinstance(member, Tensor) and member.node is None:
                 yield prefix + name, member
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
@@ -63,6 +64,11 @@ class Module:
     def parameters(self) -> list[Tensor]:
         """Every parameter."""
         return [parameter for _, parameter in self.named_parameters()]
+
+    @property
+    def device(self) -> str:
+        """``"cpu"`` or ``"gpu"``: where the Tensors live."""
+        return next((tensor.device for _, tensor in self.named_tensors()), "cpu")
 
     def num_parameters(self) -> int:
         """How many numbers the parameters hold."""

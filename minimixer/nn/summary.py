@@ -131,10 +131,17 @@ def convnet_rows(model: "ConvNet") -> Iterator[Row | str]:
 
 
 def summarize(model: Any) -> str:
-    """A table of a Mixer, a ViT or a ConvNet; blocks of equal size and equal rates share their rows."""
+    """A table of a Mixer, a ViT or a ConvNet; blocks of equal size and equal rates share their rows.
+
+    Of another model, which may be made of anything, it lists the parameters.
+    """
+    from minimixer.nn.convnet import ConvNet
     from minimixer.nn.mixer import MlpMixer
     from minimixer.nn.vit import VisionTransformer
 
+    title = f"{type(model).__name__}: {model.num_parameters():,} parameters"
+    if type(model) not in (MlpMixer, VisionTransformer, ConvNet):
+        return "\n".join([title, "", *(f"{name:<44}{t.shape}" for name, t in model.named_tensors())])
     config = model.config
     if isinstance(model, MlpMixer):
         rows = patch_rows(model, [list(block_rows(b, config.num_patches, config.hidden_dim)) for b in model.blocks])
@@ -144,7 +151,6 @@ def summarize(model: Any) -> str:
         rows = convnet_rows(model)
     images = ("images", ("B", config.image_size, config.image_size, config.in_channels), 0)
     head = _row("head", model.head, config.num_classes)
-    title = f"{type(model).__name__}: {model.num_parameters():,} parameters"
     return "\n".join([title, "", _line("step", "shape of the result", "parameters"),
                       *(row if isinstance(row, str) else _format(*row) for row in (images, *rows, head))])
 

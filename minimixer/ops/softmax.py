@@ -35,7 +35,8 @@ class CrossEntropy(Op):
             targets = targets * (1 - label_smoothing) + label_smoothing / classes
         shifted = logits - logits.max(-1, keepdims=True)                # (B, K)
         log_p = shifted - xp.log(xp.exp(shifted).sum(-1, keepdims=True))
-        return -(targets * log_p).sum(), (log_p, targets)
+        counted = xp.where(targets == 0, 0, log_p)                      # (B, K)  0 times -infinity is 0 here
+        return -(targets * counted).sum(), (log_p, targets)
 
     @staticmethod
     def backward(xp: Module, gy: Array, log_p: Array, targets: Array) -> tuple[Array, Any]:

@@ -89,7 +89,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Settings of a TOML file: the names of the flags, with _ or -.  Raises UsageError."""
     import tomllib
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"--config {path} cannot be read as TOML: {error}") from error
     settings = {name.replace("-", "_"): value for name, value in content.items()}

@@ -1,10 +1,11 @@
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from minimixer.data import Augmentation
 from minimixer.data.known import Name as DataName
-from minimixer.errors import UsageError, flag
+from minimixer.errors import UsageError, flag, nearest
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
 
@@ -141,6 +142,11 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
         for name in ("data_dir", "init_from", "out"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))         # the dataclass is frozen
+        for name, (choices, is_whole) in _kinds().items():
+            value = getattr(self, name)
+            if choices and value not in choices:
+                raise UsageError(f"{flag(name)} is {value!r}: {nearest(str(value), choices)}")
+            _check(not is_whole or value is None or type(value) is int, name, value, "a whole number")
         for name in ("epochs", "batch_size", "log_every"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
         for name in ("max_steps", "workers", "checkpoint_every", "patch_size", "image_size"):
@@ -157,6 +163,14 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
     def augmentation(self) -> Augmentation:
         """The random changes that the configuration asks for."""
         return Augmentation(**{field.name: getattr(self, field.name) for field in fields(Augmentation)})
+
+
+@cache
+def _kinds() -> dict[str, tuple[tuple[str, ...], bool]]:
+    """Of every field the words that it may be, if it is one of some, and whether it is a whole number."""
+    hints = get_type_hints(TrainConfig)
+    return {name: (get_args(hint) if get_origin(hint) is Literal else (), int in (hint, *get_args(hint)))
+            for name, hint in hints.items()}
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:

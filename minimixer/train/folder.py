@@ -31,8 +31,8 @@ def open_folder(config: TrainConfig) -> Iterator[Path]:
     folder = config.out or _next_free(config)
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file: choose another folder with --out")
-    if config.resume and not folder.is_dir():
-        raise RunError(f"there is no run to resume in {folder}: check the folder, or train without --resume")
+    if config.resume:
+        check_there(folder)
     is_new = config.out is None or not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
@@ -54,6 +54,12 @@ def open_folder(config: TrainConfig) -> Iterator[Path]:
         lock.release()
         if unused:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_there(folder: Path) -> None:
+    """Raise RunError if there is no folder of a run that could go on."""
+    if not folder.is_dir():
+        raise RunError(f"there is no run to resume in {folder}: check the folder, or train without --resume")
 
 
 def _next_free(config: TrainConfig) -> Path:

@@ -17,7 +17,7 @@ from minimixer.nn import Model
 from minimixer.train import checkpoint, results, resume
 from minimixer.train.callbacks import Callback, TensorBoard
 from minimixer.train.config import TrainConfig
-from minimixer.train.folder import clear, open_folder, versions, write_config
+from minimixer.train.folder import check_there, clear, open_folder, versions, write_config
 from minimixer.train.group import Group, open_group
 from minimixer.train.parallel import ShardedModel, Workers, score
 from minimixer.train.rehearsal import Estimate, rehearse
@@ -256,6 +256,8 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
 
 def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
+    if config.resume and config.out is not None:
+        check_there(config.out)
     with (open_group(config.distributed) as group,
           Workers(config.workers or group.threads(), config.compiled) as workers):
         training = Training(with_model_of_source(config), workers, config.out or Path(), group=group)

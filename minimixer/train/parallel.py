@@ -142,12 +142,13 @@ class ShardedModel:
         self.enlarged_from = enlarged_from
         self.group = group or Group()
         self.params = model.parameters()
+        self.dtype = next(tensor.dtype for _, tensor in model.named_tensors())         # frozen ones too
         # Every thread of every process should get a shard; a process alone leaves the cuts as they are.
         self.at_least = self.group.size * self.group.largest(workers.count) if self.group.size > 1 else 1
 
     def plan(self, batch_size: int) -> Plan:
         """Give every process its run of the shards of a batch."""
-        device, size = self.params[0].device, self.group.size
+        device, size = self.model.device, self.group.size
         cuts = shards(batch_size, self.model.config, device, self.at_least if device == "cpu" else size)
         ends = [len(cuts) * rank // size for rank in range(size + 1)]
         spans = [cover(start, stop, (0, len(cuts))) for start, stop in pairwise(ends)]
@@ -162,7 +163,7 @@ class ShardedModel:
         """What the model is given for pictures of uint8: (B, H, W, channels), numbers of the type of its weights."""
         if images.shape[1] == self.enlarged_from:
             images = enlarge(images, self.model.config.image_size)
-        return Tensor(normalize(images, self.mean, self.std).astype(self.params[0].dtype, copy=False))
+        return Tensor(normalize(images, self.mean, self.std).astype(self.dtype, copy=False))
 
     def gradients(self, images: Array, labels: Array, step: int,
                   batch_size: int | None = None) -> tuple[Array, Array, list[Array]]:
@@ -225,7 +226,7 @@ class ShardedModel:
 
     def _flat(self, parts: Sequence[Array]) -> Array:
         xp = array_module(self.params[0].data)
-        flat = xp.empty(self.length, self.params[0].dtype)
+        flat = xp.empty(self.length, self.dtype)
         for view, part in zip(self._views(flat), parts, strict=True):
             view[...] = part
         return flat
@@ -243,7 +244,7 @@ class ShardedModel:
                 return self.model(self._inputs(images[shard])).data
 
         xp = array_module(images)
-        none = xp.empty((0, self.model.config.num_classes), self.params[0].dtype)       # where there is no shard
+        none = xp.empty((0, self.model.config.num_classes), self.dtype)       # where there is no shard
         return self.group.join(xp.concatenate([none, *self.workers.map(work, self.plan(len(images)).mine)]))
 
 

@@ -1,5 +1,6 @@
 """``minimixer predict [RUN] IMAGE...``: what a trained model sees in pictures of your own."""
 
+import glob
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,7 @@ def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     The first name is a picture's if it is a file of another kind than checkpoints, or ends as pictures do.
     """
     from PIL import Image
+    files = [match for file in files for match in expanded(file)]
     first = files[0] if files else Path()
     if files and first.suffix != ".safetensors" and (
             first.is_file() or (not first.exists() and first.suffix.lower() in Image.registered_extensions())):
@@ -94,6 +96,13 @@ def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     if not files[1:]:
         raise UsageError("no picture is named: expected minimixer predict IMAGE..., or RUN IMAGE...")
     return first, files[1:]
+
+
+def expanded(file: Path) -> list[Path]:
+    """The files that a pattern such as ``*.png`` stands for, where the shell has left it as it is (Windows)."""
+    if any(letter in str(file) for letter in "*?[") and not file.exists():
+        return [Path(name) for name in sorted(glob.glob(str(file)))] or [file]
+    return [file]
 
 
 def predictions(trained: Trained, images: Sequence[Path],

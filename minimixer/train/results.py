@@ -34,7 +34,7 @@ def write(training: "Training") -> None:
     captions = [f"{names[labels[i]]}, not {names[predicted[i]]} ({sure[i]:.0%})" for i in wrong]
     plots.picture_grid(dataset.test_images[wrong], captions, out / "mistakes.png",
                        "Most confident mistakes: what it is, what was said, how sure")
-    (out / "report.md").write_text(report(training, counts))
+    (out / "report.md").write_text(report(training, counts), encoding="utf-8")
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:

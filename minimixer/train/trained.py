@@ -66,7 +66,7 @@ class Trained:
             raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
         if not len(images):
             return np.zeros((0, len(self.class_names)), np.float32)
-        device = self.model.parameters()[0].device
+        device = self.model.device
         with Workers(workers) as threads:
             sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device),
                                    enlarged_from=self.metadata.get("side"))

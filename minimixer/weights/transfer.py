@@ -93,7 +93,14 @@ def model_from(path: str | PathLike[str], *, image_size: int | None = None,
         return model, _copy(file, model, new_head)
 
 
+def _check_mixer(model: object) -> None:
+    if not isinstance(model, MlpMixer):
+        raise WeightsError(f"these layouts are for Mixers, and this model is a {type(model).__name__}: save it with "
+                           "train.checkpoint, or its state_dict()")
+
+
 def _load(model: MlpMixer, path: Path, layout: Layout, new_head: bool) -> Report:
+    _check_mixer(model)
     with open_weights(path) as file:
         if file.layout is not layout:
             raise WeightsError(f"{path} has the {file.layout.name} layout: use weights.load_{file.layout.name}")
@@ -214,6 +221,7 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
 
 
 def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
+    _check_mixer(model)
     sizes = sizes_of(model.config)
     state = {name: to_numpy(tensor.data) for name, tensor in model.named_tensors()}
     arrays: dict[str, Array] = {}

@@ -1,11 +1,14 @@
 import threading
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from minimixer import backend, data
 from minimixer.data import Augmentation, Batches, Dataset, Prefetch
+from minimixer.data.batches import normalize
+from minimixer.errors import UsageError
 
 
 @pytest.fixture
@@ -91,6 +94,19 @@ def test_prefetched_batches_are_the_same_batches(dataset):
 def test_a_batch_larger_than_the_data_is_refused(dataset):
     with pytest.raises(ValueError, match=r"batch_size is 11, expected 1\.\.10.*toy"):
         Batches(dataset, 11)
+
+
+def test_pixels_that_are_no_bytes_and_steps_before_the_first_are_refused(dataset):
+    floats = replace(dataset, train_images=dataset.train_images / np.float32(255))
+    with pytest.raises(UsageError, match="of float32, expected uint8, pixels"):
+        Batches(floats, 4)
+    with pytest.raises(ValueError, match="of float32, expected uint8"):
+        normalize(floats.train_images, *dataset.channel_statistics())
+    batches = Batches(dataset, 4)
+    with pytest.raises(IndexError, match="step is -1: steps are counted from 0"):
+        batches[-1]
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(batches)
 
 
 def test_pad_crop_moves_windows_over_a_black_border(rng, device):

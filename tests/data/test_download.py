@@ -2,6 +2,7 @@ import contextlib
 import hashlib
 import importlib
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -118,6 +119,23 @@ def test_fetches(server, target):
     assert fetch(server, target) == target
     assert_whole(target)
     assert server.ranges == [None]
+
+
+def test_the_part_is_closed_before_it_is_moved_or_deleted(server, target, monkeypatch):
+    opened, open_path = [], type(target).open
+
+    def watched(self, *arguments, **options):
+        file = open_path(self, *arguments, **options)
+        if self.name.endswith(".part"):
+            opened.append(file)
+        return file
+
+    monkeypatch.setattr(type(target), "open", watched)
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: (replace(*paths), [file.closed for file in opened])[0]
+                        if all(file.closed for file in opened) else pytest.fail("open, which Windows refuses"))
+    fetch(server, target)
+    assert_whole(target)
 
 
 def test_two_at_once_do_not_mix_their_bytes(server, target, part):

@@ -196,6 +196,8 @@ def test_print_counts_the_parameters():
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: nn.MixerConfig(image_size=32, patch_size=5), r"5 pixels do not tile .* 32: change patch_size to .* \[1"),
     (lambda: nn.MixerConfig(hidden_dim=0), "hidden_dim is 0, expected a positive number"),
+    (lambda: nn.mixer("pico", width=3), "a Mixer has no width: what can be changed are image_size"),
+    (lambda: nn.mixer("pico", gelu="relu"), "form is 'relu', expected 'tanh' or 'erf'"),
     (lambda: nn.MixerConfig(hidden_dim=-1, dropout=0, stochastic_depth=0), "hidden_dim is -1, expected"),
     (lambda: nn.mixer("XL/7"), "no Mixer is called 'XL/7': expected one of S/32"),
     (lambda: nn.mixer("nano")(Tensor(np.zeros((1, 28, 28, 3)))),

@@ -5,6 +5,7 @@ import minimixer as mm
 from minimixer import nn, optim
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
+from minimixer.train.parallel import ShardedModel, Workers
 
 
 class Model(nn.Module):
@@ -44,6 +45,52 @@ def test_what_is_frozen_stays_a_part_of_the_model(tmp_path):
     assert np.array_equal(other.stem.weight.data, model.stem.weight.data)
     mm.weights.save_timm(model, tmp_path / "timm.safetensors")
     assert model.to("standin").stem.weight.device == "standin"
+
+
+def test_an_activation_that_forward_keeps_is_no_part_of_the_model():
+    class Keeps(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(2, 3)
+
+        def forward(self, x):
+            self.hidden = self.layer(x)
+            return self.hidden.sum()
+
+    model = Keeps()
+    state = model.state_dict()
+    loss = model(Tensor(np.ones((4, 2), np.float32)))
+    assert model.num_parameters() == 9
+    assert len(mm.grad(loss, model.parameters())) == 2
+    model.load_state_dict(state)
+
+
+def test_a_frozen_model_computes_and_is_counted_as_ever():
+    model = nn.mixer("pico", image_size=8, patch_size=2, in_channels=1)
+    before, macs = str(nn.trace(model)), nn.count_macs(model)
+    for p in model.parameters():
+        p.requires_grad = False
+    with pytest.raises(RuntimeError, match="reads the graph"), mm.no_grad():
+        nn.trace(model)
+    assert (str(nn.trace(model)), nn.count_macs(model)) == (before, macs)
+    assert not model.parameters()
+    with Workers(1) as workers:
+        one = np.ones(1, np.float32)
+        assert ShardedModel(model, workers, one / 2, one).predict(np.zeros((3, 8, 8, 1), np.uint8)).shape == (3, 10)
+
+
+def test_a_shared_block_is_traced_and_the_model_is_left_as_it_was():
+    model = nn.mixer("pico")
+    model.blocks[1] = model.blocks[0]
+    nn.trace(model)
+    assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_other_models_show_their_parameters():
+    class Other(nn.Model):
+        def __init__(self):
+            self.head = nn.Linear(2, 3)
+
+    assert "head.weight" in repr(Other())
 
 
 def test_a_tied_parameter_is_one_parameter():

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,17 @@ def test_a_run_goes_on_with_its_own_settings_wherever_it_is_named(tmp_path):
     assert parse(["--config", str(path), "--resume"])[0] == replace(saved, resume=True)
     path.write_text(f"out = '{tmp_path / 'run'}'\nresume = true\n")
     assert parse(["--config", str(path)])[0] == replace(saved, resume=True)
+
+
+def test_a_toml_file_is_utf_8_wherever_it_is_read(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + "out = 'Läufe'\n".encode())
+    assert parse(["--config", str(path)])[0].out == Path("Läufe")
+
+
+def test_an_estimate_of_a_run_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert main(["--estimate", "--resume", "--out", str(tmp_path / "gone")]) == 1
+    assert "there is no run to resume in" in capsys.readouterr().err
 
 
 def test_a_flag_without_its_value_is_explained(capsys):

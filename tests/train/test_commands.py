@@ -10,6 +10,7 @@ from PIL import Image
 
 from minimixer.data import load_digits
 from minimixer.train import evaluate, inspect, load_run, predict
+from minimixer.train.predict import expanded
 
 
 @pytest.fixture
@@ -228,3 +229,11 @@ def test_inspect_as_json_adds_up(trained_run, capsys):
 def test_inspect_used_wrongly(arguments, message, trained_run, capsys):
     assert inspect.main([a.replace("RUN", str(trained_run)) for a in arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_pattern_that_the_shell_left_as_it_is_names_its_files(tmp_path):
+    for name in ("b.png", "a.png", "c.txt", "odd[1].png"):
+        (tmp_path / name).write_text("")
+    assert expanded(tmp_path / "[ab].png") == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert expanded(tmp_path / "odd[1].png") == [tmp_path / "odd[1].png"]
+    assert expanded(tmp_path / "x*.png") == [tmp_path / "x*.png"]

@@ -6,6 +6,7 @@ import pytest
 
 from minimixer.data import DataError
 from minimixer.data.cifar import CIFAR10
+from minimixer.errors import UsageError
 from minimixer.train import PRESETS, DivergedError, TrainConfig, fit
 from minimixer.train.__main__ import main
 from minimixer.train.checkpoint import CheckpointError
@@ -74,6 +75,17 @@ def test_divergence_is_exit_code_4_with_advice(tmp_path, capsys):
                      "--out", str(tmp_path / "run")])
     assert code == 4
     assert "try a lower --lr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"optimizer": "adam"}, "--optimizer is 'adam': did you mean 'adamw'?"),
+    ({"data": "mnist"}, "--data is 'mnist': expected one of digits, cifar10, cifar100"),
+    ({"schedule": "step"}, "--schedule is 'step'"), ({"epochs": 1.5}, "--epochs is 1.5: expected a whole number"),
+    ({"max_steps": True}, "--max-steps is True: expected a whole number")])
+def test_a_configuration_made_in_python_is_checked_too(wrong, message):
+    with pytest.raises(UsageError) as caught:
+        TrainConfig(**wrong)
+    assert message in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
