@@ -27,7 +27,8 @@ def run_command(name: str, command: Callable[[], int]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = command()
-        sys.stdout.flush()                      # a reader that has gone shows here, not while Python shuts down
+        if sys.stdout is not None:              # as in a daemon
+            sys.stdout.flush()                  # a reader that has gone shows here, not while Python shuts down
         return code
     except MinimixerError as error:
         print(f"minimixer {name}: {error}", file=sys.stderr)

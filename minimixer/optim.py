@@ -74,7 +74,7 @@ class Optimizer:
             name: [array_module(p.data).zeros_like(p.data) for p in self.params] for name in remembered}
 
     def step(self, gradients: Iterable[Array] | None = None, factor: Array | None = None) -> None:
-        """Change every parameter once, in place: walk graphs that were made with the old numbers before.
+        """Change every parameter once, in place; call ``backward`` first on graphs that still need the old numbers.
 
         Parameters
         ----------

@@ -45,7 +45,7 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
     result = Tensor.__new__(Tensor)
     result.data = xp.asarray(y)         # NumPy's reductions to one element return scalars
     result.grad = result.node = None
-    result.requires_grad = False
+    result.requires_grad = result.is_parameter = False
     if grad_enabled():
         edges = [edge_to(x) if isinstance(x, Tensor) else None for x in operands]
         if edges.count(None) < len(edges):
@@ -71,7 +71,7 @@ class Tensor:
         If a gradient is wanted for numbers that are not floating point.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "node", "requires_grad")
+    __slots__ = ("__weakref__", "data", "grad", "is_parameter", "node", "requires_grad")
     __array_ufunc__ = None              # array + tensor asks Tensor.__radd__
     __array_priority__ = 1000
 
@@ -79,6 +79,7 @@ class Tensor:
     grad: Array | None
     node: Node | None
     requires_grad: bool
+    is_parameter: bool
 
     def __init__(self, data: Operand, requires_grad: bool = False):
         if isinstance(data, Tensor):
@@ -91,6 +92,7 @@ class Tensor:
         self.data = data
         self.grad = self.node = None
         self.requires_grad = requires_grad
+        self.is_parameter = requires_grad       # and stays one when it is frozen
 
     # What it is
 
@@ -216,7 +218,8 @@ class Tensor:
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same Tensor, as sets and dicts ask.  Raises TypeError for arrays and numbers."""
-        if isinstance(other, (int, float, list, np.generic, np.ndarray)):
+        if not isinstance(other, Tensor) and (
+                isinstance(other, (int, float, complex, list, tuple)) or hasattr(other, "dtype")):
             raise TypeError("== between a Tensor and numbers: compare the bare array, x.data == y")
         return self is other
 

@@ -61,6 +61,12 @@ def test_the_package_runs_as_the_command():
     assert "swapaxes               (B, C=64, S=64)" in result.stdout.decode()
 
 
+def test_a_command_needs_no_output():
+    done = subprocess.run(f"exec '{sys.executable}' -m minimixer data list >&-", shell=True, stderr=subprocess.PIPE,
+                          text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])               # noticed at the end, and at the first line
 def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(unbuffered):
     with subprocess.Popen([sys.executable, "-m", "minimixer", "inspect", "pico"], text=True,

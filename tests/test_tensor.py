@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import minimixer as mm
+from minimixer.backend import to_device
 from minimixer.tensor import Tensor
 
 BINARY = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b}
@@ -73,9 +74,10 @@ def test_numbers_of_numpy_are_as_good_as_those_of_python():
     assert type(float(Tensor([3]))) is float
 
 
-def test_comparing_with_numbers_is_refused_and_identity_stays():
-    x, y = Tensor([1.0, 2.0]), Tensor([1.0, 2.0])
-    for compare in (lambda: x == [1.0, 2.0], lambda: x == 1.0, lambda: np.array([1.0, 2.0]) == x, lambda: x != 1.0):
+def test_comparing_with_numbers_is_refused_and_identity_stays(device):
+    x, y = (Tensor(to_device(np.array([1.0, 2.0]), device)) for _ in range(2))
+    for compare in (lambda: x == [1.0, 2.0], lambda: x == (1.0, 2.0), lambda: x == 1.0, lambda: np.float32(1) == x,
+                    lambda: y.data == x, lambda: x == y.data, lambda: x != 1.0):
         with pytest.raises(TypeError, match=r"compare the bare array, x\.data == y"):
             compare()
     assert x == x

@@ -1,4 +1,5 @@
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NoReturn
 
 import numpy as np
 
@@ -41,8 +42,6 @@ class Batches:
         If there are fewer pictures than a batch holds, or their pixels are not uint8.
     """
 
-    __iter__ = None         # a loop over an endless row would never end: ask for steps, batches[0], batches[1], ...
-
     def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0, augmentation: Augmentation | None = None,
                  device: str = "cpu", part: slice | None = None):
         pictures = len(dataset.train_images)
@@ -62,6 +61,10 @@ class Batches:
         self._before = int(self.augmentation.mixes and stop - start < batch_size)
         self._rows = np.arange(start - self._before, stop) % batch_size
         self._order: tuple[int, Array] = (-1, None)         # epoch, its permutation
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("Batches are an endless row, and a loop over them would never end: take batches[step] for the "
+                        "steps 0, 1, 2, ...; len(batches) of them are an epoch")
 
     def __len__(self) -> int:
         """Batches an epoch."""

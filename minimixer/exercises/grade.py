@@ -13,8 +13,8 @@ from minimixer.errors import OK, UsageError
 from minimixer.exercises import checker, formats
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import STATUSES, Report, TaskResult
-from minimixer.exercises.runner import CheckerError, Limits, check_file
-from minimixer.exercises.source import find_submission
+from minimixer.exercises.runner import Limits, check_file
+from minimixer.exercises.source import STUDENT, find_submission
 from minimixer.exercises.words import printable, say
 
 EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
@@ -41,7 +41,8 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
           limits: Limits) -> int:
     """Grade a folder of submissions, write the tables and pages, and print a summary; returns the exit code.
 
-    Raises UsageError if the folder holds no submissions, or the grades cannot go where they should.
+    Raises UsageError if the folder holds no submissions, or the grades cannot go where they should; CheckerError if the
+    checker cannot start.
     """
     if os.name == "nt":
         raise UsageError("on Windows there are no limits on what a submission does: grade a class on Linux, or in WSL")
@@ -51,8 +52,11 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     if out.exists() and out.is_dir() != (how == "gradescope" and not for_one):
         raise UsageError(f"--out {out} is a {'folder' if out.is_dir() else 'file'}: expected a file for csv and "
                          "nbgrader; for gradescope a folder, or a file that ends in .json")
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: expected one that holds a folder for each student")
     students = {folder.resolve().name: folder} if for_one else submissions(folder)
     chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(students)
+    check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)           # does the checker start at all?
     work = [(student, place, name) for student, place in students.items() for name in chosen]
     with ThreadPoolExecutor(jobs) as pool:
         graded = list(pool.map(lambda item: grade_one(item[0], item[1], item[2], limits), work))
@@ -74,8 +78,6 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
 
 def submissions(folder: Path) -> dict[str, Path]:
     """Each student's folder by the student's name: the folders in ``folder``; itself, if it holds exercises."""
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: expected one that holds a folder for each student")
     students = {path.name: path for path in sorted(folder.iterdir())
                 if path.is_dir() and not path.is_symlink() and not path.name.startswith((".", "__"))}
     if loose := [path.name for path in sorted(folder.iterdir()) if EXERCISE.match(path.name)]:
@@ -108,8 +110,6 @@ def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         run = check_file(name, path, limits)
         return Graded(student, run.report, printable(str(path.relative_to(folder))), digest, run.printed, run.seconds)
-    except CheckerError:
-        raise
     except Exception as error:      # a batch of 200 must not end at the 57th
         problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
         return Graded(student, checker.broken(exercise, "error", problem))

@@ -17,11 +17,11 @@ class Options(Computing):
     """What every experiment is told."""
 
     out: Path = Path("runs/experiments")
-    """Folder for NAME.png and NAME.json."""
+    """Folder for NAME.png and NAME.json, with --quick for NAME-quick.png and NAME-quick.json."""
     quick: bool = False
     """Only to see it run, in seconds; what it says then means nothing."""
     redraw: bool = False
-    """Measure nothing: print and draw what NAME.json in the folder holds."""
+    """Measure nothing: print and draw what the JSON file in the folder holds."""
     workers: int | None = None
     """Threads; by default one a physical core."""
 

@@ -14,7 +14,7 @@ from minimixer.backend import Array, to_device
 from minimixer.kernels.registry import reference_of
 from minimixer.nn.mixer import MlpMixer
 from minimixer.nn.model import Model
-from minimixer.nn.module import Module
+from minimixer.nn.module import Module, where
 from minimixer.nn.random import draw_from
 from minimixer.nn.summary import alike, blocks_title
 from minimixer.ops.linear import Linear, MatMul
@@ -160,7 +160,7 @@ def count_macs(model: Model) -> int:
 def _one_picture(model: Model) -> tuple[Node, Tensor]:
     """Run a model on one black picture, as in training: the Node of its logits, and the picture."""
     size, channels = model.config.image_size, model.config.in_channels
-    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), model.device),
+    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), where(model)),
                      requires_grad=True)                        # else the graph would begin behind the patches
     modes = [(module, module.training) for module in model.modules()]
     try:

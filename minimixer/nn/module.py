@@ -10,10 +10,9 @@ M = TypeVar("M", bound="Module")
 class Module:
     """Something with parameters: assign Tensors, Modules and lists of Modules to attributes, and write ``forward``.
 
-    Nothing is registered.  The Tensors are found by walking the attributes in the order of their assignment, and named
-    by the path to them: ``blocks.0.token_norm.weight``.  Those with ``requires_grad`` are the parameters; the others,
-    such as a part that is frozen, are moved, saved and loaded with them.  What an op has made, such as an activation
-    that ``forward`` keeps to be looked at, is no part of the Module; without a gradient, keep its ``.data``.
+    Nothing is registered.  The parameters, Tensors that were made with ``requires_grad=True``, are found by walking the
+    attributes in the order of their assignment, and named by the path to them: ``blocks.0.token_norm.weight``.  One
+    that is frozen (``requires_grad = False``) is moved, saved and loaded, but no longer trained.
     """
 
     training = True
@@ -46,32 +45,27 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every Tensor with its dotted name, in a fixed order; one that is tied to two places comes twice."""
+        """Every parameter with its dotted name, in a fixed order: frozen ones too, and tied ones at every place."""
         for name, member in self._members():
             if isinstance(member, Module):
                 yield from member.named_tensors(f"{prefix}{name}.")
-            elif isinstance(member, Tensor) and member.node is None:
+            elif isinstance(member, Tensor) and (member.is_parameter or (member.requires_grad and not member.node)):
                 yield prefix + name, member
 
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Every parameter once, with its dotted name, in a fixed order."""
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Every parameter that is trained, once, with its dotted name, in a fixed order."""
         seen: set[Tensor] = set()
-        for name, tensor in self.named_tensors():
+        for name, tensor in self.named_tensors(prefix):
             if tensor.requires_grad and tensor not in seen:
                 seen.add(tensor)
                 yield name, tensor
 
     def parameters(self) -> list[Tensor]:
-        """Every parameter."""
+        """Every parameter that is trained."""
         return [parameter for _, parameter in self.named_parameters()]
 
-    @property
-    def device(self) -> str:
-        """``"cpu"`` or ``"gpu"``: where the Tensors live."""
-        return next((tensor.device for _, tensor in self.named_tensors()), "cpu")
-
     def num_parameters(self) -> int:
-        """How many numbers the parameters hold."""
+        """How many numbers the parameters that are trained hold."""
         return sum(parameter.size for parameter in self.parameters())
 
     def zero_grad(self) -> None:
@@ -90,7 +84,7 @@ class Module:
         return self.train(False)
 
     def to(self: M, device: str) -> M:
-        """Move every Tensor to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is none."""
+        """Move every parameter to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is none."""
         get_device(device)
         for _, tensor in self.named_tensors():
             tensor.data = to_device(tensor.data, device)
@@ -98,11 +92,11 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Array]:
-        """Dotted name -> numpy.ndarray, a copy of every Tensor."""
+        """Dotted name -> numpy.ndarray, a copy of every parameter."""
         return {name: to_numpy(tensor.data).copy() for name, tensor in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy arrays into the Tensors of the same names; dtype and device stay the Tensors' own.
+        """Copy arrays into the parameters of the same names; dtype and device stay the parameters' own.
 
         Raises
         ------
@@ -118,3 +112,8 @@ class Module:
             raise ValueError(f"these weights do not fit this {type(self).__name__}:\n  " + "\n  ".join(problems))
         for name, tensor in tensors.items():
             tensor.data[...] = to_device(state[name], tensor.device)
+
+
+def where(module: Module) -> str:
+    """``"cpu"`` or ``"gpu"``: the device of a Module's parameters."""
+    return next((tensor.device for _, tensor in module.named_tensors()), "cpu")

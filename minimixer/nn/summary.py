@@ -140,7 +140,7 @@ def summarize(model: Any) -> str:
     from minimixer.nn.vit import VisionTransformer
 
     title = f"{type(model).__name__}: {model.num_parameters():,} parameters"
-    if type(model) not in (MlpMixer, VisionTransformer, ConvNet):
+    if not isinstance(model, (MlpMixer, VisionTransformer, ConvNet)):
         return "\n".join([title, "", *(f"{name:<44}{t.shape}" for name, t in model.named_tensors())])
     config = model.config
     if isinstance(model, MlpMixer):

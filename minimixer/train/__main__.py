@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
         raise UsageError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     default = PRESETS[name]
     out = known.out or settings.get("out")
-    saved = read_config(Path(out)) if out and (known.resume or settings.get("resume")) else None
+    saved = read_config(Path(str(out))) if out and (known.resume or settings.get("resume")) else None
     if saved is not None:
         if named and saved.data != default.data:
             raise UsageError(f"{out} holds a run on {saved.data}, not on {default.data}: resume it without a preset")

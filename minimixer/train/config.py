@@ -3,6 +3,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from minimixer.data import Augmentation
 from minimixer.data.known import Name as DataName
 from minimixer.errors import UsageError, flag, nearest
@@ -142,6 +144,9 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
         for name in ("data_dir", "init_from", "out"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))         # the dataclass is frozen
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), np.generic):
+                object.__setattr__(self, field.name, value.item())
         for name, (choices, is_whole) in _kinds().items():
             value = getattr(self, name)
             if choices and value not in choices:
@@ -206,9 +211,9 @@ SUMMARIES = {
     "finetune": "the paper's recipe for the weights of --init-from",
 }
 
-# What --resume may change without a word: nothing of it decides what is computed.  The last two decide how it rounds.
-FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))} - {
-    "precision", "compiled"}
+# What --resume may change: nothing of it decides what is computed.
+FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))}
+ROUNDING = {"precision", "compiled"}        # but these decide the last bits, so a change is said
 # What it may not: the arrays of the checkpoint, or the order of the pictures, depend on it.
 FIXED = {"data", "model", "patch_size", "image_size", "init_from", "optimizer", "batch_size", "seed", "ema"}
 
@@ -216,4 +221,4 @@ FIXED = {"data", "model", "patch_size", "image_size", "init_from", "optimizer", 
 def changes(saved: TrainConfig, new: TrainConfig) -> dict[str, tuple[Any, Any]]:
     """Name, old and new value of what decides a run and differs between two configurations."""
     values = {field.name: (getattr(saved, field.name), getattr(new, field.name)) for field in fields(TrainConfig)}
-    return {name: (old, now) for name, (old, now) in values.items() if old != now and name not in FREE}
+    return {name: (old, now) for name, (old, now) in values.items() if old != now and name not in FREE - ROUNDING}

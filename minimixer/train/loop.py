@@ -118,7 +118,7 @@ class Training:
         if self.config.resume:
             checkpoint.remove_leftovers(self.history.out)
             resume.go_back(self)
-        else:
+        elif self.config.overwrite:
             clear(self.history.out)             # only now, when all that may be wrong has been looked at
         workers = self.sharded.workers
         environment = {**versions(), "device": self.device, "processes": self.group.size, "workers": workers.count,

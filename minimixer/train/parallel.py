@@ -23,6 +23,7 @@ from minimixer.data.enlarge import enlarge
 from minimixer.kernels.host import keep_freed_memory, one_blas_thread
 from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, ModelConfig, draw_from
+from minimixer.nn.module import where
 from minimixer.tensor import Tensor
 from minimixer.train.group import Group
 from minimixer.train.ordered import Span, add_up, cover
@@ -148,7 +149,7 @@ class ShardedModel:
 
     def plan(self, batch_size: int) -> Plan:
         """Give every process its run of the shards of a batch."""
-        device, size = self.model.device, self.group.size
+        device, size = where(self.model), self.group.size
         cuts = shards(batch_size, self.model.config, device, self.at_least if device == "cpu" else size)
         ends = [len(cuts) * rank // size for rank in range(size + 1)]
         spans = [cover(start, stop, (0, len(cuts))) for start, stop in pairwise(ends)]

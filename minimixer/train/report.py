@@ -55,7 +55,7 @@ def ending(training: "Training") -> list[str]:
         return [f"Stopped at step {training.step:,}; all of it is saved.  To go on:",
                 f"minimixer train --resume --out {out}"]
     if not training.history.is_tested:
-        return [f"Ended at step {training.step:,}, before a test: there is no report.  Weights: {out}"]
+        return [f"Ended at step {training.step:,}; metrics.jsonl holds no test, so there is no report.  Weights: {out}"]
     return [f"Best test accuracy {training.history.best_accuracy:.2%}, {duration(training.history.wall_seconds)}.",
             f"Curves, confusion, mistakes, weights: {out / 'report.md'}"]
 

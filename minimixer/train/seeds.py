@@ -20,7 +20,8 @@ from minimixer.train.__main__ import parse
 from minimixer.train.checkpoint import write_atomically
 from minimixer.train.folder import check_resumed, read_config
 from minimixer.train.loop import fit
-from minimixer.train.resume import read_metrics
+from minimixer.train.resume import METRICS, read_metrics
+from minimixer.train.setup import RunError
 from minimixer.train.source import with_model_of_source
 
 
@@ -66,9 +67,12 @@ def is_done(out: Path) -> bool:
 
 
 def result(out: Path, seed: int) -> dict[str, Any]:
-    """What one run has reached."""
+    """What one run has reached.  Raises RunError if its metrics are lost."""
     metrics = read_metrics(out)
     accuracies = [line["test_accuracy"] for line in metrics if "test_accuracy" in line]
+    if not accuracies:
+        raise RunError(f"{out / METRICS} holds no test, so this seed cannot be reported: restore the file, or delete "
+                       "the folder to train the seed anew")
     return {"seed": seed, "last_accuracy": accuracies[-1], "best_accuracy": max(accuracies), "tests": len(accuracies),
             "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
 

@@ -10,6 +10,7 @@ from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.nn import Model, build, shipped
+from minimixer.nn.module import where
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
@@ -66,7 +67,7 @@ class Trained:
             raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
         if not len(images):
             return np.zeros((0, len(self.class_names)), np.float32)
-        device = self.model.device
+        device = where(self.model)
         with Workers(workers) as threads:
             sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device),
                                    enlarged_from=self.metadata.get("side"))

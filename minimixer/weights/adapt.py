@@ -16,7 +16,7 @@ def adapt(model: Model, *, image_size: int, num_classes: int, new_head: bool, so
           **changes: Any) -> tuple[Model, list[str]]:
     """A new model with the weights of a trained one, for the pictures and classes of a fine-tuning.
 
-    A Mixer for K times the side grows by the rule of ``grow``, with K^2 times the ``tokens_mlp_dim``.
+    A Mixer for k times the side grows by the rule of ``grow``, with k^2 times the ``tokens_mlp_dim``.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def empty_head(model: Model) -> dict[str, Array]:
 
 def has_grown(k: int) -> str:
     """The note on growth."""
-    return (f"the token-mixing MLPs have grown by K^2 = {k * k}, block-diagonally: each of {k} x {k} parts of the "
+    return (f"the token-mixing MLPs have grown by k^2 = {k * k}, block-diagonally: each of {k} x {k} parts of the "
             "picture is mixed by itself until training joins them")
 
 

@@ -21,7 +21,7 @@ FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_bl
 def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
     """Copy the weights of an official ``.npz`` file into a Mixer, which then computes GELU in its tanh form.
 
-    A model for K times the side, with K^2 times the ``tokens_mlp_dim``, takes the weights by the rule of ``grow``.
+    A model for k times the side, with k^2 times the ``tokens_mlp_dim``, takes the weights by the rule of ``grow``.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def config_of(path: str | PathLike[str], *, image_size: int | None = None,
     ----------
     path : str or PathLike
     image_size : int, optional
-        Another size, K times that of the file; ``tokens_mlp_dim`` is then K^2 times that of the file.
+        Another size, k times that of the file; ``tokens_mlp_dim`` is then k^2 times that of the file.
     num_classes : int, optional
         Another number of classes than the file has.
 
@@ -210,7 +210,7 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
         side = math.isqrt(sizes["S"])
         raise WeightsError(why_not(file.path, side, sizes["P"], f"the model's picture of {config.image_size} pixels"))
     if wanted["D_S"] != k * k * sizes["D_S"]:
-        grown = f", K = {k} times the side of the file's," if k > 1 else ""
+        grown = f", k = {k} times the side of the file's," if k > 1 else ""
         raise WeightsError(f"{file.path} has tokens_mlp_dim {sizes['D_S']}, the model {wanted['D_S']}: for pictures of "
                            f"{config.image_size} pixels{grown} it must be {k * k * sizes['D_S']}")
     if not new_head and sizes.get("K") != wanted["K"]:

@@ -130,12 +130,19 @@ def test_the_part_is_closed_before_it_is_moved_or_deleted(server, target, monkey
             opened.append(file)
         return file
 
+    def as_windows(do):
+        def checked(path, *others, **options):
+            assert str(path).endswith(".lock") or (opened and all(file.closed for file in opened))
+            return do(path, *others, **options)
+        return checked
+
     monkeypatch.setattr(type(target), "open", watched)
-    replace = os.replace
-    monkeypatch.setattr(os, "replace", lambda *paths: (replace(*paths), [file.closed for file in opened])[0]
-                        if all(file.closed for file in opened) else pytest.fail("open, which Windows refuses"))
+    monkeypatch.setattr(os, "replace", as_windows(os.replace))
+    monkeypatch.setattr(type(target), "unlink", as_windows(type(target).unlink))
     fetch(server, target)
     assert_whole(target)
+    with pytest.raises(DataError, match="came with sha256"):
+        fetch(server, target, sha256="0" * 64)
 
 
 def test_two_at_once_do_not_mix_their_bytes(server, target, part):

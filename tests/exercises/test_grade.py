@@ -125,6 +125,12 @@ def test_a_submission_alone_is_one_student_whatever_it_holds(tmp_path):
     assert json.loads(out.read_text())["score"] == 10
 
 
+def test_a_folder_that_is_not_there_is_no_student(tmp_path, capsys):
+    assert main(["grade", str(tmp_path / "gone"), "--format", "gradescope", "--out", str(tmp_path / "results.json"),
+                 "--exercises", "ex06"]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
 def test_grades_that_cannot_be_written_are_said_before_anybody_is_graded(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(grade, "grade_one", None)
     (tmp_path / "class" / "ada").mkdir(parents=True)

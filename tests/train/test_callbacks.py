@@ -160,7 +160,7 @@ def test_a_run_that_is_stopped_before_its_first_step_says_that_there_is_no_repor
     screen = io.StringIO()
     history = fit(replace(QUICK, out=tmp_path / "run"), [Enough()], TerminalReporter(Console(file=screen, width=200)))
     assert history.metrics == []
-    assert "Ended at step 0, before a test: there is no report." in screen.getvalue()
+    assert "Ended at step 0; metrics.jsonl holds no test, so there is no report." in screen.getvalue()
     assert fit(replace(QUICK, out=tmp_path / "run", resume=True)).metrics[-1]["step"] == 30
 
 

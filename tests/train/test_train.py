@@ -88,6 +88,11 @@ def test_a_configuration_made_in_python_is_checked_too(wrong, message):
     assert message in str(caught.value)
 
 
+def test_a_configuration_takes_numbers_of_numpy():
+    config = TrainConfig(seed=np.arange(3)[2], lr=np.float32(0.5))
+    assert (type(config.seed), config.seed, type(config.lr)) == (int, 2, float)
+
+
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
 def test_a_run_that_diverges_in_its_last_step_is_not_saved(tmp_path):
     config = TrainConfig(optimizer="sgd", lr=1e30, warmup_steps=0, schedule="constant", out=tmp_path / "run", workers=1)

@@ -196,7 +196,7 @@ def test_picture_sizes_that_no_growth_reaches(npz, size):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"image_size": 16}, r"S = \(H / P\)\(W / P\) = \(12 / 4\)\(12 / 4\) = 9 patches.*12, 24, 36"),
     ({"image_size": 8}, r"does not fit the model's picture of 8 pixels"),
-    ({"image_size": 24}, r"tokens_mlp_dim 5, the model 5: .* K = 2 times the side .* it must be 20"),
+    ({"image_size": 24}, r"tokens_mlp_dim 5, the model 5: .* k = 2 times the side .* it must be 20"),
     ({"patch_size": 2, "image_size": 6}, "patch_size 4, the model 2"),
     ({"tokens_mlp_dim": 6}, "tokens_mlp_dim 5, the model 6: .* it must be 5"),
     ({"num_blocks": 2}, "num_blocks 3, the model 2"),

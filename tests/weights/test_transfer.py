@@ -124,7 +124,7 @@ def test_a_grown_model_answers_with_the_mean_of_what_the_old_one_answers_to_the_
     small, _ = model_from(tmp_path / name)
     grown, report = model_from(tmp_path / name, image_size=12 * k)
     assert grown.config == replace(small.config, image_size=12 * k, tokens_mlp_dim=5 * k * k)
-    assert f"K^2 = {k * k}" in report.notes[0]
+    assert f"k^2 = {k * k}" in report.notes[0]
     for model in (small, grown):
         for p in model.parameters():
             p.data = p.data.astype(np.float64)
