@@ -5,6 +5,7 @@ data it is given, never from a global setting.  Only this file and kernels/cuda.
 """
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -18,6 +19,9 @@ Module: TypeAlias = Any     # numpy or cupy
 Precision = Literal["float32", "tf32"]
 
 INSTALL_CUPY = 'pip install "minimixer[gpu-cuda12]" (CUDA 12) or pip install "minimixer[gpu-cuda13]" (CUDA 13)'
+
+
+STREAMS = "CUPY_CUDA_PER_THREAD_DEFAULT_STREAM"
 
 
 class DeviceError(MinimixerError, RuntimeError):
@@ -67,8 +71,13 @@ def gpu_problem() -> str | None:
         cupy = importlib.import_module("cupy")
     except ImportError:
         return f"CuPy is not installed; {INSTALL_CUPY}"
+    if os.environ.get(STREAMS, "0") not in ("", "0"):
+        return f"{STREAMS} is set, and then threads do not wait for each other's arrays: unset it"
     try:
         count = cupy.cuda.runtime.getDeviceCount()
+        if count:                   # CuPy alone, without CUDA's libraries, counts devices but multiplies nothing
+            two = cupy.ones((2, 2), np.float32)
+            (two @ two + 1).sum()
     except Exception as error:      # CuPy raises its own CUDARuntimeError, and others where the driver is absent
         return f"CuPy found no usable CUDA device ({error}); check the driver, then {INSTALL_CUPY}"
     if count == 0:

@@ -78,14 +78,14 @@ def gradcheck(fn: Callable[..., Tensor], *arrays: Array, tolerance: float = 1e-6
     """
     rng = np.random.default_rng(seed)
     points = [np.array(to_numpy(array), dtype=np.float64, order="K") for array in arrays]
-    leaves = [Tensor(to_device(point.copy(order="K"), device), requires_grad=True) for point in points]
+    leaves = [Tensor(as_it_lies(point.copy(order="K"), device), requires_grad=True) for point in points]
     y = fn(*leaves)
     v = rng.standard_normal(y.shape)
     gradients = autograd.grad((y * to_device(v, device)).sum(), leaves)
 
     def value() -> float:
         with autograd.no_grad():
-            y = fn(*[Tensor(to_device(point.copy(order="K"), device)) for point in points])
+            y = fn(*[Tensor(as_it_lies(point.copy(order="K"), device)) for point in points])
         return float((to_numpy(y.data) * v).sum())
 
     return GradcheckReport(tuple(_compare(point, to_numpy(gradient), value, rng, tolerance, step, max_entries)
@@ -121,3 +121,12 @@ def _compare(point: Array, analytic: Array, value: Callable[[], float], rng: np.
     direction_error = abs(found - expected) / max(abs(expected), float(np.linalg.norm(analytic)), NOISE / tolerance)
     ok = bool(error / scale <= tolerance and direction_error <= tolerance)        # False too where one is NaN
     return InputReport(point.shape, len(chosen), float(error), float(error / scale), direction_error, ok)
+
+
+def as_it_lies(array: np.ndarray, device: str) -> Array:
+    """A dense array on a device, its axes in memory in the order in which they lie here: CuPy's copies forget that."""
+    if array.ndim < 2:
+        return to_device(array, device)
+    order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+    there = to_device(np.ascontiguousarray(array.transpose(order)), device)
+    return there.transpose(np.argsort(order).tolist())

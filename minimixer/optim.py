@@ -194,6 +194,12 @@ def clip_by_global_norm(gradients: Iterable[Array], max_norm: float) -> tuple[li
     return [xp.asarray(g * factor) for g in gradients], norm
 
 
+def average_step(xp: Module, means: Sequence[Array], params: Sequence[Array], share: float) -> None:
+    """Move every mean towards its parameter, in place."""
+    for mean, p in zip(means, params, strict=True):
+        mean += share * (p - mean)
+
+
 class WeightAverage:
     """Exponential moving mean of parameters (Polyak & Juditsky 1992), often better in tests than the last weights.
 
@@ -215,8 +221,8 @@ class WeightAverage:
     def update(self, step: int) -> None:
         """Move the means towards the parameters, after a step, counted from 1."""
         share = 1 - min(self.decay, (1 + step) / (10 + step))
-        for mean, p in zip(self.means, self.params, strict=True):
-            mean += share * (p.data - mean)
+        xp = array_module(*self.means)
+        choose(average_step, xp)(xp, self.means, [p.data for p in self.params], share)
 
     @contextmanager
     def in_place_of_parameters(self) -> Iterator[None]:

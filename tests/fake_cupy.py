@@ -38,7 +38,7 @@ def make(devices=1, capability="90"):
     cupy.cuda, cupy.ndarray, cupy.__version__ = cuda, ndarray, "14.2.0"
     cupy.asarray = lambda a: np.asarray(a).view(ndarray)
     cupy.asnumpy = lambda a: np.array(a)
-    for name in ("zeros", "empty_like", "matmul", "copyto"):
+    for name in ("zeros", "ones", "empty_like", "matmul", "copyto"):
         setattr(cupy, name, getattr(np, name))
     linalg = types.ModuleType("cupy._core._routines_linalg")
     linalg.COMPUTE_TYPE_DEFAULT, linalg.COMPUTE_TYPE_TF32, linalg.types_set = 1, 7, []

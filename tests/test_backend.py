@@ -40,6 +40,21 @@ def test_without_cupy_the_choice_is_the_cpu_and_says_why(no_cupy):
         backend.choose_device("tpu")
 
 
+def test_a_gpu_that_cannot_compute_is_not_chosen(fake, monkeypatch):
+    fake()
+
+    def no_library(shape, dtype):
+        raise ImportError("Failure finding libcublasLt.so")
+
+    monkeypatch.setattr(sys.modules["cupy"], "ones", no_library)
+    name, why = backend.choose_device("auto")
+    assert name == "cpu"
+    assert "no usable CUDA device (Failure finding libcublasLt.so)" in why
+    monkeypatch.setenv(backend.STREAMS, "1")
+    with pytest.raises(DeviceError, match="threads do not wait for each other's arrays: unset it"):
+        backend.get_device("gpu")
+
+
 def test_an_array_of_cupy_is_known_before_anybody_asked_for_the_gpu(fake, monkeypatch):
     fake()
     monkeypatch.setattr(fake_cupy.ndarray, "__module__", "cupy")

@@ -1,4 +1,4 @@
-"""``minimixer bench [race|ladder|resolution|augmentation|scaling]``: how fast minimixer is here, beside its peers."""
+"""``minimixer bench [race|ladder|resolution|augmentation|scaling|gpu]``: how fast minimixer is, beside its peers."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from minimixer.errors import UsageError, nearest, run_command
 
 BENCHMARKS = {"race": "minimixer.bench.race", "ladder": "minimixer.bench.ladder",
               "resolution": "minimixer.bench.resolution", "augmentation": "minimixer.bench.augmentation",
-              "scaling": "minimixer.bench.scaling"}
+              "scaling": "minimixer.bench.scaling", "gpu": "minimixer.bench.gpu"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """The race on a GPU: training steps of minimixer beside PyTorch eager and compiled, on one GPU, at one precision.
 
-``python -m minimixer.bench.gpu FOLDER`` prints a table and writes FOLDER/gpu.json.  All contenders start from
+``minimixer bench gpu FOLDER`` prints a table and writes FOLDER/gpu.json.  All contenders start from
 minimixer's weights and see the same pictures; their losses after three steps must agree.  A time is the median over
 rounds in which they take turns, each doing a block of steps between two CUDA events, after warm-up.
 
@@ -29,6 +29,7 @@ from minimixer.bench.peers import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, trainin
 from minimixer.bench.report import flops_per_image
 from minimixer.errors import UsageError, run_command
 from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
+from minimixer.train import checkpoint
 from minimixer.train.parallel import ShardedModel, Workers
 
 RACES = (("micro", 512), ("B/16", 64))
@@ -63,7 +64,7 @@ def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, d
         logits = model(((images.float() - 127.5) * (1 / 127.5)).permute(0, 3, 1, 2))    # (B, 3, H, W)
         return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
 
-    forward = torch.compile(loss_of) if compiled else loss_of
+    forward = torch.compile(loss_of, dynamic=False) if compiled else loss_of
 
     def step() -> Any:
         optimizer.zero_grad(set_to_none=True)
@@ -128,12 +129,16 @@ def import_torch() -> Any:
     return None
 
 
-def measure(rounds: int, block: int) -> dict[str, Any]:
-    """Everything, as one JSON object."""
+def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Everything, as one JSON object; ``keep`` gets what there is after every race."""
     cupy, torch = get_device("gpu").xp, import_torch()
     rates: dict[str, Any] = {precision: product_rate(cupy, precision) for precision in PRECISIONS}
     rates["copy"] = copy_rate(cupy)
+    versions = {"python": platform.python_version(), "minimixer": mm.__version__, "numpy": np.__version__,
+                "torch": getattr(torch, "__version__", None)}
     rows: list[dict[str, Any]] = []
+    result = {"machine": describe(cupy), "versions": versions, "rates": rates, "rounds": rounds, "block": block,
+              "races": rows}
     for size, batch in RACES:
         config = nn.VARIANTS[size]
         for precision in PRECISIONS:
@@ -142,7 +147,8 @@ def measure(rounds: int, block: int) -> dict[str, Any]:
             set_matmul_precision(precision, "gpu")
             steps = {"minimixer": minimixer_step(config, batch)}
             if torch is not None:
-                torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+                torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+                torch.compiler.reset()          # else it compiles for any shape, once it has seen a second one
                 steps |= {"pytorch": torch_step(torch, config, batch, compiled=False),
                           "compile": torch_step(torch, config, batch, compiled=True)}
 
@@ -161,11 +167,9 @@ def measure(rounds: int, block: int) -> dict[str, Any]:
                 row["launches"]["unfused"] = launches(torch, plain)
             rows.append(row)
             print(line(row), flush=True)
+            keep(result)
     set_matmul_precision("float32", "gpu")
-    versions = {"python": platform.python_version(), "minimixer": mm.__version__, "numpy": np.__version__,
-                "torch": getattr(torch, "__version__", None)}
-    return {"machine": describe(cupy), "versions": versions, "rates": rates, "rounds": rounds, "block": block,
-            "races": rows}
+    return result
 
 
 HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | to eager | to compile | products | copies | "
@@ -195,7 +199,7 @@ def line(row: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the race; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m minimixer.bench.gpu", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="minimixer bench gpu", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, help="where gpu.json goes")
     parser.add_argument("--rounds", type=int, default=9, help="rounds, of which the median counts")
     parser.add_argument("--block", type=int, default=10, help="steps of a contender in a round")
@@ -204,11 +208,12 @@ def main(arguments: Sequence[str]) -> int:
     if import_torch() is None:
         print("PyTorch is not installed or sees no GPU: minimixer runs alone")
     print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
-    result = measure(options.rounds, options.block)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.folder / "gpu.json"
+    result = measure(options.rounds, options.block, lambda found: checkpoint.write_atomically(
+        file, (json.dumps(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     print(f"\nmeasured rates (TFLOP/s of products; GB/s of copies): {rates}")
-    options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "gpu.json").write_text(json.dumps(result, indent=2) + "\n")
     return 0
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
-from platformdirs import user_cache_dir
 
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
@@ -149,6 +148,7 @@ def _damaged(archive: Archive, path: Path, what: str) -> DataError:
 
 def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
     """The folder of .bin files or the .tar.gz file to read; if there is none, the one downloaded."""
+    from platformdirs import user_cache_dir
     cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
     usual = os.environ.get("MINIMIXER_DATA"), "data", cache
     places = [Path(os.path.expanduser(place)) for place in ((data_dir,) if data_dir else usual) if place]

@@ -125,8 +125,7 @@ def affine(images: Array, matrices: np.ndarray) -> Array:
     outside = (column < 0) | (column >= w) | (row < 0) | (row >= h)
     place = (xp.arange(n)[:, None, None] * h + row) * w + column
     moved = images.reshape(-1, channels)[xp.where(outside, 0, place)]                       # (n, H, W, channels)
-    moved[outside] = FILL
-    return moved
+    return xp.where(outside[..., None], FILL, moved)                # a GPU's host would wait for moved[outside] = FILL
 
 
 def rotation(degrees: np.ndarray, height: int, width: int) -> np.ndarray:

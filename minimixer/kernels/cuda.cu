@@ -124,16 +124,16 @@ extern "C" __global__ void layernorm_backward(const REAL* gy, const REAL* x, con
 }
 
 // out[c] = sum over r of in[r, c].  Blocks of 32 x 8 threads, one for every 32 columns.
-extern "C" __global__ void column_sums(const REAL* in, REAL* out, int rows, int columns) {
+extern "C" __global__ void column_sums(const REAL* in, REAL* out, Int rows, int columns, int parts) {
     __shared__ REAL sums[8][32];
-    int c = blockIdx.x * 32 + threadIdx.x;
+    int across = (columns + 31) / 32, part = blockIdx.x / across, c = blockIdx.x % across * 32 + threadIdx.x;
     REAL sum = 0;
-    for (int r = threadIdx.y; c < columns && r < rows; r += 8) sum += in[(Int)r * columns + c];
+    for (Int r = part * 8 + threadIdx.y; c < columns && r < rows; r += 8 * parts) sum += in[r * columns + c];
     sums[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y > 0 || c >= columns) return;
     for (int i = 1; i < 8; i++) sum += sums[i][threadIdx.x];
-    out[c] = sum;
+    out[(Int)part * columns + c] = sum;
 }
 
 // ---- Softmax cross-entropy: loss_b = -sum_k target_bk log softmax(logits_b)_k
@@ -207,6 +207,17 @@ extern "C" __global__ void norm_and_factor(const REAL* partial, int count, REAL 
     REAL factor = max_norm / (norm + REAL(1e-6));
     result[0] = norm;
     result[1] = factor > 1 ? 1 : factor;        // NaN stays NaN
+}
+
+// arrays, (2, count): where the means lie, and what they move towards by a share.
+extern "C" __global__ void weight_average(const Address* arrays, const Int* sizes, int count, const int* owner,
+                                          const int* number, int chunk, REAL share) {
+    int which = owner[blockIdx.x];
+    REAL* mean = (REAL*)arrays[which];
+    const REAL* p = (const REAL*)arrays[count + which];
+    Int start = (Int)number[blockIdx.x] * chunk, size = sizes[which];
+    Int end = start + chunk < size ? start + chunk : size;
+    for (Int i = start + threadIdx.x; i < end; i += blockDim.x) mean[i] += share * (p[i] - mean[i]);
 }
 
 // arrays, (4, count): where the parameters, their gradients, and both means lie.  The gradients count `factor` times.

@@ -19,11 +19,12 @@ from minimixer.ops.gelu import Gelu
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
 from minimixer.ops.softmax import CrossEntropy
-from minimixer.optim import adamw_step, norm_and_factor
+from minimixer.optim import adamw_step, average_step, norm_and_factor
 
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 THREADS = 256               # of a block
-PARTS = 512                 # blocks that share the rows of LayerNorm's backward: a few for each processor of a GPU
+PARTS = 512                 # blocks that share the rows of a sum over them: a few for each processor of a GPU
+FEW_ROWS = 1 << 10          # that one block adds up for 32 columns
 SHARED_BYTES = 47 << 10     # of a block: what every GPU grants, less the kernels' own
 CHUNK = 1 << 13             # elements of a parameter that one block updates
 
@@ -70,11 +71,16 @@ def by_rows(columns: int) -> tuple[int, int]:
 
 
 def column_sums(xp: Module, rows: Array) -> Array:
-    """Sums over the first axis.  rows: (N, C), the result (C,)."""
+    """Sums over the first axis.  rows: (N, C), the result (C,).
+
+    Of many rows first those of every part are added, else few blocks would work: CuPy's own sum has that fault.
+    """
     n, c = rows.shape
-    sums = xp.empty(c, rows.dtype)
-    launch("column_sums", rows.dtype, -(-c // 32), (32, 8), rows, sums, n, c)
-    return sums
+    across = -(-c // 32)
+    parts = max(1, min(PARTS // across, n // FEW_ROWS))
+    sums = xp.empty((parts, c), rows.dtype)
+    launch("column_sums", rows.dtype, across * parts, (32, 8), rows, sums, np.int64(n), c, parts)
+    return sums[0] if parts == 1 else column_sums(xp, sums)
 
 
 @fast(Gelu, "cupy")
@@ -144,7 +150,8 @@ class LinearAsOneProduct:
     @staticmethod
     def backward(xp: Module, gy: Array, rows: Array, weight: Array, shape: Any) -> tuple[Array, Array, Array]:
         g = gy.reshape(-1, weight.shape[1])                                 # (N, out)
-        return (g @ weight.T).reshape(shape), rows.T @ g, g.sum(0)
+        gbias = column_sums(xp, *plain(xp, g)) if g.dtype in REALS else g.sum(0)
+        return (g @ weight.T).reshape(shape), rows.T @ g, gbias
 
 
 @fast(CrossEntropy, "cupy")
@@ -222,3 +229,15 @@ def adamw_at_once(xp: Module, params: Sequence[Array], gradients: Sequence[Array
     launch("adamw", dtype, len(owner), (THREADS, 1), table, sizes, decays, count, owner, number, CHUNK,
            decays if factor is None else factor, int(factor is not None), float(lr), 1.0 - beta1, 1.0 - beta2,
            float(eps), 1.0 - beta1**step, 1.0 - beta2**step)
+
+
+@fast(average_step, "cupy")
+def average_at_once(xp: Module, means: Sequence[Array], params: Sequence[Array], share: float) -> None:
+    """The averaged weights, of all parameters: one kernel."""
+    if not all(mean.flags.c_contiguous for mean in means):
+        average_step(xp, means, params, share)
+        return
+    table = addresses(xp, means, everything := plain(xp, *params))
+    sizes, owner, number = chunks(xp, tuple(mean.size for mean in means))
+    launch("weight_average", everything[0].dtype, len(owner), (THREADS, 1), table, sizes, len(means), owner, number,
+           CHUNK, share)

@@ -1,5 +1,6 @@
 """Sums over GPUs by NVIDIA's NCCL, through CuPy's bindings.  It imports no CuPy: its module is handed in."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ class Nccl:
 
     def __init__(self, xp: Module, rank: int, size: int, tell: Callable[[Any], Any]):
         self.xp = xp
-        self.nccl = xp.cuda.nccl
+        self.nccl = importlib.import_module(f"{xp.__name__}.cuda.nccl")     # cupy.cuda does not import it
         if not getattr(self.nccl, "available", True):
             raise DeviceError("several GPUs meet through NCCL, and CuPy finds none: pip install nvidia-nccl-cu12 (or "
                               "-cu13, as your CuPy), or start one process only")

@@ -32,7 +32,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 # The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
-SHARD_BYTES = {"cpu": 2 << 20, "gpu": 1 << 30}
+SHARD_BYTES = {"cpu": 2 << 20, "gpu": 256 << 20}
 SMALLEST_SHARD = 16         # pictures: with fewer, handing the interpreter back and forth costs more than it gains
 
 
@@ -204,10 +204,17 @@ class ShardedModel:
             correct = (logits.data.argmax(1) == answers[here]).sum()
             return [*autograd.grad(loss, self.params), loss.data, correct]
 
-        done = iter(self.workers.map(work, plan.mine))
+        if len(plan.shards) == self.group.size == 1:        # nothing to add up
+            *gradients, loss, correct = work(plan.mine[0])
+            return loss, correct, gradients
+        done = iter(self._map(work, plan.mine))
         sums = [add_up(span, done, self._flat, self._add) for span in plan.spans[self.group.rank]]
         *gradients, loss, correct = self._views(self.group.total(sums, plan.spans, self.length))
-        return loss, correct, gradients
+        return loss.copy(), correct.copy(), gradients       # which do not keep the buffer of all alive
+
+    def _map(self, fn: Callable[[slice], R], items: Iterable[slice]) -> Iterable[R]:
+        """Shard by shard on a GPU, which works through one queue anyway: one at a time is in its memory."""
+        return self.workers.map(fn, items) if where(self.model) == "cpu" else map(fn, items)
 
     @property
     def length(self) -> int:
@@ -246,7 +253,7 @@ class ShardedModel:
 
         xp = array_module(images)
         none = xp.empty((0, self.model.config.num_classes), self.dtype)       # where there is no shard
-        return self.group.join(xp.concatenate([none, *self.workers.map(work, self.plan(len(images)).mine)]))
+        return self.group.join(xp.concatenate([none, *self._map(work, self.plan(len(images)).mine)]))
 
 
 def score(logits: Array, labels: Array) -> tuple[float, float]:

@@ -130,10 +130,11 @@ class FakeNccl:
         return types.SimpleNamespace(allReduce=lambda *arguments: self.calls.append(arguments))
 
 
-def test_nccl_is_asked_for_one_sum_in_place_on_the_current_stream():
+def test_nccl_is_asked_for_one_sum_in_place_on_the_current_stream(monkeypatch):
     nccl = FakeNccl()
-    xp = types.SimpleNamespace(cuda=types.SimpleNamespace(
-        nccl=nccl, get_current_stream=lambda: types.SimpleNamespace(ptr=77)))
+    monkeypatch.setitem(sys.modules, "fake.cuda.nccl", nccl)        # as in CuPy, a module that nobody has imported yet
+    xp = types.SimpleNamespace(__name__="fake", cuda=types.SimpleNamespace(
+        get_current_stream=lambda: types.SimpleNamespace(ptr=77)))
     told = []
     communicator = Nccl(xp, 1, 2, lambda name: told.append(name) or (1, 2, 3))
     assert told == [None]                                       # the first process's name counts

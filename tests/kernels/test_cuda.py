@@ -7,6 +7,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import backend, nn, optim
+from minimixer.gradcheck import as_it_lies
 from minimixer.kernels import cuda
 from minimixer.kernels.registry import FAST
 from minimixer.ops.gelu import Gelu
@@ -23,6 +24,7 @@ REPLACED = [op for op in PAIRS if isinstance(op, type)]
 LABELS, SOFT = np.arange(37) % 70, np.random.default_rng(0).dirichlet(np.ones(70), 37)
 LARGE = [                                       # several blocks, the last one not full; warps that share a row
     Case(Gelu, ((3, 300, 7),)), Case(Linear, ((8, 40, 30), (30, 20), (20,))),
+    Case(Linear, ((2100, 3), (3, 20), (20,))),
     *(Case(LayerNorm, ((*rows, columns), (columns,), (columns,)), {"eps": 1e-6})
       for rows, columns in (((5, 13), 64), ((3, 2, 3), 133), ((7,), 768), ((2,), 5120), ((), 1), ((0,), 6))),
     *(Case(CrossEntropy, ((37, 70),), {"label_smoothing": 0.1}, constants=(labels,)) for labels in (LABELS, SOFT)),
@@ -108,7 +110,7 @@ def test_kernels_agree_with_their_ops_in_either_order_of_threads(case, layout, r
 @pytest.mark.parametrize("real", ["float", "double"])
 def test_kernels_agree_with_their_ops_on_a_gpu_and_repeat_their_bits(case, layout, real, rng):
     arrays, gy, exact = inputs_and_results(case, layout, real, rng)
-    given = [backend.to_device(a, "gpu") for a in (*arrays, gy)]
+    given = [as_it_lies(a, "gpu") for a in (*arrays, gy)]
     xp = backend.get_device("gpu").xp
     runs = [[backend.to_numpy(a) for a in both_directions(PAIRS[case.op], xp, case, given[:-1], given[-1])]
             for _ in range(2)]
@@ -144,6 +146,24 @@ def test_all_parameters_at_once_take_the_steps_of_the_reference(real, clipped, b
 
 
 @needs_compiler
+@pytest.mark.parametrize("lay_out", [np.ascontiguousarray, np.asfortranarray])
+def test_all_weights_are_averaged_at_once_as_one_by_one(lay_out, rng, emulate):
+    runner = emulate()
+    results = {}
+    start = [rng.standard_normal(shape).astype(np.float32) for shape in ((3, 5), (cuda.CHUNK + 17,), (1,))]
+    for device in ("cpu", "standin"):
+        params = [Tensor(as_it_lies(lay_out(a), device), requires_grad=True) for a in start]
+        average = optim.WeightAverage(params, 0.9)
+        for p in params:
+            p.data = p.data * 3
+        average.update(100)
+        results[device] = [backend.to_numpy(mean) for mean in average.means]
+    for ours, reference in zip(results["standin"], results["cpu"], strict=True):
+        assert np.allclose(ours, reference, rtol=1e-6)
+    assert runner.launched == ["weight_average"]
+
+
+@needs_compiler
 def test_parameters_in_other_layouts_take_the_same_steps(rng, emulate):
     runner = emulate()
     start, gradient = rng.standard_normal((6, 5)), rng.standard_normal((6, 5))
@@ -169,12 +189,14 @@ def test_a_model_trains_on_the_kernels_as_on_the_cpu_and_waits_for_nothing(rng, 
         for p in model.parameters():
             p.data = p.data.astype(np.float64)
         optimizer = optim.AdamW(model.to(device).parameters(), 0.01)
+        average = optim.WeightAverage(model.parameters(), 0.9)
         x, y = Tensor(backend.to_device(images, device)), backend.to_device(labels, device)
         with standin.watch() as waits:
-            for _ in range(3):
+            for step in (1, 2, 3):
                 loss = mm.functional.cross_entropy(model(x), y, 0.1)
                 gradients = mm.grad(loss, model.parameters())
                 optimizer.step(gradients, optim.clip_factor(gradients, 0.5)[0])
+                average.update(step)
         assert waits == []
         losses.append(loss.item())
         weights.append(model.state_dict())
