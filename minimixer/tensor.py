@@ -218,7 +218,7 @@ class Tensor:
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same Tensor, as sets and dicts ask.  Raises TypeError for arrays and numbers."""
-        if not isinstance(other, Tensor) and (
+        if not isinstance(other, (Tensor, Node)) and (
                 isinstance(other, (int, float, complex, list, tuple)) or hasattr(other, "dtype")):
             raise TypeError("== between a Tensor and numbers: compare the bare array, x.data == y")
         return self is other
