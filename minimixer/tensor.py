@@ -11,6 +11,7 @@ from minimixer.ops.op import Op
 from minimixer.ops.reduce import Axis
 
 Operand: TypeAlias = "Tensor | Array | float"
+NUMBERS = int, float, complex, list, tuple
 
 
 def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor":
@@ -74,7 +75,6 @@ class Tensor:
     __slots__ = ("__weakref__", "data", "grad", "is_parameter", "node", "requires_grad")
     __array_ufunc__ = None              # array + tensor asks Tensor.__radd__
     __array_priority__ = 1000
-
     data: Array
     grad: Array | None
     node: Node | None
@@ -95,7 +95,6 @@ class Tensor:
         self.is_parameter = requires_grad       # and stays one when it is frozen
 
     # What it is
-
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of every axis."""
@@ -150,7 +149,6 @@ class Tensor:
                         "functions, or .data for the bare array")
 
     # Where it goes
-
     def detach(self) -> "Tensor":
         """The same data (shared) without history: gradients stop here."""
         return Tensor(self.data)
@@ -178,7 +176,6 @@ class Tensor:
         autograd.backward(self, gradient)
 
     # Arithmetic
-
     def __add__(self, other: Operand) -> "Tensor":
         return apply(arithmetic.Add, self, operand(other))
 
@@ -218,8 +215,7 @@ class Tensor:
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same Tensor, as sets and dicts ask.  Raises TypeError for arrays and numbers."""
-        if not isinstance(other, (Tensor, Node)) and (
-                isinstance(other, (int, float, complex, list, tuple)) or hasattr(other, "dtype")):
+        if not isinstance(other, (Tensor, Node)) and (isinstance(other, NUMBERS) or hasattr(other, "dtype")):
             raise TypeError("== between a Tensor and numbers: compare the bare array, x.data == y")
         return self is other
 
@@ -248,10 +244,9 @@ class Tensor:
         return apply(arithmetic.Tanh, self)
 
     # Shape
-
     def reshape(self, *shape_: Any) -> "Tensor":
         """The same elements in another shape, ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
-        return apply(shape.Reshape, self, shape=_unpack(shape_))
+        return apply(shape.Reshape, self, shape=shape.unpack(shape_))
 
     def swapaxes(self, axis1: int, axis2: int) -> "Tensor":
         """Two axes change places; no number moves in memory."""
@@ -259,13 +254,12 @@ class Tensor:
 
     def transpose(self, *axes: Any) -> "Tensor":
         """Axis i of the result is axis ``axes[i]`` of this Tensor; without axes their order is reversed."""
-        return apply(shape.Transpose, self, axes=_unpack(axes) or tuple(range(self.ndim))[::-1])
+        return apply(shape.Transpose, self, axes=shape.unpack(axes) or tuple(range(self.ndim))[::-1])
 
     def __getitem__(self, key: Any) -> "Tensor":
         return apply(shape.Slice, self, key=key)
 
     # Reductions
-
     def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """Sum over one axis, several, or all."""
         return apply(reduce.Sum, self, axis=axis, keepdims=keepdims)
@@ -284,8 +278,3 @@ def operand(x: Operand) -> "Tensor | float":
     if isinstance(x, (Tensor, int, float)) and not isinstance(x, np.generic):
         return x
     return x.item() if isinstance(x, np.generic) else Tensor(x)
-
-
-def _unpack(numbers: tuple[Any, ...]) -> tuple[int, ...]:
-    """Let f(2, 3) and f((2, 3)) mean the same."""
-    return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], (int, np.integer)) else numbers

@@ -67,3 +67,8 @@ class Slice(Op):
         gx = xp.zeros(shape, gy.dtype)
         gx[key] = gy
         return gx
+
+
+def unpack(numbers: tuple[Any, ...]) -> tuple[int, ...]:
+    """Let f(2, 3) and f((2, 3)) mean the same."""
+    return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], Integral) else numbers

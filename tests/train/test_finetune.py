@@ -83,7 +83,7 @@ def test_larger_pictures_grow_the_token_mixing(trained_run):
     source = load_run(trained_run)
     assert model.config.image_size == 16
     assert model.config.tokens_mlp_dim == 4 * source.model.config.tokens_mlp_dim
-    assert "have grown by K^2 = 4" in said["changes"][0]
+    assert "have grown by k^2 = 4" in said["changes"][0]
     # What docs/weights.md says of growth: the logits are the mean over the four parts.
     images = load_digits().test_images[:4]
     whole = images.reshape(2, 2, 8, 8, 1).swapaxes(1, 2).reshape(1, 16, 16, 1)
