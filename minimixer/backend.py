@@ -18,10 +18,8 @@ Array: TypeAlias = Any      # numpy.ndarray or cupy.ndarray: CuPy ships no types
 Module: TypeAlias = Any     # numpy or cupy
 Precision = Literal["float32", "tf32"]
 
-INSTALL_CUPY = 'pip install "minimixer[gpu-cuda12]" (CUDA 12) or pip install "minimixer[gpu-cuda13]" (CUDA 13)'
-
-
 STREAMS = "CUPY_CUDA_PER_THREAD_DEFAULT_STREAM"
+INSTALL_CUPY = 'pip install "minimixer[gpu-cuda12]" (CUDA 12) or pip install "minimixer[gpu-cuda13]" (CUDA 13)'
 
 
 class DeviceError(MinimixerError, RuntimeError):

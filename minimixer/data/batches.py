@@ -117,13 +117,18 @@ class Prefetch:
         return batch.result()
 
 
+def check_pixels(images: Array) -> None:
+    """Raise ValueError unless pixels are bytes."""
+    if images.dtype != np.uint8:
+        raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
+
+
 def normalize(images: Array, mean: Array, std: Array) -> Array:
     """Pixels of 0..255 as float32 numbers around 0: ``(pixel / 255 - mean) / std``.
 
     images: (..., channels) of uint8; mean, std: (channels,) on the 0..1 scale, on the same device.  Raises ValueError
     for other pixels.
     """
-    if images.dtype != np.uint8:
-        raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
+    check_pixels(images)
     xp = array_module(images)
     return (images.astype(xp.float32) - 255 * mean) * (1 / (255 * std))

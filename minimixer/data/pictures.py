@@ -65,10 +65,8 @@ def read_picture(path: Path, size: int, channels: int) -> Array:
         raise
     except FileNotFoundError:
         raise DataError(f"there is no file {name}") from None
-    except IsADirectoryError:
-        raise DataError(f"{name} is a folder: name the pictures in it, such as {name}/*.png") from None
-    except PermissionError:
-        if path.is_dir():               # as Windows says it
+    except (IsADirectoryError, PermissionError):
+        if path.is_dir():               # Windows has the same error for both
             raise DataError(f"{name} is a folder: name the pictures in it, such as {name}/*.png") from None
         raise DataError(f"{name} may not be read: change its permissions") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):

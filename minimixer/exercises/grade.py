@@ -15,7 +15,7 @@ from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import STATUSES, Report, TaskResult
 from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.source import STUDENT, find_submission
-from minimixer.exercises.words import printable, say
+from minimixer.exercises.words import say
 
 EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
 
@@ -109,7 +109,7 @@ def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
                 TaskResult(task.name, task.function, task.points, "missing") for task in exercise.tasks)))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         run = check_file(name, path, limits)
-        return Graded(student, run.report, printable(str(path.relative_to(folder))), digest, run.printed, run.seconds)
+        return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)
     except Exception as error:      # a batch of 200 must not end at the 57th
         problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
         return Graded(student, checker.broken(exercise, "error", problem))

@@ -123,7 +123,7 @@ extern "C" __global__ void layernorm_backward(const REAL* gy, const REAL* x, con
     }
 }
 
-// out[c] = sum over r of in[r, c].  Blocks of 32 x 8 threads, one for every 32 columns.
+// out[p, c] = sum over the rows r of part p of in[r, c].  Blocks of 32 x 8 threads, one for 32 columns of a part.
 extern "C" __global__ void column_sums(const REAL* in, REAL* out, Int rows, int columns, int parts) {
     __shared__ REAL sums[8][32];
     int across = (columns + 31) / 32, part = blockIdx.x / across, c = blockIdx.x % across * 32 + threadIdx.x;

@@ -29,5 +29,5 @@ def group_mean(x: Array, groups: int) -> Array:
     """The mean of every group, once for each of its channels: (B, H, W, C) -> (B, 1, 1, C)."""
     b, _, _, c = x.shape
     of_channels = x.mean((1, 2))                                        # (B, C)
-    of_groups = of_channels.reshape(b, groups, c // groups).mean(-1)             # (B, groups)
+    of_groups = of_channels.reshape(b, groups, c // groups).mean(-1)     # (B, groups)
     return of_groups.repeat(c // groups, axis=1)[:, None, None]         # (B, 1, 1, C)

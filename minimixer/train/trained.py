@@ -9,6 +9,7 @@ import numpy as np
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
+from minimixer.data.batches import check_pixels
 from minimixer.nn import Model, build, shipped
 from minimixer.nn.module import where
 from minimixer.tensor import Tensor
@@ -63,8 +64,7 @@ class Trained:
         ValueError
             If the pictures have another size or another kind of numbers.
         """
-        if images.dtype != np.uint8:
-            raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
+        check_pixels(images)
         if not len(images):
             return np.zeros((0, len(self.class_names)), np.float32)
         device = where(self.model)

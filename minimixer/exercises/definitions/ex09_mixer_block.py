@@ -7,7 +7,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.exercises import parts
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
-from minimixer.exercises.task import Case, Exercise, Function, Mistake, Names, Task
+from minimixer.exercises.task import Exercise, Function, Mistake, Names, Task
 
 EPS = 1e-6
 
@@ -28,9 +28,8 @@ def _inputs(b: int, s: int, c: int, d_s: int, d_c: int) -> Inputs:
 INPUTS = [_inputs(2, 3, 4, 2, 3), _inputs(1, 2, 3, 3, 2)]
 
 
-def call(function: Function, case: Case) -> Any:
-    """Call forward; what each part saved, a tuple that only this part knows, becomes two numbers to compare."""
-    result = function(*case.arguments)
+def digested(result: Any) -> Any:
+    """What forward returned; what each part saved, a tuple that only this part knows, becomes two numbers."""
     if isinstance(result, (tuple, list)) and len(result) == 2 and isinstance(result[1], (tuple, list)):
         return result[0], tuple(map(_digest, result[1]))
     return result
@@ -148,8 +147,8 @@ EXERCISE = Exercise(
     uses=("ex06", "ex08"),
     tasks=(
         Task("forward", "MixerBlock.forward", 4, ("y", tuple(f"saved saved{part}" for part in (1, 2, 3, 4))),
-             lambda: [replace(case, expected=call(lambda *_, case=case: case.expected, case))
-                      for case in forward_cases(reference, INPUTS)], call=call, mistakes=(
+             lambda: [replace(case, expected=digested(case.expected)) for case in forward_cases(reference, INPUTS)],
+             call=lambda function, case: digested(function(*case.arguments)), mistakes=(
             Mistake("post-norm", "The norms come after the additions.",
                     "This is post-norm, as in the first Transformers. A Mixer normalizes what goes into each MLP.",
                     _wired(_post_norm)),
