@@ -1,12 +1,16 @@
 """Every difference between NumPy and CuPy that the rest of the library would meet.
 
 A device is an array module: numpy for "cpu", cupy for "gpu".  Which one an op uses follows from the
-data it is given, never from a global setting.  Only this file and kernels/cuda.py import cupy.
+data it is given, never from a global setting.  Only this file, kernels/cuda.py and
+kernels/products.py import cupy.
 """
 
+import functools
 import importlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -26,9 +30,16 @@ class DeviceError(MinimixerError, RuntimeError):
     """A device is missing, or arrays of two devices met in one op."""
 
 
+class CopyInGraphError(DeviceError):
+    """An array was copied between devices by what was being recorded as a graph."""
+
+
 @dataclass(frozen=True)
 class Device:
-    """Where arrays live: a name, the module that computes there, its array class, and how to copy in and out."""
+    """Where arrays live: a name, the module that computes there, its array class, and how to copy in and out.
+
+    ``record(function, arguments)`` makes a call of a function repeatable without Python, see ``kernels/graph.py``.
+    """
 
     name: str
     xp: Module
@@ -37,6 +48,7 @@ class Device:
     to_numpy: Any           # array -> numpy.ndarray
     erf: Callable[[Array], Array]
     synchronize: Callable[[], None] = lambda: None
+    record: Callable[[Callable[..., Any], Sequence[Array]], Callable[..., Any]] | None = None
 
 
 def _lazily(module: str, name: str) -> Callable[..., Any]:
@@ -80,9 +92,9 @@ def gpu_problem() -> str | None:
         return f"CuPy found no usable CUDA device ({error}); check the driver, then {INSTALL_CUPY}"
     if count == 0:
         return "CuPy is installed but this machine has no CUDA device"
+    graph, *_ = (importlib.import_module(f"minimixer.kernels.{name}") for name in ("graph", "cuda", "products"))
     register(Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, _lazily("cupyx.scipy.special", "erf"),
-                    lambda: cupy.cuda.get_current_stream().synchronize()))
-    importlib.import_module("minimixer.kernels.cuda")       # enters the fused kernels into the registry
+                    lambda: cupy.cuda.get_current_stream().synchronize(), functools.partial(graph.Graph, cupy)))
     return None
 
 
@@ -126,8 +138,8 @@ def set_matmul_precision(precision: Precision, device: str) -> None:
     """How matrix products of float32 arrays are computed on a device, in this process, from now on.
 
     "tf32" rounds the factors to 10 bits behind the point and adds up in float32, on the tensor cores of NVIDIA GPUs;
-    "float32", the default everywhere, does not.  (CuPy's name for it is compute type; it affects products of two
-    matrices, not stacks of them.)
+    "float32", the default everywhere, does not.  (CuPy's name for it is compute type; it affects Linear, and
+    products of two matrices, not of stacks.)
 
     Raises
     ------
@@ -201,7 +213,25 @@ def _find_module(operands: tuple[Array | float, ...]) -> Module:
 def to_device(array: Array, name: str) -> Array:
     """Copy an array to a device; an array that is there already is returned as it is."""
     target, source = get_device(name), device_of(array)
-    return array if source is target else target.to_device(source.to_numpy(array))
+    if source is target:
+        return array
+    if getattr(_thread, "copies_nothing", False):
+        raise CopyInGraphError(f"an array of shape {array.shape} is copied from {source.name!r} to {name!r}: what is "
+                               "recorded as a graph cannot do that")
+    return target.to_device(source.to_numpy(array))
+
+
+_thread = threading.local()
+
+
+@contextmanager
+def no_copies() -> Iterator[None]:
+    """Within this block, and in this thread only, ``to_device`` raises CopyInGraphError where it would copy."""
+    _thread.copies_nothing = True
+    try:
+        yield
+    finally:
+        _thread.copies_nothing = False
 
 
 def to_numpy(array: Array) -> np.ndarray:

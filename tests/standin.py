@@ -8,14 +8,17 @@
 - ``xp`` has only what NumPy and CuPy 14 both have under one name, arrays only the methods of ``cupy.ndarray``.
 - Reductions and single elements are arrays of no axes, never NumPy's scalars.  Dtypes follow NEP 50, as in CuPy 14.
 - What would make the host wait for a GPU (``float(x)``, ``.item()``, a boolean mask, ...) is noted: see ``watch``.
+- A function can be recorded, as CUDA graphs are: what it computed is computed again, on and into the same memory, and
+  it may neither wait nor copy from the host.
 
 Left out: layouts of results, ``xp.linalg``, ``xp.fft`` and ``xp.random``, keywords that CuPy lacks, and speed.
 """
 
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
@@ -24,6 +27,17 @@ from minimixer import backend
 from tests.cupy_names import FUNCTIONS, METHODS
 
 _waits: list[str] = []
+_tape = None        # the Calls of what is being recorded
+
+
+@dataclass
+class Call:
+    """One thing that the device was told to do: how to do it again, where the result went, what it read."""
+
+    name: str
+    compute: Callable[[], object]
+    result: object
+    operands: tuple
 _of_memory: "weakref.WeakValueDictionary[int, DeviceArray]" = weakref.WeakValueDictionary()
 
 
@@ -36,6 +50,56 @@ def watch() -> Iterator[list[str]]:
         yield seen
     finally:
         seen += _waits[before:]
+
+
+def _wait(name):
+    _waits.append(name)
+    assert _tape is None, f"the host waits, for {name}, in what is recorded as a graph"
+
+
+def run(name, compute, *operands):
+    """The result of ``compute()``, wrapped, and computed again whenever a graph that records this is called."""
+    result = wrap(compute())
+    if _tape is not None:
+        _tape.append(Call(name, compute, result, operands))
+    return result
+
+
+def _into(result, again):
+    """Put what was computed again where it lay the first time, unless it is a view of what lies there anyway."""
+    if isinstance(result, DeviceArray):
+        again = np.asarray(again)
+        assert again.shape == result.shape
+        if not np.may_share_memory(again, result._host):
+            result._host[...] = again
+    elif isinstance(result, (list, tuple)):
+        for part, other in zip(result, again, strict=True):
+            _into(part, other)
+
+
+class Graph:
+    """Takes the place of ``kernels.graph.Graph``; ``calls`` counts those of all graphs."""
+
+    calls = 0
+
+    def __init__(self, function, arguments):
+        global _tape
+        self.arguments = [DeviceArray(a._host.copy()) for a in arguments]
+        with backend.no_copies():
+            function(*self.arguments)
+            _tape = []
+            try:
+                self.results, self.tape = function(*self.arguments), _tape
+            finally:
+                _tape = None
+
+    def __call__(self, *arguments):
+        Graph.calls += 1
+        for mine, given in zip(self.arguments, arguments, strict=True):
+            mine._host[...] = given._host
+        for call in self.tape:
+            _into(call.result, call.compute())
+        return self.results
 
 
 def unwrap(thing):
@@ -88,14 +152,15 @@ class DeviceArray:
 
         def call(*arguments, **options):
             if name in ("item", "tolist", "tobytes", "nonzero", "compress"):
-                _waits.append(f".{name}()")
+                _wait(f".{name}()")
                 return method(*arguments, **options)
-            return wrap(method(*unwrap(arguments), **{key: unwrap(value) for key, value in options.items()}))
+            hosts, options = unwrap(arguments), {key: unwrap(value) for key, value in options.items()}
+            return run(name, lambda: method(*hosts, **options), self._host, hosts)
 
         return call
 
     def get(self):
-        _waits.append(".get()")
+        _wait(".get()")
         return self._host.copy(order="K")
 
     @property
@@ -117,37 +182,44 @@ class DeviceArray:
     def _key(self, key):
         parts = key if isinstance(key, tuple) else (key,)
         if any(isinstance(part, DeviceArray) and part.dtype == bool for part in parts):
-            _waits.append("a boolean mask")             # the host must know how many were chosen
+            _wait("a boolean mask")                     # the host must know how many were chosen
         parts = unwrap(parts)
         return parts if any(part is Ellipsis for part in parts) else (*parts, ...)      # 0-d arrays, no scalars
 
     def __getitem__(self, key):
-        return DeviceArray(self._host[self._key(key)])
+        key = self._key(key)
+        return run("getitem", lambda: self._host[key], self._host, key)
 
     def __setitem__(self, key, value):
-        self._host[self._key(key)] = unwrap(value)
+        key, value = self._key(key), unwrap(value)
+        run("setitem", lambda: self._host.__setitem__(key, value), self._host, value)
 
 
-def _operator(name):
+def _operator(name, in_place=False):
     def method(self, *others):
         if any(not isinstance(x, DeviceArray) and getattr(type(x), "__array_ufunc__", 0) is None for x in others):
             return NotImplemented                       # a Tensor knows what to do
-        result = getattr(self._host, name)(*unwrap(others))
-        return result if result is NotImplemented else self if result is self._host else wrap(result)
+        hosts = unwrap(others)
+        if not in_place:
+            return run(name, lambda: getattr(self._host, name)(*hosts), self._host, hosts)
+        result = run(name, lambda: None if getattr(self._host, name)(*hosts) is self._host else NotImplemented,
+                     self._host, self._host, hosts)
+        return result or self
     return method
 
 
 def _waiting(name):
     def method(self, *arguments):
-        _waits.append(name)
+        _wait(name)
         return getattr(self._host, name)(*arguments)
     return method
 
 
 BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift",
           "rshift"]
-for _name in [*BINARY, *("r" + b for b in BINARY), *("i" + b for b in BINARY if b not in ("divmod", "matmul")),
-              "neg", "pos", "abs", "invert", "eq", "ne", "lt", "le", "gt", "ge"]:
+for _name in ("i" + b for b in BINARY if b not in ("divmod", "matmul")):
+    setattr(DeviceArray, f"__{_name}__", _operator(f"__{_name}__", in_place=True))
+for _name in [*BINARY, *("r" + b for b in BINARY), "neg", "pos", "abs", "invert", "eq", "ne", "lt", "le", "gt", "ge"]:
     setattr(DeviceArray, f"__{_name}__", _operator(f"__{_name}__"))
 for _name in ("bool", "float", "int", "complex", "repr", "str", "format"):
     setattr(DeviceArray, f"__{_name}__", _waiting(f"__{_name}__"))
@@ -176,18 +248,20 @@ class _Xp(types.ModuleType):
     def _function(name, function):
         def call(*arguments, **options):
             if name in FROM_HOST and isinstance(arguments[0], np.ndarray):
+                assert _tape is None, "an array comes from the host into what is recorded as a graph"
                 return DeviceArray(function(arguments[0], *arguments[1:], **options).copy(order="K"))
             if (name in NO_LISTS or isinstance(function, np.ufunc)) and isinstance(arguments[0], (list, tuple)):
                 raise TypeError(f"Unsupported type {type(arguments[0])}: xp.{name} takes arrays")
             if name in ("nonzero", "flatnonzero", "argwhere", "unique"):
-                _waits.append(f"xp.{name}")
-            result = function(*unwrap(arguments), **{key: unwrap(value) for key, value in options.items()})
-            return wrap(np.asarray(result) if name in ANSWERS else result)
+                _wait(f"xp.{name}")
+            hosts, options = unwrap(arguments), {key: unwrap(value) for key, value in options.items()}
+            return run(name, lambda: np.asarray(function(*hosts, **options)) if name in ANSWERS else
+                       function(*hosts, **options), hosts)
         return call
 
 
 xp = _Xp("standin")
 xp.ndarray = DeviceArray
 DEVICE = backend.Device("standin", xp, DeviceArray, lambda array: DeviceArray(array.copy(order="K")), DeviceArray.get,
-                        lambda x: wrap(scipy.special.erf(unwrap(x))))
+                        lambda x: run("erf", lambda: scipy.special.erf(unwrap(x)), unwrap(x)), record=Graph)
 backend.register(DEVICE)

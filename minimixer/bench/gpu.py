@@ -44,11 +44,11 @@ def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
     return rng.integers(0, 256, shape, np.uint8), rng.integers(0, config.num_classes, batch)
 
 
-def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu") -> Step:
-    """Our training step."""
+def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", graph: bool = True) -> Step:
+    """Our training step, as a CUDA graph or kernel by kernel."""
     images, labels = (to_device(a, device) for a in pictures(config, batch))
     half = to_device(np.full(config.in_channels, 0.5, np.float32), device)
-    model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING)
+    model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING, graph=graph)
     optimizer = optim.AdamW(model.params, LR, weight_decay=WEIGHT_DECAY)
     return lambda: training_step(model, optimizer, images, labels)
 
@@ -161,10 +161,11 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
                                    "floor_products_ms":
                                    batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
                                    "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
-            with mm.reference_kernels():
-                plain = minimixer_step(config, batch)
-                row["ms"]["unfused"] = race({"minimixer": plain}, clock, rounds, block)["minimixer"]
-                row["launches"]["unfused"] = launches(torch, plain)
+            for name, kernels in (("fused", contextlib.nullcontext()), ("unfused", mm.reference_kernels())):
+                with kernels:
+                    plain = minimixer_step(config, batch, graph=False)
+                    row["ms"][name] = race({"minimixer": plain}, clock, rounds, block)["minimixer"]
+                    row["launches"][name] = launches(torch, plain)
             rows.append(row)
             print(line(row), flush=True)
             keep(result)
@@ -173,9 +174,9 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
 
 
 HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | to eager | to compile | products | copies | "
-          "fused: kernels, ms | unfused: kernels, ms |\n"
+          "graph: kernels, ms | fused: kernels, ms | unfused: kernels, ms |\n"
           "| ----- | ----- | --------- | --------: | ------: | ------: | -------: | ---------: | -------: | -----: | "
-          "-----------------: | -------------------: |")
+          "-----------------: | -----------------: | -------------------: |")
 
 
 def line(row: dict[str, Any]) -> str:
@@ -192,9 +193,10 @@ def line(row: dict[str, Any]) -> str:
         return f"{row['launches'][name] or '-'}, {ms[name]:.2f}"
 
     shares = [f"{row[floor] / ms['minimixer']:.0%}" for floor in ("floor_products_ms", "floor_copies_ms")]
+    costs = f"{cost('minimixer'):>18} | {cost('fused'):>18} | {cost('unfused'):>20}"
     return (f"| {row['size']:<5} | {row['batch']:<5} | {row['precision']:<9} | {rate('minimixer'):>9} | "
             f"{rate('pytorch'):>7} | {rate('compile'):>7} | {ratio('pytorch'):>8} | {ratio('compile'):>10} | "
-            f"{shares[0]:>8} | {shares[1]:>6} | {cost('minimixer'):>18} | {cost('unfused'):>20} |")
+            f"{shares[0]:>8} | {shares[1]:>6} | {costs} |")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from minimixer.backend import Array, array_module
+from minimixer.backend import Array, array_module, device_of, to_device
 
 BITS = 12           # a pixel between two old ones has so many parts of 2^12 of the one, and the rest of the other
 
@@ -34,11 +34,11 @@ def enlarge(images: Array, side: int) -> Array:
         if n > side:
             raise ValueError(f"pictures of {n} pixels cannot be enlarged to {side}")
         return images
-    xp = array_module(images)
+    xp, device = array_module(images), device_of(images).name
     centre = (np.arange(side) + 0.5) * n / side - 0.5                           # (side,)  on the old picture
     low = np.floor(centre).astype(np.int64)
-    share = xp.asarray(np.rint((centre - low) * (1 << BITS)).astype(np.uint32))     # (side,)  of the pixel after `low`
-    before, after = (xp.asarray(np.clip(i, 0, n - 1)) for i in (low, low + 1))
+    share = to_device(np.rint((centre - low) * (1 << BITS)).astype(np.uint32), device)      # (side,)  of the pixel
+    before, after = (to_device(np.clip(i, 0, n - 1), device) for i in (low, low + 1))       # after `low`
     for axis in (1, 2):
         shape = [1, 1, 1, 1]
         shape[axis] = side

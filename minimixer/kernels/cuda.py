@@ -17,7 +17,6 @@ from minimixer.backend import Array, Module
 from minimixer.kernels.registry import fast
 from minimixer.ops.gelu import Gelu
 from minimixer.ops.layernorm import LayerNorm
-from minimixer.ops.linear import Linear
 from minimixer.ops.softmax import CrossEntropy
 from minimixer.optim import adamw_step, average_step, norm_and_factor
 
@@ -59,6 +58,11 @@ def plain(xp: Module, *arrays: Array) -> list[Array]:
     return [a if a.flags.c_contiguous else xp.ascontiguousarray(a) for a in arrays]
 
 
+def is_swapped(x: Array) -> bool:
+    """Whether it is a view (B, N, C) of reals that lie in memory as (B, C, N), one behind the other."""
+    return x.ndim == 3 and x.dtype in REALS and not x.flags.c_contiguous and x.swapaxes(1, 2).flags.c_contiguous
+
+
 def spread(size: int) -> int:
     """Blocks for elementwise work: every thread takes a few elements."""
     return min(-(-size // THREADS), 1 << 14)
@@ -85,10 +89,12 @@ def column_sums(xp: Module, rows: Array) -> Array:
 
 @fast(Gelu, "cupy")
 class GeluKernel:
-    """GELU, tanh form.  Saves x alone."""
+    """GELU, tanh form.  Saves x alone.  The result lies in memory as x does."""
 
     @staticmethod
     def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
+        if is_swapped(x):
+            return GeluKernel.forward(xp, x.swapaxes(1, 2))[0].swapaxes(1, 2), (x,)
         x, = plain(xp, x)
         y = xp.empty_like(x)
         launch("gelu_forward", x.dtype, spread(x.size), (THREADS, 1), x, y, np.int64(x.size))
@@ -96,6 +102,8 @@ class GeluKernel:
 
     @staticmethod
     def backward(xp: Module, gy: Array, x: Array) -> Array:
+        if is_swapped(x):
+            return GeluKernel.backward(xp, gy.swapaxes(1, 2), x.swapaxes(1, 2)).swapaxes(1, 2)
         gy, x = plain(xp, gy, x)
         gx = xp.empty_like(x)
         launch("gelu_backward", x.dtype, spread(x.size), (THREADS, 1), gy, x, gx, np.int64(x.size))
@@ -134,24 +142,6 @@ class LayerNormKernel:
                columns, shared=shared)
         sums = column_sums(xp, partial)         # (2 * C)
         return gx, sums[:columns], sums[columns:]
-
-
-@fast(Linear, "cupy")
-class LinearAsOneProduct:
-    """Linear on all rows at once: CuPy's products of stacks copy the weight, and know no TF32."""
-
-    @staticmethod
-    def forward(xp: Module, x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, Array, Any]]:
-        rows = x.reshape(-1, x.shape[-1])                                   # (N, in)  a copy of a swapped view
-        y = rows @ weight                                                   # (N, out)
-        y += bias
-        return y.reshape(*x.shape[:-1], weight.shape[1]), (rows, weight, x.shape)
-
-    @staticmethod
-    def backward(xp: Module, gy: Array, rows: Array, weight: Array, shape: Any) -> tuple[Array, Array, Array]:
-        g = gy.reshape(-1, weight.shape[1])                                 # (N, out)
-        gbias = column_sums(xp, *plain(xp, g)) if g.dtype in REALS else g.sum(0)
-        return (g @ weight.T).reshape(shape), rows.T @ g, gbias
 
 
 @fast(CrossEntropy, "cupy")

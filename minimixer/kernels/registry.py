@@ -30,7 +30,7 @@ def fast(reference: Any, module: str) -> Callable[[T], T]:
 
 def choose(reference: Any, xp: Module) -> Any:
     """The replacement for ``reference`` on arrays of ``xp``, or ``reference`` itself."""
-    return FAST.get((reference, xp.__name__), reference) if not _references else reference
+    return FAST.get((reference, xp.__name__), reference) if not references_wanted() else reference
 
 
 def choose_loop(function: Any, x: Array) -> Any:
@@ -41,6 +41,11 @@ def choose_loop(function: Any, x: Array) -> Any:
 def reference_of(pair: Any) -> Any:
     """The op that a pair replaces; of an op that stands for itself, itself."""
     return next((reference for (reference, _), replacement in FAST.items() if replacement is pair), pair)
+
+
+def references_wanted() -> bool:
+    """Whether a block of ``reference_kernels`` is open."""
+    return _references > 0
 
 
 @contextmanager

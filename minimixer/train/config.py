@@ -114,6 +114,8 @@ class Machine:
     """Share every batch with the processes that mpiexec or srun started too; off lets each train for itself."""
     blas_tune: bool = True
     """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
+    graph: bool = True
+    """On a GPU, record a training step once as a CUDA graph, and then start it by one call; changes no number."""
     compiled: bool = True
     """Compile loops over elements where Numba is installed; NumPy's own round a little differently."""
 

@@ -49,7 +49,7 @@ class Training:
         self.model.to(self.device)
         self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
                                     to_device(self.std, self.device), config.label_smoothing, config.seed,
-                                    self.dataset.train_images.shape[1], self.group)
+                                    self.dataset.train_images.shape[1], self.group, config.graph)
         if config.batch_size < self.group.size:
             raise UsageError(f"--batch-size is {config.batch_size}, and {self.group.size} processes share a batch: "
                              "expected at least one picture for each")

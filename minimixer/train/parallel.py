@@ -20,6 +20,7 @@ from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.data.enlarge import enlarge
+from minimixer.kernels.graph import Repeated
 from minimixer.kernels.host import keep_freed_memory, one_blas_thread
 from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, ModelConfig, draw_from
@@ -130,10 +131,12 @@ class ShardedModel:
         Pictures of this side are enlarged to the model's size, shard by shard.
     group : Group, optional
         The processes that share the work; by default there is this one only.
+    graph : bool
+        Whether a training step is recorded as a CUDA graph, where a GPU computes it and nothing in it is drawn.
     """
 
     def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
-                 seed: int = 0, enlarged_from: int | None = None, group: Group | None = None):
+                 seed: int = 0, enlarged_from: int | None = None, group: Group | None = None, graph: bool = False):
         self.model = model
         self.workers = workers
         self.mean = mean
@@ -143,7 +146,9 @@ class ShardedModel:
         self.enlarged_from = enlarged_from
         self.group = group or Group()
         self.params = model.parameters()
-        self.dtype = next(tensor.dtype for _, tensor in model.named_tensors())         # frozen ones too
+        tensors = [tensor for _, tensor in model.named_tensors()]                      # frozen ones too
+        self.dtype = tensors[0].dtype
+        self.repeated = Repeated(tensors) if graph and self.group.size == 1 else None
         # Every thread of every process should get a shard; a process alone leaves the cuts as they are.
         self.at_least = self.group.size * self.group.largest(workers.count) if self.group.size > 1 else 1
 
@@ -188,10 +193,19 @@ class ShardedModel:
         correct : array, shape ()
             How many of its pictures got their class, or the likelier one of a mixture's two.
         gradients : list of array
-            Of the mean loss, one a parameter.
+            Of the mean loss, one a parameter; of a graph, until the next step.
         """
         self.model.train()
-        batch = batch_size or len(images)
+
+        def compute(images: Array, labels: Array) -> tuple[Array, Array, list[Array]]:
+            return self._gradients(images, labels, step, batch_size or len(images))
+
+        if self.repeated is None:
+            return compute(images, labels)
+        loss, correct, gradients = self.repeated(compute, images, labels)
+        return loss.copy(), correct.copy(), gradients       # these two are kept until a line is logged
+
+    def _gradients(self, images: Array, labels: Array, step: int, batch: int) -> tuple[Array, Array, list[Array]]:
         plan = self.plan(batch)
         first = plan.pictures.start
         answers = labels if labels.ndim == 1 else labels.argmax(1)          # (B,)

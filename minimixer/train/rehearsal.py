@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from minimixer.backend import get_device, synchronize, to_device
 from minimixer.data import Prefetch
+from minimixer.kernels.graph import graph_bytes
 
 if TYPE_CHECKING:
     from minimixer.train.loop import Training
@@ -28,7 +29,7 @@ class Estimate:
     steps, tests : int
         How many of them are still to come.
     peak_bytes : int or None
-        Most memory that the process (on a GPU: CuPy's pool) has held so far; None where the system does not say.
+        Most memory that the process (on a GPU: its memory pools) has held so far; None where the system does not say.
     """
 
     seconds_per_step: float
@@ -92,9 +93,9 @@ def _put_back(training: "Training") -> Iterator[None]:
 
 
 def peak_memory(device: str) -> int | None:
-    """Most bytes that the process, or on a GPU CuPy's memory pool, has held so far; None where nobody knows."""
+    """Most bytes that the process, or on a GPU the memory pools, has held so far; None where nobody knows."""
     if device == "gpu":
-        return int(get_device(device).xp.get_default_memory_pool().total_bytes())
+        return int(get_device(device).xp.get_default_memory_pool().total_bytes()) + graph_bytes()
     try:
         import resource
     except ImportError:         # Windows

@@ -44,11 +44,12 @@ def test_bytes_grow_with_the_batch_and_count_the_parameters():
 
 
 def test_a_race_is_a_row_of_the_table():
-    row = {"size": "micro", "batch": 512, "precision": "tf32", "ms": {"minimixer": 10.0, "pytorch": 15, "unfused": 20},
-           "launches": {"minimixer": 300, "pytorch": 200, "unfused": 900}, "floor_products_ms": 5, "floor_copies_ms": 1}
+    row = {"size": "micro", "batch": 512, "precision": "tf32", "floor_products_ms": 5, "floor_copies_ms": 1,
+           "ms": {"minimixer": 10.0, "pytorch": 15, "fused": 12, "unfused": 20},
+           "launches": {"minimixer": 300, "pytorch": 200, "fused": 302, "unfused": 900}}
     cells = [cell.strip() for cell in gpu.line(row).strip("|").split("|")]
     assert cells == ["micro", "512", "tf32", "51,200", "34,133", "-", "1.50", "-", "50%", "10%", "300, 10.00",
-                     "900, 20.00"]
+                     "302, 12.00", "900, 20.00"]
     assert [len(line.split("|")) for line in gpu.HEADER.splitlines()] == [len(cells) + 2] * 2
 
 

@@ -8,13 +8,18 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from minimixer.kernels import cuda
+from minimixer.kernels import cuda, products  # noqa: F401  enter the pairs
+from minimixer.kernels.registry import FAST
+from tests import standin
 from tests.standin import DeviceArray
 
 SOURCE = Path(cuda.__file__).with_suffix(".cu")
 KERNELS = re.findall(r"__global__ void (\w+)\(", SOURCE.read_text())
 COMPILER = shutil.which("g++") or shutil.which("clang++")
+PAIRS = {reference: pair for (reference, module), pair in FAST.items() if module == "cupy"}
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler is installed")
 FENCE = 4096        # elements around every array: NaN, so that to read them spoils a result, and to write them shows
 
 
@@ -42,8 +47,8 @@ class Emulator:
         self.launched: list[str] = []
 
     def __call__(self, name, real):
-        run = getattr(library(real, self.folder, self.source), f"run_{name}")
-        run.restype = ctypes.c_char_p
+        function = getattr(library(real, self.folder, self.source), f"run_{name}")
+        function.restype = ctypes.c_char_p
 
         def launch(grid, block, arguments, shared_mem=0):
             assert len(grid) == 1
@@ -51,12 +56,15 @@ class Emulator:
             assert block[0] * block[1] <= 1024
             assert shared_mem <= 48 << 10
             self.launched.append(name)
+            standin.run(name, lambda: execute(grid, block, arguments, shared_mem), standin.unwrap(arguments))
+
+        def execute(grid, block, arguments, shared_mem):
             memory = [_fence(a) if isinstance(a, DeviceArray) else np.array([a]) for a in arguments]
             values = [np.array([m.ctypes.data + FENCE * m.itemsize], np.uint64) if isinstance(a, DeviceArray) else m
                       for a, m in zip(arguments, memory, strict=True)]
             codes = "".join(("*" if isinstance(a, DeviceArray) else "") + _code(a.dtype) for a in arguments)
             pointers = (ctypes.c_void_p * len(values))(*(v.ctypes.data for v in values))
-            error = run(grid[0], *block, ctypes.c_size_t(shared_mem), codes.encode(), pointers, self.backwards)
+            error = function(grid[0], *block, ctypes.c_size_t(shared_mem), codes.encode(), pointers, self.backwards)
             assert error is None, f"{name}: {error.decode()}"
             for argument, array in zip(arguments, memory, strict=True):
                 if isinstance(argument, DeviceArray):

@@ -16,10 +16,10 @@ from minimixer.ops.linear import Linear
 from minimixer.ops.softmax import CrossEntropy
 from minimixer.tensor import Tensor, apply
 from tests import standin
-from tests.kernels import emulator
+from tests.kernels import count, emulator
+from tests.kernels.emulator import PAIRS, needs_compiler
 from tests.ops.cases import CASES, Case
 
-PAIRS = {reference: pair for (reference, module), pair in FAST.items() if module == "cupy"}
 REPLACED = [op for op in PAIRS if isinstance(op, type)]
 LABELS, SOFT = np.arange(37) % 70, np.random.default_rng(0).dirichlet(np.ones(70), 37)
 LARGE = [                                       # several blocks, the last one not full; warps that share a row
@@ -30,26 +30,6 @@ LARGE = [                                       # several blocks, the last one n
     *(Case(CrossEntropy, ((37, 70),), {"label_smoothing": 0.1}, constants=(labels,)) for labels in (LABELS, SOFT)),
     Case(CrossEntropy, ((3, 1000),), {"label_smoothing": 0.0}, constants=(np.array([0, 999, 500]),))]
 EVERY = [case for case in [*CASES, *LARGE] if case.op in REPLACED]
-
-needs_compiler = pytest.mark.skipif(emulator.COMPILER is None, reason="no C++ compiler is installed")
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture
-def emulate(folder, monkeypatch):
-    """Let the stand-in use the pairs for CuPy, on kernels that a C++ compiler made; returns who runs them."""
-    def start(backwards=False, source=""):
-        runner = emulator.Emulator(folder, backwards, source)
-        monkeypatch.setattr(cuda, "PARTS", 2)           # so that blocks have to go round more than once
-        monkeypatch.setattr(cuda, "kernel", runner)
-        for reference, pair in PAIRS.items():
-            monkeypatch.setitem(FAST, (reference, "standin"), pair)
-        return runner
-    return start
 
 
 def to_standin(array):
@@ -262,3 +242,16 @@ def test_pairs_have_the_signatures_of_what_they_replace(reference):
         return
     assert inspect.signature(pair.forward).parameters.keys() == inspect.signature(reference.forward).parameters.keys()
     assert list(inspect.signature(pair.backward).parameters)[:2] == ["xp", "gy"]
+
+
+@needs_compiler
+def test_fused_a_step_is_a_third_of_the_kernels_and_of_the_bytes(emulate):
+    emulate()
+    with mm.reference_kernels():
+        written = count.gradients_of(nn.VARIANTS["pico"], 16)
+    fused = count.gradients_of(nn.VARIANTS["pico"], 16)
+    assert len(fused) < 0.4 * len(written)
+    assert sum(map(count.moved, fused)) < 0.35 * sum(map(count.moved, written))
+    x, y = (to_standin(np.ones((2, 3), np.float32)) for _ in range(2))
+    calls = count.kernels(standin.Graph(lambda x, y: (x + y[:1]).swapaxes(0, 1), [x, y]).tape)
+    assert [(call.name, count.moved(call)) for call in calls] == [("__add__", 4 * (6 + 3 + 6))]

@@ -1,0 +1,40 @@
+import types
+
+import pytest
+
+from minimixer.kernels import cuda, products
+from minimixer.kernels.registry import FAST
+from tests import standin
+from tests.kernels import blas, emulator
+
+
+def use_blas(patch):
+    """Let products on the stand-in be those of NumPy, called as cuBLAS is."""
+    patch.setattr(products, "cublas", lambda: blas)
+    patch.setattr(products, "arithmetic", lambda xp, dtype: (1, 70) if dtype == "float64" else (0, 68))
+    device = types.SimpleNamespace(get_cublas_handle=lambda: "handle")
+    patch.setattr(standin.xp, "cuda", types.SimpleNamespace(device=device), raising=False)
+
+
+def use_emulator(patch, folder, backwards=False, source=""):
+    """Let the stand-in use the pairs for CuPy, on kernels that a C++ compiler made; returns who runs them."""
+    runner = emulator.Emulator(folder, backwards, source)
+    patch.setattr(cuda, "kernel", runner)
+    use_blas(patch)
+    for reference, pair in emulator.PAIRS.items():
+        patch.setitem(FAST, (reference, "standin"), pair)
+    return runner
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture
+def emulate(folder, monkeypatch):
+    """``use_emulator``, with its options."""
+    def start(backwards=False, source=""):
+        monkeypatch.setattr(cuda, "PARTS", 2)           # so that blocks have to go round more than once
+        return use_emulator(monkeypatch, folder, backwards, source)
+    return start
