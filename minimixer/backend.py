@@ -92,7 +92,8 @@ def gpu_problem() -> str | None:
         return f"CuPy found no usable CUDA device ({error}); check the driver, then {INSTALL_CUPY}"
     if count == 0:
         return "CuPy is installed but this machine has no CUDA device"
-    graph, *_ = (importlib.import_module(f"minimixer.kernels.{name}") for name in ("graph", "cuda", "products"))
+    graph, *_ = (importlib.import_module(f"minimixer.{name}") for name in (
+        "kernels.graph", "kernels.cuda", "kernels.products", "data.cuda"))      # the last three enter fast pairs
     register(Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, _lazily("cupyx.scipy.special", "erf"),
                     lambda: cupy.cuda.get_current_stream().synchronize(), functools.partial(graph.Graph, cupy)))
     return None

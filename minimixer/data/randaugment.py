@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minimixer.backend import Array, Module, array_module
+from minimixer.kernels.registry import choose
 
 FULL = 10           # the magnitude at the end of AutoAugment's ranges: the Mixer paper's M = 15 goes half as far again
 FILL = 128          # grey, where a moved picture leaves a gap
@@ -71,10 +72,9 @@ def solarize(images: Array, thresholds: Array) -> Array:
     return xp.where(images < _column(xp, thresholds, xp.int32), images, 255 - images)
 
 
-def posterize(images: Array, bits: Array) -> Array:
-    """Keep the highest bits of every level, 1 to 8 of them."""
-    xp = array_module(images)
-    return images & _column(xp, 256 - 2 ** (8 - np.asarray(bits)), xp.uint8)
+def posterize(images: Array, kept: Array) -> Array:
+    """Keep the bits of every level that ``kept`` has too: 0b11110000 the highest four."""
+    return images & _column(array_module(images), kept, np.uint8)
 
 
 def _entries(images: Array) -> Array:
@@ -109,6 +109,13 @@ def equalize(images: Array) -> Array:
 
 # Geometry
 
+def fixed(matrices: np.ndarray) -> np.ndarray:
+    """The numbers of matrices, (n, 6), for corners of pixels in the place of centres, times 65536: (6, n) of int32."""
+    a, b, c, d, e, f = matrices.astype(np.float64).T                                        # each (n,)
+    corners = np.stack([a, b, c + a / 2 + b / 2, d, e, f + d / 2 + e / 2])
+    return np.floor(corners * FIXED + 0.5).astype(np.int32)
+
+
 def affine(images: Array, matrices: np.ndarray) -> Array:
     """Take pixel (x, y) of the result from (a x + b y + c, d x + e y + f) of the picture, the pixel that lies there.
 
@@ -117,9 +124,7 @@ def affine(images: Array, matrices: np.ndarray) -> Array:
     """
     xp = array_module(images)
     n, h, w, channels = images.shape
-    a, b, c, d, e, f = matrices.astype(np.float64).T[:, :, None, None]                      # each (n, 1, 1)
-    corners = np.stack([a, b, c + a / 2 + b / 2, d, e, f + d / 2 + e / 2])                  # from pixels' centres
-    a, b, c, d, e, f = xp.asarray(np.floor(corners * FIXED + 0.5).astype(np.int32))
+    a, b, c, d, e, f = xp.asarray(fixed(matrices)[:, :, None, None])                        # each (n, 1, 1)
     x, y = xp.arange(w, dtype=xp.int32), xp.arange(h, dtype=xp.int32)[:, None]
     column, row = (a * x + b * y + c) >> 16, (d * x + e * y + f) >> 16                      # (n, H, W)
     outside = (column < 0) | (column >= w) | (row < 0) | (row >= h)
@@ -143,19 +148,30 @@ def shift(x: np.ndarray | float = 0, y: np.ndarray | float = 0, shear_x: np.ndar
 
 # The choice
 
-def _factors(strength: np.ndarray) -> np.ndarray:
+def factors(strength: np.ndarray) -> np.ndarray:
+    """Of the colours that blend: 0.1 and 1.9 at the ends."""
     return np.maximum(0.1, 1 + 0.9 * strength)
+
+
+def thresholds(strength: np.ndarray) -> np.ndarray:
+    """Of solarize: 256, which changes nothing, down to 0."""
+    return 256 - 256 * np.minimum(abs(strength), 1)
+
+
+def bits(strength: np.ndarray) -> np.ndarray:
+    """Of posterize: a byte whose highest 8 bits are set, down to 4, and beyond."""
+    return 256 - 2 ** (8 - np.maximum(1, 8 - np.rint(4 * abs(strength)).astype(int)))
 
 
 COLOURS: dict[str, Callable[[Array, np.ndarray], Array]] = {
     "autocontrast": lambda images, strength: autocontrast(images),
     "equalize": lambda images, strength: equalize(images),
-    "solarize": lambda images, strength: solarize(images, 256 - 256 * np.minimum(abs(strength), 1)),
-    "posterize": lambda images, strength: posterize(images, np.maximum(1, 8 - np.rint(4 * abs(strength)).astype(int))),
-    "color": lambda images, strength: color(images, _factors(strength)),
-    "contrast": lambda images, strength: contrast(images, _factors(strength)),
-    "brightness": lambda images, strength: brightness(images, _factors(strength)),
-    "sharpness": lambda images, strength: sharpness(images, _factors(strength)),
+    "solarize": lambda images, strength: solarize(images, thresholds(strength)),
+    "posterize": lambda images, strength: posterize(images, bits(strength)),
+    "color": lambda images, strength: color(images, factors(strength)),
+    "contrast": lambda images, strength: contrast(images, factors(strength)),
+    "brightness": lambda images, strength: brightness(images, factors(strength)),
+    "sharpness": lambda images, strength: sharpness(images, factors(strength)),
 }
 TRANSLATION = 150 / 331     # of the side: AutoAugment's 150 pixels of 331
 GEOMETRIES: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
@@ -218,5 +234,5 @@ def randaugment(images: Array, layers: int, magnitude: float, rng: np.random.Gen
     for _ in range(layers):
         chosen = rng.integers(len(OPERATIONS), size=batch)
         strength = magnitude / FULL * rng.choice([-1.0, 1.0], batch)
-        images = change(images, chosen[rows], strength[rows])
+        images = choose(change, array_module(images))(images, chosen[rows], strength[rows])
     return images

@@ -44,7 +44,7 @@ OPERATIONS = {          # ours on all pictures; Pillow's on picture i
     "autocontrast": (ra.autocontrast, lambda p, i: ImageOps.autocontrast(p)),
     "equalize": (ra.equalize, lambda p, i: ImageOps.equalize(p)),
     "solarize": (lambda x: ra.solarize(x, THRESHOLDS), lambda p, i: ImageOps.solarize(p, int(THRESHOLDS[i]))),
-    "posterize": (lambda x: ra.posterize(x, BITS), lambda p, i: ImageOps.posterize(p, int(BITS[i]))),
+    "posterize": (lambda x: ra.posterize(x, 256 - 2 ** (8 - BITS)), lambda p, i: ImageOps.posterize(p, int(BITS[i]))),
     "color": (lambda x: ra.color(x, FACTORS), lambda p, i: ImageEnhance.Color(p).enhance(FACTORS[i])),
     "contrast": (lambda x: ra.contrast(x, FACTORS), lambda p, i: ImageEnhance.Contrast(p).enhance(FACTORS[i])),
     "brightness": (lambda x: ra.brightness(x, FACTORS), lambda p, i: ImageEnhance.Brightness(p).enhance(FACTORS[i])),

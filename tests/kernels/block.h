@@ -59,6 +59,11 @@ template <class T> T __shfl_xor_sync(unsigned, T value, int offset) {
     return other;
 }
 
+// Threads change at barriers only, so nobody comes between reading and writing.
+static int atomicAdd(int* place, int value) { return std::exchange(*place, *place + value); }
+static int atomicMin(int* place, int value) { return std::exchange(*place, value < *place ? value : *place); }
+static int atomicMax(int* place, int value) { return std::exchange(*place, value > *place ? value : *place); }
+
 static const char* run_block(bool backwards) {
     int threads = blockDim.x * blockDim.y;
     std::memset(dynamic_shared.data(), 0xff, dynamic_shared.size());        // NaN: nothing is zero by itself
@@ -91,6 +96,7 @@ template <class T> std::string code() {
     else if constexpr (std::is_same_v<T, double>) return "d";
     else if constexpr (std::is_same_v<T, int>) return "i";
     else if constexpr (std::is_same_v<T, long long>) return "q";
+    else if constexpr (std::is_same_v<T, unsigned char>) return "B";
     else return "Q";
 }
 

@@ -2,6 +2,7 @@ import types
 
 import pytest
 
+from minimixer.data import cuda as data_cuda
 from minimixer.kernels import cuda, products
 from minimixer.kernels.registry import FAST
 from tests import standin
@@ -16,10 +17,11 @@ def use_blas(patch):
     patch.setattr(standin.xp, "cuda", types.SimpleNamespace(device=device), raising=False)
 
 
-def use_emulator(patch, folder, backwards=False, source=""):
+def use_emulator(patch, folder, backwards=False, changed=""):
     """Let the stand-in use the pairs for CuPy, on kernels that a C++ compiler made; returns who runs them."""
-    runner = emulator.Emulator(folder, backwards, source)
+    runner = emulator.Emulator(folder, backwards, changed)
     patch.setattr(cuda, "kernel", runner)
+    patch.setattr(data_cuda, "kernel", lambda: runner("randaugment", "float", emulator.RANDAUGMENT))
     use_blas(patch)
     for reference, pair in emulator.PAIRS.items():
         patch.setitem(FAST, (reference, "standin"), pair)
@@ -34,7 +36,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def emulate(folder, monkeypatch):
     """``use_emulator``, with its options."""
-    def start(backwards=False, source=""):
+    def start(backwards=False, changed=""):
         monkeypatch.setattr(cuda, "PARTS", 2)           # so that blocks have to go round more than once
-        return use_emulator(monkeypatch, folder, backwards, source)
+        return use_emulator(monkeypatch, folder, backwards, changed)
     return start

@@ -1,8 +1,7 @@
 """How many kernels a training step starts on a GPU, and how many bytes they move, counted on the stand-in.
 
 ``python -m tests.kernels.count micro 64``: a size, and pictures in a batch.  An operation on arrays is a kernel unless
-it makes a view; it reads its operands and writes its result once.  Clipping and the update are left out: three kernels
-if fused.
+it makes a view; it reads its operands and writes its result once.  Copies from the host are not counted.
 """
 
 import sys
@@ -15,7 +14,9 @@ import numpy as np
 import pytest
 
 import minimixer as mm
-from minimixer import backend, nn
+from minimixer import backend, nn, optim
+from minimixer.data import Batches, Dataset
+from minimixer.train.config import PRESETS
 from minimixer.train.parallel import ShardedModel, Workers
 from tests import standin
 from tests.kernels.conftest import use_emulator
@@ -46,15 +47,41 @@ def moved(call):
                for a in [*arrays(call.operands), *result])
 
 
-def gradients_of(config, batch):
-    """The kernels of a step's gradients."""
+def of(work):
+    """The kernels of ``work()``, and what it returned."""
+    tape = []
+
+    def run(name, compute, *operands):
+        result = standin.wrap(compute())
+        tape.append(standin.Call(name, compute, result, operands))
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standin, "run", run)
+        result = work()
+    return kernels(tape), result
+
+
+def step_of(config, batch):
+    """The kernels of a step: those of the gradients, and those of clipping and AdamW."""
     rng = np.random.default_rng(0)
     shape = batch, config.image_size, config.image_size, config.in_channels
     given = [backend.to_device(a, "standin") for a in (rng.integers(0, 256, shape, np.uint8),
                                                        rng.integers(0, config.num_classes, batch))]
     half = backend.to_device(np.full(config.in_channels, 0.5, np.float32), "standin")
     model = ShardedModel(nn.MlpMixer(config).to("standin"), Workers(1), half, half, 0.1)
-    return kernels(standin.Graph(lambda *arrays: model.gradients(*arrays, 0), given).tape)
+    optimizer = optim.AdamW(model.params)
+    calls, (_, _, gradients) = of(lambda: model.gradients(*given, 0))
+    return calls, of(lambda: optimizer.step(gradients, optim.clip_factor(gradients, 1.0)[0]))[0]
+
+
+def batch_of(name, batch_size=128):
+    """The kernels that make a batch of pictures of 32 x 32 as a preset augments them."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (2 * batch_size, 32, 32, 3), np.uint8), np.zeros(2 * batch_size, np.int64)
+    dataset = Dataset("noise", images, labels, images[:1], labels[:1], class_names=tuple("abcdefghij"))
+    batches = Batches(dataset, batch_size, augmentation=PRESETS[name].augmentation(), device="standin")
+    return of(lambda: batches[0])[0]
 
 
 def main(size="micro", batch="8"):
@@ -63,9 +90,11 @@ def main(size="micro", batch="8"):
         use_emulator(patch, Path(folder))
         for name, block in (("as the ops are written", mm.reference_kernels()), ("fused", nullcontext())):
             with block:
-                calls = gradients_of(nn.VARIANTS[size], int(batch))
+                calls, update = step_of(nn.VARIANTS[size], int(batch))
+                pictures = batch_of("cifar10-micro")
             total = sum(map(moved, calls)) / int(batch) / 1e6
-            print(f"{size}, gradients, {name}: {len(calls)} kernels, {total:.1f} MB a picture")
+            print(f"{name}: {len(calls)} kernels for the gradients of {size}, {total:.1f} MB a picture; {len(update)} "
+                  f"for clipping and AdamW; {len(pictures)} for a batch of cifar10-micro")
             by_name = Counter()
             for call in calls:
                 by_name[call.name] += moved(call) / int(batch) / 1e6

@@ -1,4 +1,4 @@
-"""Runs cuda.cu without a GPU: a C++ compiler compiles it with block.h, and arrays of the stand-in are its memory."""
+"""Runs CUDA sources without a GPU: a C++ compiler and block.h compile them, and work on the stand-in."""
 
 import ctypes
 import functools
@@ -10,13 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minimixer.kernels import cuda, products  # noqa: F401  enter the pairs
+from minimixer.data import cuda as data_cuda  # noqa: F401  enters its pair, as do:
+from minimixer.data import randaugment
+from minimixer.kernels import cuda, products  # noqa: F401
 from minimixer.kernels.registry import FAST
 from tests import standin
 from tests.standin import DeviceArray
 
 SOURCE = Path(cuda.__file__).with_suffix(".cu")
-KERNELS = re.findall(r"__global__ void (\w+)\(", SOURCE.read_text())
+RANDAUGMENT = Path(randaugment.__file__).with_suffix(".cu")
+
+
+def names(source: Path) -> list[str]:
+    """The kernels that a file defines."""
+    return re.findall(r"__global__ void (\w+)\(", source.read_text())
+
+
+KERNELS = names(SOURCE)
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 PAIRS = {reference: pair for (reference, module), pair in FAST.items() if module == "cupy"}
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler is installed")
@@ -24,16 +34,16 @@ FENCE = 4096        # elements around every array: NaN, so that to read them spo
 
 
 @functools.cache
-def library(real: str, folder: Path, source: str = "") -> ctypes.CDLL:
-    """The kernels for ``real``; of a ``source`` that takes the place of cuda.cu, LayerNorm's forward alone."""
+def library(file: Path, real: str, folder: Path, changed: str = "", only: str = "") -> ctypes.CDLL:
+    """The kernels of a file for ``real``; of ``changed`` text in its place, ``only`` one."""
     exported = "\n".join(
         f'extern "C" const char* run_{name}(int blocks, int across, int down, size_t shared, const char* codes, '
         f"void** arguments, bool backwards) {{ return Launch<&{name}>::run(blocks, across, down, shared, codes, "
-        "arguments, backwards); }" for name in (KERNELS if not source else ["layernorm_forward"]))
-    target = folder / f"kernels-{real}-{abs(hash(source))}"
+        "arguments, backwards); }" for name in ([only] if changed else names(file)))
+    target = folder / f"{file.stem}-{real}-{abs(hash(changed + only))}"
     target.with_suffix(".cpp").write_text(f'#include "{Path(__file__).with_name("block.h")}"\n'
-                                          f"{source or SOURCE.read_text()}\n{exported}\n")
-    options = ["-std=c++17", "-O0" if source else "-O1", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE"]
+                                          f"{changed or file.read_text()}\n{exported}\n")
+    options = ["-std=c++17", "-O0" if changed else "-O1", "-fPIC", "-shared", "-w", "-U_FORTIFY_SOURCE"]
     subprocess.run([COMPILER, *options, f"-DREAL={real}", "-o", target.with_suffix(".so"), target.with_suffix(".cpp")],
                    check=True, capture_output=True, text=True)
     return ctypes.CDLL(str(target.with_suffix(".so")))
@@ -42,12 +52,13 @@ def library(real: str, folder: Path, source: str = "") -> ctypes.CDLL:
 class Emulator:
     """Takes the place of ``cuda.kernel``; ``launched`` lists the kernels that ran."""
 
-    def __init__(self, folder: Path, backwards: bool = False, source: str = ""):
-        self.folder, self.backwards, self.source = folder, backwards, source
+    def __init__(self, folder: Path, backwards: bool = False, changed: str = ""):
+        self.folder, self.backwards, self.changed = folder, backwards, changed
         self.launched: list[str] = []
 
-    def __call__(self, name, real):
-        function = getattr(library(real, self.folder, self.source), f"run_{name}")
+    def __call__(self, name, real, file=SOURCE):
+        changed = (self.changed, name) if self.changed else ()
+        function = getattr(library(file, real, self.folder, *changed), f"run_{name}")
         function.restype = ctypes.c_char_p
 
         def launch(grid, block, arguments, shared_mem=0):
@@ -79,7 +90,7 @@ class Emulator:
 
 
 def _code(dtype):
-    return {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "uint64": "Q"}[str(dtype)]
+    return {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "uint64": "Q", "uint8": "B"}[str(dtype)]
 
 
 def _fence(array):

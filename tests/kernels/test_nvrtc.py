@@ -1,4 +1,4 @@
-"""cuda.cu through NVIDIA's own compiler, which needs no GPU: ``pip install nvidia-cuda-nvrtc-cu12``."""
+"""The CUDA sources through NVIDIA's own compiler, which needs no GPU: ``pip install nvidia-cuda-nvrtc-cu12``."""
 
 import ctypes
 import ctypes.util
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels.emulator import KERNELS, SOURCE
+from tests.kernels.emulator import RANDAUGMENT, SOURCE, names
 
 
 def find_nvrtc():
@@ -45,13 +45,13 @@ def compiled(source, *options):
 
 @needs_nvrtc
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
-@pytest.mark.parametrize("real", ["float", "double"])
-def test_every_kernel_compiles_without_a_warning(architecture, real):
-    options = "-std=c++17", f"-DREAL={real}", f"--gpu-architecture={architecture}"      # the first two as in cuda.py
-    status, log, code = compiled(SOURCE.read_text(), *options)
+@pytest.mark.parametrize(("source", "option"), [(SOURCE, "-DREAL=float"), (SOURCE, "-DREAL=double"),
+                                                (RANDAUGMENT, "--fmad=false")])
+def test_every_kernel_compiles_without_a_warning(architecture, source, option):
+    status, log, code = compiled(source.read_text(), "-std=c++17", option, f"--gpu-architecture={architecture}")
     assert status == 0, log
     assert log.strip() == ""
-    assert [name for name in KERNELS if f".text.{name}".encode() not in code] == []
+    assert [name for name in names(source) if f".text.{name}".encode() not in code] == []
 
 
 @needs_nvrtc
