@@ -129,6 +129,13 @@ def import_torch() -> Any:
     return None
 
 
+def free_memory(cupy: Any, torch: Any) -> None:
+    """Let the next contender have what the last ones held."""
+    cupy.get_default_memory_pool().free_all_blocks()
+    if torch is not None:
+        torch.cuda.empty_cache()
+
+
 def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Everything, as one JSON object; ``keep`` gets what there is after every race."""
     cupy, torch = get_device("gpu").xp, import_torch()
@@ -162,10 +169,15 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
                                    batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
                                    "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
             for name, kernels in (("fused", contextlib.nullcontext()), ("unfused", mm.reference_kernels())):
-                with kernels:
-                    plain = minimixer_step(config, batch, graph=False)
-                    row["ms"][name] = race({"minimixer": plain}, clock, rounds, block)["minimixer"]
+                steps.clear()
+                free_memory(cupy, torch)
+                with kernels, contextlib.suppress(MemoryError):     # ops as they are written keep more arrays
+                    plain = steps["minimixer"] = minimixer_step(config, batch, graph=False)
+                    row["ms"][name] = race(steps, clock, rounds, block)["minimixer"]
                     row["launches"][name] = launches(torch, plain)
+                    del plain
+            steps.clear()
+            free_memory(cupy, torch)
             rows.append(row)
             print(line(row), flush=True)
             keep(result)
@@ -190,7 +202,7 @@ def line(row: dict[str, Any]) -> str:
         return f"{ms[name] / ms['minimixer']:.2f}" if name in ms else "-"
 
     def cost(name: str) -> str:
-        return f"{row['launches'][name] or '-'}, {ms[name]:.2f}"
+        return f"{row['launches'][name] or '-'}, {ms[name]:.2f}" if name in ms else "no memory"
 
     shares = [f"{row[floor] / ms['minimixer']:.0%}" for floor in ("floor_products_ms", "floor_copies_ms")]
     costs = f"{cost('minimixer'):>18} | {cost('fused'):>18} | {cost('unfused'):>20}"

@@ -7,6 +7,9 @@
 #define DYNAMIC_SHARED(name) extern __shared__ REAL name[]
 #endif
 
+// Loads of four rounds are under way at once, and added up one after the other as before.
+#define UNROLL _Pragma("unroll 4")
+
 typedef long long Int;
 typedef unsigned long long Address;
 
@@ -65,7 +68,8 @@ extern "C" __global__ void gelu_backward(const REAL* gy, const REAL* x, REAL* gx
     }
 }
 
-// ---- LayerNorm over the last axis.  A row is read from memory once, and then twice from the cache.
+// ---- LayerNorm over the last axis.  A row is read from memory once, and then twice from the cache.  A thread has about
+// four of its numbers.
 
 extern "C" __global__ void layernorm_forward(const REAL* x, const REAL* weight, const REAL* bias, REAL* y, REAL* mean,
                                              REAL* rstd, Int rows, int columns, REAL eps) {
@@ -73,13 +77,13 @@ extern "C" __global__ void layernorm_forward(const REAL* x, const REAL* weight, 
     bool inside = row < rows;                   // the others of the last block only keep the barriers company
     const REAL* in = x + (inside ? row : 0) * columns;
     REAL sum = 0;
-    for (int c = threadIdx.x; c < columns; c += blockDim.x) sum += in[c];
+    UNROLL for (int c = threadIdx.x; c < columns; c += blockDim.x) sum += in[c];
     REAL m = row_sum(sum) / columns;
     sum = 0;
-    for (int c = threadIdx.x; c < columns; c += blockDim.x) sum += (in[c] - m) * (in[c] - m);
+    UNROLL for (int c = threadIdx.x; c < columns; c += blockDim.x) sum += (in[c] - m) * (in[c] - m);
     REAL r = 1 / sqrt(row_sum(sum) / columns + eps);
     if (!inside) return;
-    for (int c = threadIdx.x; c < columns; c += blockDim.x)
+    UNROLL for (int c = threadIdx.x; c < columns; c += blockDim.x)
         y[row * columns + c] = (in[c] - m) * r * weight[c] + bias[c];
     if (threadIdx.x == 0) {
         mean[row] = m;
@@ -100,14 +104,14 @@ extern "C" __global__ void layernorm_backward(const REAL* gy, const REAL* x, con
         Int row = inside ? first + threadIdx.y : 0;
         REAL m = mean[row], r = rstd[row];
         REAL sum_g = 0, sum_gn = 0;
-        for (int c = threadIdx.x; c < columns; c += blockDim.x) {
+        UNROLL for (int c = threadIdx.x; c < columns; c += blockDim.x) {
             REAL g = gy[row * columns + c] * weight[c];
             sum_g += g;
             sum_gn += g * ((x[row * columns + c] - m) * r);
         }
         REAL mean_g = row_sum(sum_g) / columns;
         REAL mean_gn = row_sum(sum_gn) / columns;
-        for (int c = threadIdx.x; inside && c < columns; c += blockDim.x) {
+        UNROLL for (int c = threadIdx.x; c < (inside ? columns : 0); c += blockDim.x) {
             REAL g = gy[row * columns + c];
             REAL n = (x[row * columns + c] - m) * r;
             gx[row * columns + c] = r * (g * weight[c] - mean_g - n * mean_gn);
@@ -128,7 +132,8 @@ extern "C" __global__ void column_sums(const REAL* in, REAL* out, Int rows, int 
     __shared__ REAL sums[8][32];
     int across = (columns + 31) / 32, part = blockIdx.x / across, c = blockIdx.x % across * 32 + threadIdx.x;
     REAL sum = 0;
-    for (Int r = part * 8 + threadIdx.y; c < columns && r < rows; r += 8 * parts) sum += in[r * columns + c];
+    if (c < columns)
+        UNROLL for (Int r = part * 8 + threadIdx.y; r < rows; r += 8 * parts) sum += in[r * columns + c];
     sums[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y > 0 || c >= columns) return;
