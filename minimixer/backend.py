@@ -1,8 +1,8 @@
 """Every difference between NumPy and CuPy that the rest of the library would meet.
 
 A device is an array module: numpy for "cpu", cupy for "gpu".  Which one an op uses follows from the
-data it is given, never from a global setting.  Only this file, kernels/cuda.py and
-kernels/products.py import cupy.
+data it is given, never from a global setting.  Only this file, kernels/cuda.py,
+kernels/products.py and data/cuda.py import cupy.
 """
 
 import functools
@@ -38,7 +38,8 @@ class CopyInGraphError(DeviceError):
 class Device:
     """Where arrays live: a name, the module that computes there, its array class, and how to copy in and out.
 
-    ``record(function, arguments)`` makes a call of a function repeatable without Python, see ``kernels/graph.py``.
+    ``record(function, arguments)`` makes a call of a function repeatable without Python, see ``kernels/graph.py``; None
+    where that cannot be.
     """
 
     name: str
@@ -61,6 +62,7 @@ _devices: dict[str, Device] = {}
 _by_type: dict[type, Device] = {}
 _by_module: dict[Module, Device] = {}
 _by_types: dict[tuple[type, ...], Module] = {}
+_precision: Precision = "float32"
 
 
 def register(device: Device) -> None:
@@ -92,8 +94,9 @@ def gpu_problem() -> str | None:
         return f"CuPy found no usable CUDA device ({error}); check the driver, then {INSTALL_CUPY}"
     if count == 0:
         return "CuPy is installed but this machine has no CUDA device"
-    graph, *_ = (importlib.import_module(f"minimixer.{name}") for name in (
-        "kernels.graph", "kernels.cuda", "kernels.products", "data.cuda"))      # the last three enter fast pairs
+    graph = importlib.import_module("minimixer.kernels.graph")
+    for name in ("kernels.cuda", "kernels.products", "data.cuda"):          # they enter fast pairs
+        importlib.import_module(f"minimixer.{name}")
     register(Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, _lazily("cupyx.scipy.special", "erf"),
                     lambda: cupy.cuda.get_current_stream().synchronize(), functools.partial(graph.Graph, cupy)))
     return None
@@ -135,12 +138,17 @@ def _gpu_name() -> str:
     return str(runtime.getDeviceProperties(runtime.getDevice())["name"].decode())
 
 
+def matmul_precision() -> Precision:
+    """What ``set_matmul_precision`` has set for GPUs; "float32" at first."""
+    return _precision
+
+
 def set_matmul_precision(precision: Precision, device: str) -> None:
     """How matrix products of float32 arrays are computed on a device, in this process, from now on.
 
     "tf32" rounds the factors to 10 bits behind the point and adds up in float32, on the tensor cores of NVIDIA GPUs;
-    "float32", the default everywhere, does not.  (CuPy's name for it is compute type; it affects Linear, and
-    products of two matrices, not of stacks.)
+    "float32", the default everywhere, does not.  (It affects Linear, and of CuPy's own products, where it
+    is called compute type, those of two matrices.)
 
     Raises
     ------
@@ -158,6 +166,8 @@ def set_matmul_precision(precision: Precision, device: str) -> None:
     if precision == "tf32" and int(cupy.cuda.Device().compute_capability) < 80:
         raise DeviceError(f"precision 'tf32' needs compute capability 8.0, and {_gpu_name()} has less: choose "
                           "'float32'")
+    global _precision
+    _precision = precision
     # CuPy documents only CUPY_TF32=1, which it reads once, at the first product.
     linalg = importlib.import_module("cupy._core._routines_linalg")
     linalg.set_compute_type(np.float32, linalg.COMPUTE_TYPE_TF32 if precision == "tf32"
@@ -211,28 +221,32 @@ def _find_module(operands: tuple[Array | float, ...]) -> Module:
     return next(iter(devices.values()), CPU).xp
 
 
+class _Thread(threading.local):
+    copies_nothing = False
+
+
+_thread = _Thread()
+
+
 def to_device(array: Array, name: str) -> Array:
     """Copy an array to a device; an array that is there already is returned as it is."""
     target, source = get_device(name), device_of(array)
     if source is target:
         return array
-    if getattr(_thread, "copies_nothing", False):
+    if _thread.copies_nothing:
         raise CopyInGraphError(f"an array of shape {array.shape} is copied from {source.name!r} to {name!r}: what is "
                                "recorded as a graph cannot do that")
     return target.to_device(source.to_numpy(array))
 
 
-_thread = threading.local()
-
-
 @contextmanager
 def no_copies() -> Iterator[None]:
     """Within this block, and in this thread only, ``to_device`` raises CopyInGraphError where it would copy."""
-    _thread.copies_nothing = True
+    previous, _thread.copies_nothing = _thread.copies_nothing, True
     try:
         yield
     finally:
-        _thread.copies_nothing = False
+        _thread.copies_nothing = previous
 
 
 def to_numpy(array: Array) -> np.ndarray:

@@ -8,25 +8,28 @@
 - ``xp`` has only what NumPy and CuPy 14 both have under one name, arrays only the methods of ``cupy.ndarray``.
 - Reductions and single elements are arrays of no axes, never NumPy's scalars.  Dtypes follow NEP 50, as in CuPy 14.
 - What would make the host wait for a GPU (``float(x)``, ``.item()``, a boolean mask, ...) is noted: see ``watch``.
-- A function can be recorded, as CUDA graphs are: what it computed is computed again, on and into the same memory, and
-  it may neither wait nor copy from the host.
+- A function can be recorded, as CUDA graphs are: what it computed is computed again, on and into the same memory.  It
+  may neither wait, nor copy from the host, nor multiply matrices by the module's own functions.
 
 Left out: layouts of results, ``xp.linalg``, ``xp.fft`` and ``xp.random``, keywords that CuPy lacks, and speed.
 """
 
+import functools
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
 
 from minimixer import backend
+from minimixer.kernels.graph import Graph
 from tests.cupy_names import FUNCTIONS, METHODS
 
 _waits: list[str] = []
+_of_memory: "weakref.WeakValueDictionary[int, DeviceArray]" = weakref.WeakValueDictionary()
 _tape = None        # the Calls of what is being recorded
 
 
@@ -38,7 +41,6 @@ class Call:
     compute: Callable[[], object]
     result: object
     operands: tuple
-_of_memory: "weakref.WeakValueDictionary[int, DeviceArray]" = weakref.WeakValueDictionary()
 
 
 @contextmanager
@@ -55,6 +57,11 @@ def watch() -> Iterator[list[str]]:
 def _wait(name):
     _waits.append(name)
     assert _tape is None, f"the host waits, for {name}, in what is recorded as a graph"
+
+
+def _refuse_products():
+    if _tape is not None:
+        raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
 
 
 def run(name, compute, *operands):
@@ -77,29 +84,46 @@ def _into(result, again):
             _into(part, other)
 
 
-class Graph:
-    """Takes the place of ``kernels.graph.Graph``; ``calls`` counts those of all graphs."""
+class Stream:
+    """As much of cupy.cuda.Stream as is asked for.  What is recorded is a tape, which can be played again."""
 
-    calls = 0
+    ptr = 0
 
-    def __init__(self, function, arguments):
+    def __init__(self, non_blocking=False):
+        assert non_blocking
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def synchronize(self):
+        pass
+
+    def begin_capture(self):
         global _tape
-        self.arguments = [DeviceArray(a._host.copy()) for a in arguments]
-        with backend.no_copies():
-            function(*self.arguments)
-            _tape = []
-            try:
-                self.results, self.tape = function(*self.arguments), _tape
-            finally:
-                _tape = None
+        _tape = []
 
-    def __call__(self, *arguments):
-        Graph.calls += 1
-        for mine, given in zip(self.arguments, arguments, strict=True):
-            mine._host[...] = given._host
-        for call in self.tape:
+    def end_capture(self):
+        global _tape
+        assert _tape is not None, "nothing is being recorded"
+        tape, _tape = Tape(_tape), None
+        return tape
+
+
+class Tape:
+    """Takes the place of cupy.cuda.Graph; ``launches`` counts those of all of them."""
+
+    launches = 0
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def launch(self):
+        Tape.launches += 1
+        for call in self.calls:
             _into(call.result, call.compute())
-        return self.results
 
 
 def unwrap(thing):
@@ -200,11 +224,13 @@ def _operator(name, in_place=False):
         if any(not isinstance(x, DeviceArray) and getattr(type(x), "__array_ufunc__", 0) is None for x in others):
             return NotImplemented                       # a Tensor knows what to do
         hosts = unwrap(others)
+        if "matmul" in name:
+            _refuse_products()
         if not in_place:
             return run(name, lambda: getattr(self._host, name)(*hosts), self._host, hosts)
         result = run(name, lambda: None if getattr(self._host, name)(*hosts) is self._host else NotImplemented,
                      self._host, self._host, hosts)
-        return result or self
+        return self if result is None else result
     return method
 
 
@@ -230,6 +256,7 @@ for _name in ("T", "mT", "real", "imag"):
 
 FROM_HOST = ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")     # an explicit copy
 NO_LISTS = ("sum", "prod", "mean", "std", "var", "max", "min", "amax", "amin", "any", "all", "argmax", "argmin")
+PRODUCTS = ("matmul", "dot", "vdot", "inner", "outer", "tensordot", "einsum")
 ANSWERS = ("allclose", "array_equal", "array_equiv")                    # a bool in NumPy, an array in CuPy
 
 
@@ -254,6 +281,8 @@ class _Xp(types.ModuleType):
                 raise TypeError(f"Unsupported type {type(arguments[0])}: xp.{name} takes arrays")
             if name in ("nonzero", "flatnonzero", "argwhere", "unique"):
                 _wait(f"xp.{name}")
+            if name in PRODUCTS:
+                _refuse_products()
             hosts, options = unwrap(arguments), {key: unwrap(value) for key, value in options.items()}
             return run(name, lambda: np.asarray(function(*hosts, **options)) if name in ANSWERS else
                        function(*hosts, **options), hosts)
@@ -262,6 +291,11 @@ class _Xp(types.ModuleType):
 
 xp = _Xp("standin")
 xp.ndarray = DeviceArray
+xp.cuda = types.SimpleNamespace(
+    MemoryPool=lambda: types.SimpleNamespace(malloc=None, total_bytes=lambda: 0, free_all_blocks=lambda: None),
+    Stream=Stream, using_allocator=nullcontext, get_current_stream=lambda: Stream(non_blocking=True))
+xp.get_default_memory_pool = xp.cuda.MemoryPool
 DEVICE = backend.Device("standin", xp, DeviceArray, lambda array: DeviceArray(array.copy(order="K")), DeviceArray.get,
-                        lambda x: run("erf", lambda: scipy.special.erf(unwrap(x)), unwrap(x)), record=Graph)
+                        lambda x: run("erf", lambda: scipy.special.erf(unwrap(x)), unwrap(x)),
+                        record=functools.partial(Graph, xp))
 backend.register(DEVICE)

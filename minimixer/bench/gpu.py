@@ -37,6 +37,10 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
 Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
 
 
+class NotRecordedError(UsageError):
+    """There is no graph, so the time of a step would not be that of one."""
+
+
 def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
     """Random pictures (B, H, W, channels) of uint8, and labels (B,)."""
     rng = np.random.default_rng(0)
@@ -45,12 +49,29 @@ def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
 
 
 def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", graph: bool = True) -> Step:
-    """Our training step, as a CUDA graph or kernel by kernel."""
+    """Our training step, as a CUDA graph or kernel by kernel; it raises NotRecordedError if there is no graph."""
     images, labels = (to_device(a, device) for a in pictures(config, batch))
     half = to_device(np.full(config.in_channels, 0.5, np.float32), device)
     model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING, graph=graph)
     optimizer = optim.AdamW(model.params, LR, weight_decay=WEIGHT_DECAY)
-    return lambda: training_step(model, optimizer, images, labels)
+
+    def step() -> Any:
+        loss = training_step(model, optimizer, images, labels)
+        if model.repeated is not None and model.repeated.graph is None:
+            raise NotRecordedError("the step could not be recorded as a CUDA graph: minimixer runs kernel by kernel")
+        return loss
+
+    return step
+
+
+def is_recorded(config: nn.MixerConfig, batch: int, device: str = "gpu") -> bool:
+    """Whether a step becomes a graph; what hinders it is printed."""
+    try:
+        minimixer_step(config, batch, device)()
+    except NotRecordedError as error:
+        print(error)
+        return False
+    return True
 
 
 def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, device: str = "cuda") -> Step:
@@ -152,7 +173,7 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
             if rates[precision] is None:
                 continue
             set_matmul_precision(precision, "gpu")
-            steps = {"minimixer": minimixer_step(config, batch)}
+            steps = {"minimixer": minimixer_step(config, batch, graph=is_recorded(config, batch))}
             if torch is not None:
                 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
                 torch.compiler.reset()          # else it compiles for any shape, once it has seen a second one
@@ -162,23 +183,22 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
             def clock(work: Step) -> float:
                 return milliseconds(cupy, work, repeats=1, warm_up=0)
 
-            row: dict[str, Any] = {"size": size, "batch": batch, "precision": precision,
-                                   "ms": race(steps, clock, rounds, block),
-                                   "launches": {name: launches(torch, step) for name, step in steps.items()},
-                                   "floor_products_ms":
-                                   batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
-                                   "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
+            row = {"size": size, "batch": batch, "precision": precision,
+                   "ms": race(steps, clock, rounds, block), "launches": {},
+                   "floor_products_ms": batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
+                   "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
+            rows.append(row)
+            keep(result)
             for name, kernels in (("fused", contextlib.nullcontext()), ("unfused", mm.reference_kernels())):
                 steps.clear()
                 free_memory(cupy, torch)
                 with kernels, contextlib.suppress(MemoryError):     # ops as they are written keep more arrays
-                    plain = steps["minimixer"] = minimixer_step(config, batch, graph=False)
+                    steps["minimixer"] = minimixer_step(config, batch, graph=False)
                     row["ms"][name] = race(steps, clock, rounds, block)["minimixer"]
-                    row["launches"][name] = launches(torch, plain)
-                    del plain
+                    row["launches"][name] = launches(torch, steps["minimixer"])
+            row["launches"]["minimixer"] = row["launches"].get("fused")     # the same; profilers fail on graphs
             steps.clear()
             free_memory(cupy, torch)
-            rows.append(row)
             print(line(row), flush=True)
             keep(result)
     set_matmul_precision("float32", "gpu")
@@ -202,7 +222,7 @@ def line(row: dict[str, Any]) -> str:
         return f"{ms[name] / ms['minimixer']:.2f}" if name in ms else "-"
 
     def cost(name: str) -> str:
-        return f"{row['launches'][name] or '-'}, {ms[name]:.2f}" if name in ms else "no memory"
+        return f"{row['launches'].get(name) or '-'}, {ms[name]:.2f}" if name in ms else "no memory"
 
     shares = [f"{row[floor] / ms['minimixer']:.0%}" for floor in ("floor_products_ms", "floor_copies_ms")]
     costs = f"{cost('minimixer'):>18} | {cost('fused'):>18} | {cost('unfused'):>20}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minimixer.backend import Array, array_module
-from minimixer.data.randaugment import COLOURS, GEOMETRIES, OPERATIONS, bits, change, factors, fixed, thresholds
+from minimixer.data.randaugment import COLOURS, GEOMETRIES, OPERATIONS, change, factors, fixed, kept_bits, thresholds
 from minimixer.kernels.registry import fast
 
 THREADS = 256
@@ -26,12 +26,12 @@ def kernel() -> Any:
 def change_at_once(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
     """As ``change``."""
     batch, height, width, channels = images.shape
-    if channels > 3 or not images.size:
+    if channels not in (1, 3) or not images.size:
         return change(images, chosen, strength)
     xp = array_module(images)
     changes = np.zeros((batch, 7), np.int32)
     changes[:, 0] = np.minimum(chosen, AFFINE)
-    for name, numbers in (("solarize", thresholds), ("posterize", bits)):
+    for name, numbers in (("solarize", thresholds), ("posterize", kept_bits)):
         rows = chosen == OPERATIONS.index(name)
         changes[rows, 1] = numbers(strength[rows])
     for name, matrices in GEOMETRIES.items():

@@ -72,9 +72,9 @@ def solarize(images: Array, thresholds: Array) -> Array:
     return xp.where(images < _column(xp, thresholds, xp.int32), images, 255 - images)
 
 
-def posterize(images: Array, kept: Array) -> Array:
-    """Keep the bits of every level that ``kept`` has too: 0b11110000 the highest four."""
-    return images & _column(array_module(images), kept, np.uint8)
+def posterize(images: Array, kept_bits: Array) -> Array:
+    """Keep the bits of every level that ``kept_bits`` has too: 0b11110000 the highest four."""
+    return images & _column(array_module(images), kept_bits, np.uint8)
 
 
 def _entries(images: Array) -> Array:
@@ -158,7 +158,7 @@ def thresholds(strength: np.ndarray) -> np.ndarray:
     return 256 - 256 * np.minimum(abs(strength), 1)
 
 
-def bits(strength: np.ndarray) -> np.ndarray:
+def kept_bits(strength: np.ndarray) -> np.ndarray:
     """Of posterize: a byte whose highest 8 bits are set, down to 4, and beyond."""
     return 256 - 2 ** (8 - np.maximum(1, 8 - np.rint(4 * abs(strength)).astype(int)))
 
@@ -167,7 +167,7 @@ COLOURS: dict[str, Callable[[Array, np.ndarray], Array]] = {
     "autocontrast": lambda images, strength: autocontrast(images),
     "equalize": lambda images, strength: equalize(images),
     "solarize": lambda images, strength: solarize(images, thresholds(strength)),
-    "posterize": lambda images, strength: posterize(images, bits(strength)),
+    "posterize": lambda images, strength: posterize(images, kept_bits(strength)),
     "color": lambda images, strength: color(images, factors(strength)),
     "contrast": lambda images, strength: contrast(images, factors(strength)),
     "brightness": lambda images, strength: brightness(images, factors(strength)),

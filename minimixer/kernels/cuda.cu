@@ -7,7 +7,7 @@
 #define DYNAMIC_SHARED(name) extern __shared__ REAL name[]
 #endif
 
-// Loads of four rounds are under way at once, and added up one after the other as before.
+// Lets the compiler start the loads of four rounds at once; the order of the sum stays.
 #define UNROLL _Pragma("unroll 4")
 
 typedef long long Int;

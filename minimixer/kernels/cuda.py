@@ -1,8 +1,8 @@
 """Faster pairs for CuPy: one fused kernel a direction, written in cuda.cu.  Imported when a GPU is first asked for.
 
-The kernels read plain memory: what is not C-contiguous is copied first.  They sum in a fixed order, so equal inputs
-give equal bits.  Each pair is proved equal to the op it replaces in tests/kernels/test_cuda.py, where a C++ compiler
-takes the place of the GPU.
+The kernels read plain memory: what is not C-contiguous is copied first, but for swapped views in GELU.  They sum in a
+fixed order, so equal inputs give equal bits.  Each pair is proved equal to the op it replaces in
+tests/kernels/test_cuda.py, where a C++ compiler takes the place of the GPU.
 """
 
 import functools
@@ -49,12 +49,17 @@ def launch(name: str, dtype: Any, blocks: int, threads: tuple[int, int], *argume
         kernel(name, REALS[dtype])((blocks,), threads, typed, shared_mem=shared)
 
 
-def plain(xp: Module, *arrays: Array) -> list[Array]:
-    """The arrays in C-contiguous memory; they must all be of float32, or all of float64."""
+def check_dtypes(*arrays: Array) -> None:
+    """Raise TypeError unless they are all of float32, or all of float64."""
     dtypes = {a.dtype for a in arrays}
     if len(dtypes) > 1 or not dtypes <= REALS.keys():
         raise TypeError(f"the fused CUDA kernels take arrays that are all float32 or all float64, got "
                         f"{sorted(map(str, dtypes))}: convert them with .astype, or run under mm.reference_kernels()")
+
+
+def plain(xp: Module, *arrays: Array) -> list[Array]:
+    """The arrays in C-contiguous memory.  Raises TypeError as ``check_dtypes`` does."""
+    check_dtypes(*arrays)
     return [a if a.flags.c_contiguous else xp.ascontiguousarray(a) for a in arrays]
 
 
@@ -89,7 +94,7 @@ def column_sums(xp: Module, rows: Array) -> Array:
 
 @fast(Gelu, "cupy")
 class GeluKernel:
-    """GELU, tanh form.  Saves x alone.  The result lies in memory as x does."""
+    """GELU, tanh form.  Saves x alone.  Of a swapped view it makes a swapped view."""
 
     @staticmethod
     def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:

@@ -1,11 +1,13 @@
 """A function of arrays as a CUDA graph: its kernels are recorded once, and from then on one call starts them all."""
 
+import contextlib
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minimixer.backend import Array, CopyInGraphError, Module, device_of, no_copies
+from minimixer.backend import Array, CopyInGraphError, Module, device_of, matmul_precision, no_copies
+from minimixer.errors import MinimixerError
 from minimixer.kernels.registry import references_wanted
 from minimixer.tensor import Tensor
 
@@ -15,6 +17,10 @@ _all: "weakref.WeakSet[Graph]" = weakref.WeakSet()
 def graph_bytes() -> int:
     """Memory that graphs hold, in bytes; CuPy's own pool does not count it."""
     return sum(int(graph.memory.total_bytes()) for graph in _all)
+
+
+class GraphError(MinimixerError, RuntimeError):
+    """What a function does cannot be recorded; the cause says why."""
 
 
 class Graph:
@@ -29,21 +35,34 @@ class Graph:
         Takes arrays, returns arrays in tuples and lists.  It must do the same at every call: copy nothing from the
         host, wait for nothing, and read beside its arguments only arrays that stay where they are.
     arguments : sequence of array
+
+    Raises
+    ------
+    CopyInGraphError
+        If the function copies between devices.
+    GraphError
+        If it does something else that cannot be recorded, such as a product by CuPy, which refuses.
     """
 
     def __init__(self, cupy: Module, function: Callable[..., Any], arguments: Sequence[Array]):
-        self.memory = cupy.cuda.MemoryPool()           # nobody else may use what the function frees
+        self.memory = cupy.cuda.MemoryPool()            # nobody else may use what the function frees
         self._arguments = [a.copy() for a in arguments]
         cupy.cuda.get_current_stream().synchronize()    # another stream does not wait for this one's kernels
-        stream = cupy.cuda.Stream(non_blocking=True)
-        with no_copies(), cupy.cuda.using_allocator(self.memory.malloc), stream:
-            function(*self._arguments)                  # compiles kernels, and fills the pool
-            stream.synchronize()
-            stream.begin_capture()
+        cupy.get_default_memory_pool().free_all_blocks()        # which the new pool could not have
+        self._stream = cupy.cuda.Stream(non_blocking=True)
+        with no_copies(), cupy.cuda.using_allocator(self.memory.malloc), self._stream:
+            try:
+                function(*self._arguments)              # compiles kernels, and fills the pool
+            finally:
+                self._stream.synchronize()
+            self._stream.begin_capture()
             try:
                 self._results = function(*self._arguments)
-            finally:
-                self._graph = stream.end_capture()
+                self._graph = self._stream.end_capture()
+            except Exception as error:
+                with contextlib.suppress(Exception):
+                    self._stream.end_capture()
+                raise GraphError(str(error)) from error
         _all.add(self)
 
     def __call__(self, *arguments: Array) -> Any:
@@ -51,6 +70,12 @@ class Graph:
             mine[...] = given
         self._graph.launch()
         return self._results
+
+    def __del__(self) -> None:
+        # CuPy's pools do not give memory back by themselves.  At the end of the process there may be no CuPy any more.
+        with contextlib.suppress(Exception):
+            vars(self).update(_graph=None, _results=None, _arguments=None)
+            self.memory.free_all_blocks()
 
 
 class Repeated:
@@ -60,26 +85,37 @@ class Repeated:
     ----------
     reads : sequence of Tensor
         What the functions read beside their arguments.
+
+    Attributes
+    ----------
+    graph : callable or None
+        What the last call used in place of the function, if anything.
     """
 
     def __init__(self, reads: Sequence[Tensor]):
+        self.graph: Any = None
         self._reads = list(reads)
-        self._recorded: Any = None          # what the graph was made for,
-        self._graph: Any = None             # and the graph; None if it cannot be one
+        self._recorded: Any = None          # what the graph was made for, or could not be made for
 
-    def __call__(self, function: Callable[..., Any], *arguments: Array) -> Any:
-        """What ``function(*arguments)`` returns; the next call may overwrite it."""
+    def __call__(self, function: Callable[..., Any], *arguments: Array, key: object = None) -> Any:
+        """What ``function(*arguments)`` returns; the next call may overwrite it.
+
+        Another ``key`` says that the function does something else than at the last call.
+        """
         record = device_of(arguments[0]).record
         if record is None:
             return function(*arguments)
-        wanted = (references_wanted(), [(a.shape, a.dtype) for a in arguments], [t.data.data.ptr for t in self._reads])
+        wanted = (key, references_wanted(), matmul_precision(), [(a.shape, a.dtype) for a in arguments],
+                  [t.data.data.ptr for t in self._reads])
         if wanted != self._recorded:
-            self._recorded, self._graph = wanted, None
+            self._recorded = self.graph = None
             try:
-                self._graph = record(function, arguments)
-            except CopyInGraphError:        # Dropout draws on the host
+                self.graph = record(function, arguments)
+            except CopyInGraphError:                    # Dropout draws on the host
                 pass
-            except Exception as error:
-                warnings.warn(f"a training step could not be recorded as a CUDA graph ({error}): it runs kernel by "
-                              "kernel, with the same numbers", RuntimeWarning, stacklevel=2)
-        return function(*arguments) if self._graph is None else self._graph(*arguments)
+            except GraphError as error:
+                if not isinstance(error.__cause__, NotImplementedError):        # CuPy multiplies in a ViT's attention
+                    warnings.warn(f"a training step could not be recorded as a CUDA graph ({error}): it runs kernel by "
+                                  "kernel, with the same numbers", RuntimeWarning, stacklevel=2)
+            self._recorded = wanted
+        return function(*arguments) if self.graph is None else self.graph(*arguments)

@@ -1,34 +1,53 @@
-"""Linear on a GPU.  cuBLAS multiplies matrices where they lie, by rows or by columns: no number moves in memory.
+"""Linear on a GPU.  cuBLAS multiplies matrices as they lie, by rows or by columns, without a copy.
 
-cuBLAS counts columns first, so to it every array here is its own transpose: y = a @ b is asked for as y.T = b.T @ a.T.
+It is called directly: CuPy's own products copy transposed stacks, know no TF32 for them, and refuse to be recorded as a
+graph.  cuBLAS counts columns first, so to it every array here is its own transpose: y = a @ b is asked for as
+y.T = b.T @ a.T.
 """
 
+import ctypes
 import functools
 import importlib
 from typing import Any
 
 import numpy as np
 
-from minimixer.backend import Array, Module
-from minimixer.kernels.cuda import REALS, column_sums, is_swapped, plain
+from minimixer.backend import Array, Module, matmul_precision
+from minimixer.kernels.cuda import check_dtypes, column_sums, is_swapped, plain
 from minimixer.kernels.registry import fast
 from minimixer.ops.linear import Linear
+
+# cuBLAS's numbers for types of elements, and for ways to add products up
+R_32F, R_64F, COMPUTE_32F, COMPUTE_64F, COMPUTE_32F_FAST_TF32, GEMM_DEFAULT = 0, 1, 68, 70, 77, -1
+WORKSPACE = 32 << 20        # bytes: what NVIDIA advises from Hopper on
 
 
 @functools.cache
 def cublas() -> Any:
-    """CuPy's bindings of cuBLAS; they have no public name."""
-    return importlib.import_module("cupy_backends.cuda.libs.cublas")
+    """The library that CuPy has loaded."""
+    library = ctypes.CDLL(importlib.import_module("cupy_backends.cuda.libs").cublas.__file__)
+    pointer: Any = ctypes.c_void_p
+    number = ctypes.c_int
+    one = [pointer, number, number]              # address, type, distance
+    many = [*one, ctypes.c_longlong]
+    start = [pointer, *[number] * 5, pointer]               # handle, transposed or not, sizes, alpha
+    library.cublasSetStream_v2.argtypes = [pointer, pointer]
+    library.cublasSetWorkspace_v2.argtypes = [pointer, pointer, ctypes.c_size_t]
+    library.cublasGemmEx.argtypes = [*start, *one, *one, pointer, *one, number, number]
+    library.cublasGemmStridedBatchedEx.argtypes = [*start, *many, *many, pointer, *many, number, number, number]
+    return library
 
 
-def arithmetic(xp: Module, dtype: Any) -> tuple[int, int]:
-    """What cuBLAS calls a type of element, and how its products are added up: with TF32, if that is set."""
-    runtime, library = xp.cuda.runtime, cublas()
-    if dtype == np.float64:
-        return runtime.CUDA_R_64F, library.CUBLAS_COMPUTE_64F
-    linalg = importlib.import_module("cupy._core._routines_linalg")
-    is_tf32 = linalg.get_compute_type(dtype) == linalg.COMPUTE_TYPE_TF32
-    return runtime.CUDA_R_32F, library.CUBLAS_COMPUTE_32F_FAST_TF32 if is_tf32 else library.CUBLAS_COMPUTE_32F
+def call(name: str, *arguments: Any) -> None:
+    """Call a function of cuBLAS.  Raises RuntimeError if it does not succeed."""
+    if status := getattr(cublas(), name)(*arguments):
+        raise RuntimeError(f"{name} of cuBLAS failed with status {status}: is the GPU's memory full?")
+
+
+@functools.cache
+def workspace(xp: Module, handle: int) -> Array:
+    """Memory for cuBLAS: always the same, so that it chooses alike whether or not it is being recorded."""
+    return xp.empty(WORKSPACE, xp.uint8)
 
 
 def layout(xp: Module, matrices: Array) -> tuple[Array, bool, int, int]:
@@ -46,24 +65,31 @@ def layout(xp: Module, matrices: Array) -> tuple[Array, bool, int, int]:
     return layout(xp, matrices.copy())
 
 
-def stacked_product(xp: Module, a: Array, b: Array) -> Array:
-    """Multiply every matrix of a stack, y = a @ b.  a: (B, n, k), or (n, k) for all  b: (B, k, m)  y: (B, n, m).
+def product(xp: Module, a: Array, b: Array) -> Array:
+    """Multiply matrices, y = a @ b.
 
-    CuPy's own product of stacks copies transposed views, and knows no TF32.
+    a: (n, k), b: (k, m), y: (n, m); or a stack of them, a: (B, n, k), or (n, k) for all, b: (B, k, m), y: (B, n, m).
     """
-    (batch, k, m), n = b.shape, a.shape[-2]
-    if not batch * n * m * k:
-        return xp.zeros((batch, n, m), a.dtype)
-    y = xp.empty((batch, n, m), a.dtype)
-    kind, sums = arithmetic(xp, a.dtype)
+    (*stack, k, m), n = b.shape, a.shape[-2]
+    y = xp.empty((*stack, n, m), a.dtype)
+    if not y.size or not k:
+        y.fill(0)
+        return y
     one, zero = np.ones(1, a.dtype), np.zeros(1, a.dtype)           # read during the call
+    kind, sums = (R_64F, COMPUTE_64F) if a.dtype == np.float64 else (
+        R_32F, COMPUTE_32F_FAST_TF32 if matmul_precision() == "tf32" else COMPUTE_32F)
     a, a_by_columns, a_step, a_next = layout(xp, a)
     b, b_by_columns, b_step, b_next = layout(xp, b)
-    library = cublas()
-    library.gemmStridedBatchedEx(
-        xp.cuda.device.get_cublas_handle(), int(b_by_columns), int(a_by_columns), m, n, k, one.ctypes.data,
-        b.data.ptr, kind, b_step, b_next, a.data.ptr, kind, a_step, a_next, zero.ctypes.data,
-        y.data.ptr, kind, m, n * m, batch, sums, library.CUBLAS_GEMM_DEFAULT)
+    handle = xp.cuda.device.get_cublas_handle()
+    call("cublasSetStream_v2", handle, xp.cuda.get_current_stream().ptr)        # which forgets the workspace
+    call("cublasSetWorkspace_v2", handle, workspace(xp, handle).data.ptr, WORKSPACE)
+    start = handle, int(b_by_columns), int(a_by_columns), m, n, k, one.ctypes.data
+    if stack:
+        call("cublasGemmStridedBatchedEx", *start, b.data.ptr, kind, b_step, b_next, a.data.ptr, kind, a_step, a_next,
+             zero.ctypes.data, y.data.ptr, kind, m, n * m, *stack, sums, GEMM_DEFAULT)
+    else:
+        call("cublasGemmEx", *start, b.data.ptr, kind, b_step, a.data.ptr, kind, a_step, zero.ctypes.data, y.data.ptr,
+             kind, m, sums, GEMM_DEFAULT)
     return y
 
 
@@ -73,12 +99,13 @@ class LinearWhereItLies:
 
     @staticmethod
     def forward(xp: Module, x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, Array, Any]]:
+        check_dtypes(x, weight, bias)
         if is_swapped(x):
-            y = stacked_product(xp, weight.T, x.swapaxes(1, 2))             # (B, out, N)
+            y = product(xp, weight.T, x.swapaxes(1, 2))                     # (B, out, N)
             y += bias[:, None]
             return y.swapaxes(1, 2), (x, weight, x.shape)                   # (B, N, out)
         rows = x.reshape(-1, x.shape[-1])                                   # (N, in)
-        y = rows @ weight                                                   # (N, out)
+        y = product(xp, rows, weight)                                       # (N, out)
         y += bias
         return y.reshape(*x.shape[:-1], weight.shape[1]), (rows, weight, x.shape)
 
@@ -86,10 +113,9 @@ class LinearWhereItLies:
     def backward(xp: Module, gy: Array, x: Array, weight: Array, shape: Any) -> tuple[Array, Array, Array]:
         if is_swapped(x):
             g, = plain(xp, gy.swapaxes(1, 2))                               # (B, out, N)
-            gx = stacked_product(xp, weight, g).swapaxes(1, 2)              # (B, N, in)
-            gweights = stacked_product(xp, x.swapaxes(1, 2), g.swapaxes(1, 2))      # (B, in, out)  of every picture
+            gx = product(xp, weight, g).swapaxes(1, 2)                      # (B, N, in)
+            gweights = product(xp, x.swapaxes(1, 2), g.swapaxes(1, 2))      # (B, in, out)  of every picture
             gweight = column_sums(xp, gweights.reshape(len(x), -1)).reshape(weight.shape)
             return gx, gweight, column_sums(xp, g.sum(2))
-        g = gy.reshape(-1, weight.shape[1])                                 # (N, out)
-        gbias = column_sums(xp, *plain(xp, g)) if g.dtype in REALS else g.sum(0)
-        return (g @ weight.T).reshape(shape), x.T @ g, gbias
+        g, = plain(xp, gy.reshape(-1, weight.shape[1]))                     # (N, out)
+        return product(xp, g, weight.T).reshape(shape), product(xp, x.T, g), column_sums(xp, g)

@@ -115,7 +115,7 @@ class Machine:
     blas_tune: bool = True
     """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
     graph: bool = True
-    """On a GPU, record a training step once as a CUDA graph, and then start it by one call; changes no number."""
+    """On a GPU, record the gradients of a step as a CUDA graph, and then start them by one call; the same numbers."""
     compiled: bool = True
     """Compile loops over elements where Numba is installed; NumPy's own round a little differently."""
 

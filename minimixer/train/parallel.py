@@ -132,7 +132,8 @@ class ShardedModel:
     group : Group, optional
         The processes that share the work; by default there is this one only.
     graph : bool
-        Whether a training step is recorded as a CUDA graph, where a GPU computes it and nothing in it is drawn.
+        Whether a GPU records the gradients as a CUDA graph.  It cannot where several processes share a batch, pictures
+        are enlarged, or a layer draws.
     """
 
     def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
@@ -202,7 +203,8 @@ class ShardedModel:
 
         if self.repeated is None:
             return compute(images, labels)
-        loss, correct, gradients = self.repeated(compute, images, labels)
+        key = batch_size, self.label_smoothing, id(self.mean), id(self.std)
+        loss, correct, gradients = self.repeated(compute, images, labels, key=key)
         return loss.copy(), correct.copy(), gradients       # these two are kept until a line is logged
 
     def _gradients(self, images: Array, labels: Array, step: int, batch: int) -> tuple[Array, Array, list[Array]]:

@@ -22,7 +22,7 @@ def clock(work):
 
 def test_the_contenders_do_the_same_work():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    steps = {"minimixer": gpu.minimixer_step(CONFIG, 10, "standin"),
+    steps = {"minimixer": gpu.minimixer_step(CONFIG, 10, "standin", graph=False),
              "pytorch": gpu.torch_step(torch, CONFIG, 10, compiled=False, device="cpu")}
     for _ in range(3):
         ours, theirs = (float(step()) for step in steps.values())
@@ -30,6 +30,11 @@ def test_the_contenders_do_the_same_work():
     times = gpu.race(steps, clock, rounds=3, block=2)
     assert times.keys() == steps.keys()
     assert all(math.isfinite(t) and t > 0 for t in times.values())
+
+
+def test_a_step_that_is_no_graph_is_not_taken_for_one(capsys):
+    assert not gpu.is_recorded(CONFIG, 2, "standin")            # without the fused kernels CuPy multiplies
+    assert "could not be recorded as a CUDA graph: minimixer runs kernel by kernel" in capsys.readouterr().out
 
 
 def test_contenders_that_do_other_work_are_refused():

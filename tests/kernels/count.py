@@ -85,7 +85,7 @@ def batch_of(name, batch_size=128):
 
 
 def main(size="micro", batch="8"):
-    """Print a table."""
+    """Print what was counted, as the ops are written and fused."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         use_emulator(patch, Path(folder))
         for name, block in (("as the ops are written", mm.reference_kernels()), ("fused", nullcontext())):

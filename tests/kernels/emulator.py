@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minimixer.data import cuda as data_cuda  # noqa: F401  enters its pair, as do:
+from minimixer.data import cuda as _data_cuda  # noqa: F401  enters its pair, as do cuda and products
 from minimixer.data import randaugment
 from minimixer.kernels import cuda, products  # noqa: F401
 from minimixer.kernels.registry import FAST

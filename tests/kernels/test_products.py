@@ -1,6 +1,5 @@
-"""Products of stacks by cuBLAS: any layout, nothing copied that need not be."""
+"""Products by cuBLAS: any layout, nothing copied that need not be."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ import minimixer as mm
 from minimixer import backend, nn
 from minimixer.kernels import cuda, products
 from minimixer.tensor import Tensor
-from tests import fake_cupy, standin
+from tests import standin
 from tests.kernels import blas
 from tests.kernels.conftest import use_blas
 from tests.kernels.emulator import needs_compiler
@@ -22,17 +21,23 @@ LAYOUTS = {"by rows": lambda a: a, "by columns": lambda a: np.ascontiguousarray(
            "every second": lambda a: np.repeat(np.repeat(a, 2, -1), 2, -2)[..., ::2, ::2],
            "backwards": lambda a: a[..., ::-1].copy()[..., ::-1]}
 sizes, layouts = st.integers(0, 4), st.sampled_from(sorted(LAYOUTS))
+KINDS = ["a matrix and a matrix", "a matrix and a stack", "a stack and a stack"]
 
 
-@given(sizes, sizes, sizes, sizes, layouts, layouts, st.booleans(), st.sampled_from(["f", "d"]))
-def test_products_of_stacks_are_those_of_numpy(batch, n, k, m, layout_a, layout_b, is_one, dtype):
+def factors(kind, batch, n, k, m, dtype):
     rng = np.random.default_rng(0)
-    a = LAYOUTS[layout_a](rng.standard_normal((n, k) if is_one else (batch, n, k)).astype(dtype))
-    b = LAYOUTS[layout_b](rng.standard_normal((batch, k, m)).astype(dtype))
+    stacks = [(batch,) * (kind != KINDS[0] and (which == "b" or kind == KINDS[2])) for which in "ab"]
+    return [rng.standard_normal((*stack, *shape)).astype(dtype)
+            for stack, shape in zip(stacks, ((n, k), (k, m)), strict=True)]
+
+
+@given(st.sampled_from(KINDS), sizes, sizes, sizes, sizes, layouts, layouts, st.sampled_from(["f", "d"]))
+def test_products_are_those_of_numpy(kind, batch, n, k, m, layout_a, layout_b, dtype):
+    a, b = factors(kind, batch, n, k, m, dtype)
+    a, b = LAYOUTS[layout_a](a), LAYOUTS[layout_b](b)
     with pytest.MonkeyPatch.context() as patch:
         use_blas(patch)
-        there = [standin.DeviceArray(x) for x in (a, b)]
-        found = backend.to_numpy(products.stacked_product(standin.xp, *there))
+        found = backend.to_numpy(products.product(standin.xp, standin.DeviceArray(a), standin.DeviceArray(b)))
     assert found.dtype == dtype
     assert np.allclose(found, a @ b, atol=1e-5)
 
@@ -40,17 +45,45 @@ def test_products_of_stacks_are_those_of_numpy(batch, n, k, m, layout_a, layout_
 @pytest.mark.gpu
 @pytest.mark.skipif(backend.gpu_problem() is not None, reason=str(backend.gpu_problem()))
 @pytest.mark.parametrize("dtype", ["f", "d"])
-@pytest.mark.parametrize("shape", [(3, 5, 4), (5, 4), (1, 1, 1)])
-@pytest.mark.parametrize("m", [1, 6])
-def test_products_of_stacks_on_a_gpu(dtype, shape, m, rng):
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(3, 5, 4, 6), (3, 5, 4, 1), (1, 1, 1, 1), (2, 70, 130, 33)])
+def test_products_on_a_gpu(kind, shape, dtype):
     device = backend.get_device("gpu")
-    for layout_a in ("by rows", "by columns"):
-        for layout_b in ("by rows", "by columns"):
-            a, b = (rng.standard_normal(s).astype(dtype) for s in (shape, (3 if len(shape) == 2 else shape[0],
-                                                                          shape[-1], m)))
-            given = [device.to_device(np.ascontiguousarray(x.swapaxes(-1, -2))).swapaxes(-1, -2) if how == "by columns"
-                     else device.to_device(x) for x, how in ((a, layout_a), (b, layout_b))]
-            assert np.allclose(device.to_numpy(products.stacked_product(device.xp, *given)), a @ b, atol=1e-5)
+    a, b = factors(kind, *shape, dtype)
+    for a_is_swapped in (False, True):
+        for b_is_swapped in (False, True):
+            there = [device.to_device(np.ascontiguousarray(x.swapaxes(-1, -2))).swapaxes(-1, -2) if is_swapped
+                     else device.to_device(x) for x, is_swapped in ((a, a_is_swapped), (b, b_is_swapped))]
+            assert np.allclose(device.to_numpy(products.product(device.xp, *there)), a @ b, atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "dtype", "compute"), [("float32", "f", 68), ("tf32", "f", 77),
+                                                             ("tf32", "d", 70)])
+def test_products_are_added_up_as_the_precision_says(precision, dtype, compute, monkeypatch):
+    use_blas(monkeypatch)
+    monkeypatch.setattr(backend, "_precision", precision)
+    x = standin.DeviceArray(np.ones((2, 2), dtype))
+    products.product(standin.xp, x, x)
+    assert blas.computed[-1] == compute
+    assert blas.settings == ["handle", standin.Stream.ptr, products.WORKSPACE]
+
+
+def test_what_cublas_refuses_is_an_error(monkeypatch):
+    use_blas(monkeypatch)
+    x = standin.DeviceArray(np.ones((2, 2), "f"))
+    monkeypatch.setattr(products, "COMPUTE_32F", products.COMPUTE_64F)
+    with pytest.raises(RuntimeError, match="cublasGemmEx of cuBLAS failed with status 7"):
+        products.product(standin.xp, x, x)
+
+
+def test_the_functions_of_cublas_that_are_called_exist():
+    pytest.importorskip("cupy", reason="CuPy is not installed")
+    try:
+        library = products.cublas()
+    except (ImportError, OSError) as error:
+        pytest.skip(f"CUDA's libraries are not installed: {error}")
+    assert len(library.cublasGemmStridedBatchedEx.argtypes) == 23
+    assert len(library.cublasGemmEx.argtypes) == 19
 
 
 @needs_compiler
@@ -80,21 +113,9 @@ def test_a_step_of_a_mixer_moves_no_axis_of_a_block_in_memory(emulate, monkeypat
     mm.grad(loss, model.parameters())
     # But when pictures are cut into patches, and where the mean of the patches spreads its gradient over them.
     assert copied == [(2, 4, 4, 4, 4, 3), (2, 16, 6)]
-    # Two Linear layers that mix patches in each of two blocks, and three products for each.
-    assert len(blas.called) == 2 * 2 * 3
+    # Two layers that mix patches, and two that mix channels, in each of two blocks, and three products for each.
+    assert [batch for *_, batch in blas.called].count(2) == 2 * 2 * 3
+    assert len(blas.called) == 2 * 4 * 3 + 2 * 3        # stem and head
     x = standin.DeviceArray(rng.standard_normal((2, 3, 4)).astype("f")).swapaxes(0, 1)
     cuda.plain(standin.xp, x)
     assert copied[2:] == [(3, 2, 4)]                # the check sees what it is there for
-
-
-def test_products_are_added_up_as_the_precision_says(monkeypatch):
-    cupy, linalg = fake_cupy.make()
-    cupy.cuda.runtime.CUDA_R_32F, cupy.cuda.runtime.CUDA_R_64F = 0, 1
-    monkeypatch.setattr(products, "cublas", lambda: blas)
-    monkeypatch.setitem(sys.modules, "cupy._core._routines_linalg", linalg)
-    set_to = linalg.COMPUTE_TYPE_DEFAULT
-    linalg.get_compute_type = lambda dtype: set_to
-    assert products.arithmetic(cupy, np.dtype("f")) == (0, blas.CUBLAS_COMPUTE_32F)
-    set_to = linalg.COMPUTE_TYPE_TF32
-    assert products.arithmetic(cupy, np.dtype("f")) == (0, blas.CUBLAS_COMPUTE_32F_FAST_TF32)
-    assert products.arithmetic(cupy, np.dtype("d")) == (1, blas.CUBLAS_COMPUTE_64F)

@@ -61,7 +61,7 @@ def test_a_whole_augmentation_is_that_of_the_cpu_and_waits_for_nothing(emulate, 
     assert runner.launched == ["randaugment"] * 2
 
 
-@pytest.mark.parametrize("shape", [(0, 4, 4, 3), (2, 4, 4, 4)])
+@pytest.mark.parametrize("shape", [(0, 4, 4, 3), (2, 4, 4, 4), (2, 4, 4, 2)])
 def test_what_the_kernel_does_not_know_is_left_to_what_is_written(shape, rng):
     images = rng.integers(0, 256, shape, np.uint8)
     chosen = np.full(len(images), ra.OPERATIONS.index("solarize"))
