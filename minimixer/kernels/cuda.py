@@ -15,7 +15,7 @@ import numpy as np
 
 from minimixer.backend import Array, Module
 from minimixer.kernels.registry import fast
-from minimixer.ops.gelu import Gelu
+from minimixer.ops.gelu import Gelu, GeluErf
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.softmax import CrossEntropy
 from minimixer.optim import adamw_step, average_step, norm_and_factor
@@ -96,23 +96,32 @@ def column_sums(xp: Module, rows: Array) -> Array:
 class GeluKernel:
     """GELU, tanh form.  Saves x alone.  Of a swapped view it makes a swapped view."""
 
-    @staticmethod
-    def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
+    name = "gelu"
+
+    @classmethod
+    def forward(cls, xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
         if is_swapped(x):
-            return GeluKernel.forward(xp, x.swapaxes(1, 2))[0].swapaxes(1, 2), (x,)
+            return cls.forward(xp, x.swapaxes(1, 2))[0].swapaxes(1, 2), (x,)
         x, = plain(xp, x)
         y = xp.empty_like(x)
-        launch("gelu_forward", x.dtype, spread(x.size), (THREADS, 1), x, y, np.int64(x.size))
+        launch(f"{cls.name}_forward", x.dtype, spread(x.size), (THREADS, 1), x, y, np.int64(x.size))
         return y, (x,)
 
-    @staticmethod
-    def backward(xp: Module, gy: Array, x: Array) -> Array:
+    @classmethod
+    def backward(cls, xp: Module, gy: Array, x: Array) -> Array:
         if is_swapped(x):
-            return GeluKernel.backward(xp, gy.swapaxes(1, 2), x.swapaxes(1, 2)).swapaxes(1, 2)
+            return cls.backward(xp, gy.swapaxes(1, 2), x.swapaxes(1, 2)).swapaxes(1, 2)
         gy, x = plain(xp, gy, x)
         gx = xp.empty_like(x)
-        launch("gelu_backward", x.dtype, spread(x.size), (THREADS, 1), gy, x, gx, np.int64(x.size))
+        launch(f"{cls.name}_backward", x.dtype, spread(x.size), (THREADS, 1), gy, x, gx, np.int64(x.size))
         return gx
+
+
+@fast(GeluErf, "cupy")
+class GeluErfKernel(GeluKernel):
+    """GELU, exact form, likewise."""
+
+    name = "gelu_erf"
 
 
 @fast(LayerNorm, "cupy")

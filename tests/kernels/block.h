@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
-using std::exp; using std::log; using std::sqrt; using std::tanh;
+using std::erf; using std::exp; using std::log; using std::sqrt; using std::tanh;
 
 #define __global__
 #define __device__ static
