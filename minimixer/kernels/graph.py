@@ -114,7 +114,7 @@ class Repeated:
             except CopyInGraphError:                    # Dropout draws on the host
                 pass
             except GraphError as error:
-                if not isinstance(error.__cause__, NotImplementedError):        # CuPy multiplies in a ViT's attention
+                if not isinstance(error.__cause__, NotImplementedError):    # CuPy multiplies in ops as they are written
                     warnings.warn(f"a training step could not be recorded as a CUDA graph ({error}): it runs kernel by "
                                   "kernel, with the same numbers", RuntimeWarning, stacklevel=2)
             self._recorded = wanted

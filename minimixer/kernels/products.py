@@ -1,4 +1,4 @@
-"""Linear on a GPU.  cuBLAS multiplies matrices as they lie, by rows or by columns, without a copy.
+"""Linear and MatMul on a GPU.  cuBLAS multiplies matrices as they lie, by rows or by columns, without a copy.
 
 It is called directly: CuPy's own products copy transposed stacks, know no TF32 for them, and refuse to be recorded as a
 graph.  cuBLAS counts columns first, so to it every array here is its own transpose: y = a @ b is asked for as
@@ -8,14 +8,15 @@ y.T = b.T @ a.T.
 import ctypes
 import functools
 import importlib
+import math
 from typing import Any
 
 import numpy as np
 
 from minimixer.backend import Array, Module, matmul_precision
-from minimixer.kernels.cuda import check_dtypes, column_sums, is_swapped, plain
+from minimixer.kernels.cuda import REALS, check_dtypes, column_sums, is_swapped, plain
 from minimixer.kernels.registry import fast
-from minimixer.ops.linear import Linear
+from minimixer.ops.linear import Linear, MatMul
 
 # cuBLAS's numbers for types of elements, and for ways to add products up
 R_32F, R_64F, COMPUTE_32F, COMPUTE_64F, COMPUTE_32F_FAST_TF32, GEMM_DEFAULT = 0, 1, 68, 70, 77, -1
@@ -119,3 +120,34 @@ class LinearWhereItLies:
             return gx, gweight, column_sums(xp, g.sum(2))
         g, = plain(xp, gy.reshape(-1, weight.shape[1]))                     # (N, out)
         return product(xp, g, weight.T).reshape(shape), product(xp, x.T, g), column_sums(xp, g)
+
+
+@fast(MatMul, "cupy")
+class MatMulAsOneStack:
+    """Products of matrices, or of stacks of equal lengths, by cuBLAS; where axes broadcast, as they are written."""
+
+    @staticmethod
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
+        return stacked(xp, a, b), (a, b)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, a: Array, b: Array) -> tuple[Any, Any]:
+        if not are_alike(a, b):
+            return MatMul.backward(xp, gy, a, b)
+        return stacked(xp, gy, b.swapaxes(-1, -2)), stacked(xp, a.swapaxes(-1, -2), gy)
+
+
+def are_alike(a: Array, b: Array) -> bool:
+    """Whether they are matrices or stacks of equal leading axes, of one real type, and fit."""
+    return (a.dtype in REALS and a.dtype == b.dtype and a.ndim == b.ndim > 1 and a.shape[:-2] == b.shape[:-2]
+            and a.shape[-1] == b.shape[-2])
+
+
+def stacked(xp: Module, a: Array, b: Array) -> Array:
+    """Multiply, y = a @ b.  a: (..., n, k), b: (..., k, m), y: (..., n, m)."""
+    if not are_alike(a, b):
+        return a @ b
+    if a.ndim == 2:
+        return product(xp, a, b)
+    count = math.prod(a.shape[:-2])
+    return product(xp, *(x.reshape(count, *x.shape[-2:]) for x in (a, b))).reshape(*a.shape[:-1], b.shape[-1])

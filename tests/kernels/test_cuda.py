@@ -13,7 +13,7 @@ from minimixer.kernels import cuda
 from minimixer.kernels.registry import FAST
 from minimixer.ops.gelu import Gelu, GeluErf
 from minimixer.ops.layernorm import LayerNorm
-from minimixer.ops.linear import Linear
+from minimixer.ops.linear import Linear, MatMul
 from minimixer.ops.softmax import CrossEntropy
 from minimixer.tensor import Tensor, apply
 from tests import standin
@@ -25,7 +25,8 @@ REPLACED = [op for op in PAIRS if isinstance(op, type)]
 LABELS, SOFT = np.arange(37) % 70, np.random.default_rng(0).dirichlet(np.ones(70), 37)
 LARGE = [                                       # several blocks, the last one not full; warps that share a row
     Case(Gelu, ((3, 300, 7),)), Case(GeluErf, ((3, 300, 7),)), Case(Linear, ((8, 40, 30), (30, 20), (20,))),
-    Case(Linear, ((2100, 3), (3, 20), (20,))),
+    Case(Linear, ((2100, 3), (3, 20), (20,))), Case(MatMul, ((2, 3, 4, 5), (2, 3, 5, 6))),
+    Case(MatMul, ((0, 3, 4, 5), (0, 3, 5, 6))),
     *(Case(LayerNorm, ((*rows, columns), (columns,), (columns,)), {"eps": 1e-6})
       for rows, columns in (((5, 13), 64), ((3, 2, 3), 133), ((7,), 768), ((2,), 5120), ((), 1), ((0,), 6))),
     *(Case(CrossEntropy, ((37, 70),), {"label_smoothing": 0.1}, constants=(labels,)) for labels in (LABELS, SOFT)),
