@@ -34,6 +34,8 @@ from minimixer.train.parallel import ShardedModel, Workers
 
 RACES = (("micro", 512), ("B/16", 64))
 PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
+KERNELS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {       # without a graph
+    "fused": contextlib.nullcontext, "unfused": mm.reference_kernels}
 Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
 
 
@@ -58,7 +60,7 @@ def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", grap
     def step() -> Any:
         loss = training_step(model, optimizer, images, labels)
         if model.repeated is not None and model.repeated.graph is None:
-            raise NotRecordedError("the step could not be recorded as a CUDA graph: minimixer runs kernel by kernel")
+            raise NotRecordedError("the step could not be recorded as a CUDA graph")
         return loss
 
     return step
@@ -68,8 +70,8 @@ def is_recorded(config: nn.MixerConfig, batch: int, device: str = "gpu") -> bool
     """Whether a step becomes a graph; what hinders it is printed."""
     try:
         minimixer_step(config, batch, device)()
-    except NotRecordedError as error:
-        print(error)
+    except Exception as error:          # one of CUDA's too: kernel by kernel it may work
+        print(f"minimixer runs kernel by kernel: {error}")
         return False
     return True
 
@@ -111,12 +113,19 @@ def bytes_moved(config: nn.MixerConfig, batch: int) -> int:
 
 
 def race(steps: dict[str, Step], clock: Callable[[Step], float], rounds: int, block: int) -> dict[str, float]:
-    """Milliseconds a step of each contender: the median of the rounds.  Raises UsageError if their losses differ."""
+    """Milliseconds a step of each contender: the median of the rounds.  Raises UsageError if their losses differ.
+
+    A contender that fails is taken out of ``steps``, except minimixer.
+    """
     losses = {}
-    for name, step in steps.items():
-        for _ in range(3):
-            loss = step()
-        losses[name] = float(loss)
+    for name, step in list(steps.items()):
+        try:
+            losses[name] = [float(step()) for _ in range(3)][-1]
+        except Exception as error:              # a compiler that is not there, say: the others race on
+            if name == "minimixer":
+                raise
+            print(f"{name} does not take part: {type(error).__name__}: {error}")
+            del steps[name]
     if not all(math.isclose(loss, losses["minimixer"], rel_tol=2e-2) for loss in losses.values()):
         raise UsageError(f"the contenders do not do the same work, their third losses are {losses}")
 
@@ -131,13 +140,17 @@ def race(steps: dict[str, Step], clock: Callable[[Step], float], rounds: int, bl
 
 
 def launches(torch: Any, step: Step) -> int | None:
-    """Kernels that one step starts, as CUDA's own profiler counts them, whoever starts them; None without PyTorch."""
-    if torch is None:
+    """Kernels that one step starts, as CUDA's own profiler counts them; None without it.
+
+    Afterwards everything is slower (the profiler stays attached), and it fails on graphs that it did not see recorded.
+    """
+    step()
+    try:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            step()
+            torch.cuda.synchronize()
+    except Exception:
         return None
-    activity = torch.profiler.ProfilerActivity.CUDA
-    with torch.profiler.profile(activities=[activity]) as profile:
-        step()
-        torch.cuda.synchronize()
     return sum(event.device_type == torch.autograd.DeviceType.CUDA and not event.name.startswith(("Memcpy", "Memset"))
                for event in profile.events())
 
@@ -189,30 +202,36 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
                    "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
             rows.append(row)
             keep(result)
-            for name, kernels in (("fused", contextlib.nullcontext()), ("unfused", mm.reference_kernels())):
+            for name, kernels in KERNELS.items():
                 steps.clear()
                 free_memory(cupy, torch)
-                with kernels, contextlib.suppress(MemoryError):     # ops as they are written keep more arrays
+                with kernels(), contextlib.suppress(MemoryError):       # ops as they are written keep more arrays
                     steps["minimixer"] = minimixer_step(config, batch, graph=False)
                     row["ms"][name] = race(steps, clock, rounds, block)["minimixer"]
-                    row["launches"][name] = launches(torch, steps["minimixer"])
-            row["launches"]["minimixer"] = row["launches"].get("fused")     # the same; profilers fail on graphs
             steps.clear()
             free_memory(cupy, torch)
             print(line(row), flush=True)
             keep(result)
+    for row in rows if torch is not None else ():
+        set_matmul_precision(row["precision"], "gpu")
+        for name, kernels in KERNELS.items():
+            with kernels(), contextlib.suppress(MemoryError):
+                step = minimixer_step(nn.VARIANTS[row["size"]], row["batch"], graph=False)
+                row["launches"][name] = launches(torch, step)
+            free_memory(cupy, torch)
+        keep(result)
     set_matmul_precision("float32", "gpu")
     return result
 
 
 HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | to eager | to compile | products | copies | "
-          "graph: kernels, ms | fused: kernels, ms | unfused: kernels, ms |\n"
+          "graph, ms | fused, ms | unfused, ms |\n"
           "| ----- | ----- | --------- | --------: | ------: | ------: | -------: | ---------: | -------: | -----: | "
-          "-----------------: | -----------------: | -------------------: |")
+          "--------: | --------: | ----------: |")
 
 
 def line(row: dict[str, Any]) -> str:
-    """One race as a row of the table: images per second, ratios, shares of the floors, kernels and ms a step."""
+    """One race as a row of the table: images per second, ratios, shares of the floors, ms a step of ours."""
     ms = row["ms"]
 
     def rate(name: str) -> str:
@@ -222,10 +241,10 @@ def line(row: dict[str, Any]) -> str:
         return f"{ms[name] / ms['minimixer']:.2f}" if name in ms else "-"
 
     def cost(name: str) -> str:
-        return f"{row['launches'].get(name) or '-'}, {ms[name]:.2f}" if name in ms else "no memory"
+        return f"{ms[name]:.2f}" if name in ms else "no memory"
 
     shares = [f"{row[floor] / ms['minimixer']:.0%}" for floor in ("floor_products_ms", "floor_copies_ms")]
-    costs = f"{cost('minimixer'):>18} | {cost('fused'):>18} | {cost('unfused'):>20}"
+    costs = f"{cost('minimixer'):>9} | {cost('fused'):>9} | {cost('unfused'):>11}"
     return (f"| {row['size']:<5} | {row['batch']:<5} | {row['precision']:<9} | {rate('minimixer'):>9} | "
             f"{rate('pytorch'):>7} | {rate('compile'):>7} | {ratio('pytorch'):>8} | {ratio('compile'):>10} | "
             f"{shares[0]:>8} | {shares[1]:>6} | {costs} |")
@@ -247,6 +266,8 @@ def main(arguments: Sequence[str]) -> int:
     result = measure(options.rounds, options.block, lambda found: checkpoint.write_atomically(
         file, (json.dumps(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
+    for row in result["races"]:
+        print(f"kernels a step, {row['size']}, {row['precision']}: {row['launches']}")
     print(f"\nmeasured rates (TFLOP/s of products; GB/s of copies): {rates}")
     return 0
 

@@ -26,7 +26,8 @@ class GraphError(MinimixerError, RuntimeError):
 class Graph:
     """The kernels of ``function(*arguments)``; called with arrays of the same shapes it runs them on these.
 
-    What it returns, as the function did, lies in memory of its own, which the next call overwrites.
+    What it returns, as the function did, lies in memory of its own, which the next call overwrites.  Memory of results
+    that outlive the graph is lost to CuPy.
 
     Parameters
     ----------
@@ -45,7 +46,14 @@ class Graph:
     """
 
     def __init__(self, cupy: Module, function: Callable[..., Any], arguments: Sequence[Array]):
-        self.memory = cupy.cuda.MemoryPool()            # nobody else may use what the function frees
+        taken = 0
+
+        def take(size: int) -> Any:
+            nonlocal taken
+            taken += size
+            return cupy.cuda.MemoryPointer(cupy.cuda.Memory(size), 0)
+
+        self.memory = cupy.cuda.MemoryPool(take)        # nobody else may use what the function frees
         self._arguments = [a.copy() for a in arguments]
         cupy.cuda.get_current_stream().synchronize()    # another stream does not wait for this one's kernels
         cupy.get_default_memory_pool().free_all_blocks()        # which the new pool could not have
@@ -59,10 +67,14 @@ class Graph:
             try:
                 self._results = function(*self._arguments)
                 self._graph = self._stream.end_capture()
-            except Exception as error:
+            except BaseException as error:
                 with contextlib.suppress(Exception):
                     self._stream.end_capture()
-                raise GraphError(str(error)) from error
+                if isinstance(error, Exception):
+                    raise GraphError(str(error)) from error
+                raise
+            if self.memory.total_bytes() != taken:      # a full GPU: a pool then gives back what it does not use
+                raise GraphError("the GPU's memory was full, and the graph would use memory that is no longer its own")
         _all.add(self)
 
     def __call__(self, *arguments: Array) -> Any:
@@ -106,7 +118,7 @@ class Repeated:
         if record is None:
             return function(*arguments)
         wanted = (key, references_wanted(), matmul_precision(), [(a.shape, a.dtype) for a in arguments],
-                  [t.data.data.ptr for t in self._reads])
+                  [(t.data.data.ptr, t.data.shape, t.data.strides) for t in self._reads])
         if wanted != self._recorded:
             self._recorded = self.graph = None
             try:

@@ -9,7 +9,9 @@ import ctypes
 import functools
 import importlib
 import math
+import threading
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -45,10 +47,20 @@ def call(name: str, *arguments: Any) -> None:
         raise RuntimeError(f"{name} of cuBLAS failed with status {status}: is the GPU's memory full?")
 
 
-@functools.cache
-def workspace(xp: Module, handle: int) -> Array:
-    """Memory for cuBLAS: always the same, so that it chooses alike whether or not it is being recorded."""
-    return xp.empty(WORKSPACE, xp.uint8)
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.workspaces: WeakKeyDictionary[Any, Array] = WeakKeyDictionary()
+
+
+_thread = _Thread()
+
+
+def workspace(xp: Module, stream: Any) -> Array:
+    """Memory for cuBLAS, one a stream: given as much, it chooses alike whether or not it is being recorded."""
+    if stream not in _thread.workspaces:
+        with xp.cuda.using_allocator():             # from no pool, such as that of a graph
+            _thread.workspaces[stream] = xp.empty(WORKSPACE, xp.uint8)
+    return _thread.workspaces[stream]
 
 
 def layout(xp: Module, matrices: Array) -> tuple[Array, bool, int, int]:
@@ -81,9 +93,9 @@ def product(xp: Module, a: Array, b: Array) -> Array:
         R_32F, COMPUTE_32F_FAST_TF32 if matmul_precision() == "tf32" else COMPUTE_32F)
     a, a_by_columns, a_step, a_next = layout(xp, a)
     b, b_by_columns, b_step, b_next = layout(xp, b)
-    handle = xp.cuda.device.get_cublas_handle()
-    call("cublasSetStream_v2", handle, xp.cuda.get_current_stream().ptr)        # which forgets the workspace
-    call("cublasSetWorkspace_v2", handle, workspace(xp, handle).data.ptr, WORKSPACE)
+    handle, stream = xp.cuda.device.get_cublas_handle(), xp.cuda.get_current_stream()
+    call("cublasSetStream_v2", handle, stream.ptr)                  # which forgets the workspace
+    call("cublasSetWorkspace_v2", handle, workspace(xp, stream).data.ptr, WORKSPACE)
     start = handle, int(b_by_columns), int(a_by_columns), m, n, k, one.ctypes.data
     if stack:
         call("cublasGemmStridedBatchedEx", *start, b.data.ptr, kind, b_step, b_next, a.data.ptr, kind, a_step, a_next,

@@ -271,13 +271,22 @@ class Cupy:
                 cupy.said.append("end")
                 return types.SimpleNamespace(launch=lambda: cupy.said.append("launch"))
 
-        def pool(name):
-            return types.SimpleNamespace(malloc=name, total_bytes=lambda: 7,
+        self.held = 0
+
+        def pool(name, allocate=None):
+            def malloc(size):
+                self.held += allocate(size)
+            return types.SimpleNamespace(malloc=malloc, total_bytes=lambda: self.held,
                                          free_all_blocks=lambda: cupy.said.append(f"free {name}"))
+
+        def using_allocator(malloc):
+            self.malloc = malloc
+            return Block("pool")
 
         self.get_default_memory_pool = lambda: pool("everybody's pool")
         self.cuda = types.SimpleNamespace(
-            MemoryPool=lambda: pool("pool"), Stream=Stream, using_allocator=Block,
+            MemoryPool=lambda allocate: pool("pool", allocate), Stream=Stream, using_allocator=using_allocator,
+            Memory=lambda size: size, MemoryPointer=lambda memory, offset: memory,
             get_current_stream=lambda: types.SimpleNamespace(synchronize=lambda: self.said.append("wait for others")))
 
 
@@ -291,6 +300,8 @@ def test_a_graph_is_recorded_with_memory_of_its_own_after_a_first_call_and_gives
     x = np.ones(3)
 
     def double(x):
+        if not seen:
+            cupy.malloc(7)
         seen.append(x)
         cupy.said.append("compute")
         return x * 2
@@ -307,6 +318,17 @@ def test_a_graph_is_recorded_with_memory_of_its_own_after_a_first_call_and_gives
     gc.collect()
     assert cupy.said[-1] == "free pool"
     assert graph_bytes() == before
+
+
+def test_a_graph_whose_pool_gave_memory_back_is_none():
+    cupy = Cupy()
+
+    def fill(x):
+        cupy.malloc(7)
+        cupy.held -= 3
+
+    with pytest.raises(GraphError, match="memory was full"):
+        Graph(cupy, fill, [np.ones(3)])
 
 
 @pytest.mark.parametrize("at", [1, 2])
