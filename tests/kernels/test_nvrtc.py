@@ -3,6 +3,7 @@
 import ctypes
 import ctypes.util
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_an_error_in_the_source_is_seen():
 
 def test_no_kernel_adds_up_in_an_order_that_may_change():
     assert "atomic" not in SOURCE.read_text().replace("without atomics", "")
+
+
+@needs_nvrtc
+@pytest.mark.parametrize(("source", "option"), [(SOURCE, "-DREAL=float"), (RANDAUGMENT, "--fmad=false")])
+def test_no_kernel_spills_registers_into_memory(source, option):
+    _, log, _ = compiled(source.read_text(), "-std=c++17", option, "--gpu-architecture=sm_90", "-Xptxas=-v")
+    spills = re.findall(r"(\d+) bytes spill (?:stores|loads)", log)
+    assert len(spills) == 2 * len(names(source))
+    assert set(spills) == {"0"}
