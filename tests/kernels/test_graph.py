@@ -358,3 +358,15 @@ def test_copies_are_refused_in_this_thread_and_these_blocks_alone():
         with pytest.raises(backend.CopyInGraphError, match=r"shape \(3,\) is copied from 'cpu' to 'standin'"):
             Tensor(x).to("standin")
     assert Tensor(x).to("standin").device == "standin"
+
+
+def test_what_a_graph_asks_of_cupy_exists():
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    for name in ("MemoryPool", "Memory", "MemoryPointer", "Stream", "using_allocator", "get_current_stream"):
+        assert callable(getattr(cupy.cuda, name))
+    for name in ("begin_capture", "end_capture", "synchronize"):
+        assert callable(getattr(cupy.cuda.Stream, name))
+    assert callable(cupy.cuda.Graph.launch)
+    assert callable(cupy.cuda.device.get_cublas_handle)
+    for name in ("malloc", "total_bytes", "free_all_blocks"):
+        assert callable(getattr(cupy.cuda.MemoryPool, name))
