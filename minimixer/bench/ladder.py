@@ -44,7 +44,8 @@ class Rung(Timed):
         import numpy as np
         from threadpoolctl import threadpool_limits
 
-        from minimixer.train.parallel import Workers, shards
+        from minimixer.train.parallel import Workers
+        from minimixer.train.shards import shards
         stack = ExitStack()                     # until the process ends
         if not fast:
             stack.enter_context(mm.reference_kernels())

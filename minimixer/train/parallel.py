@@ -8,7 +8,6 @@ train together take neighbouring shards each, and meet in the sum (group.py).
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TypeVar
@@ -23,18 +22,15 @@ from minimixer.data.enlarge import enlarge
 from minimixer.kernels.graph import Repeated
 from minimixer.kernels.host import keep_freed_memory, one_blas_thread
 from minimixer.kernels.registry import compiled_loops
-from minimixer.nn import Model, ModelConfig, draw_from
+from minimixer.nn import Model, draw_from
 from minimixer.nn.module import where
 from minimixer.tensor import Tensor
 from minimixer.train.group import Group
-from minimixer.train.ordered import Span, add_up, cover
+from minimixer.train.ordered import add_up, cover
+from minimixer.train.shards import Plan, shards
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-# The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
-SHARD_BYTES = {"cpu": 2 << 20, "gpu": 256 << 20}
-SMALLEST_SHARD = 16         # pictures: with fewer, handing the interpreter back and forth costs more than it gains
 
 
 class Workers:
@@ -74,45 +70,6 @@ class Workers:
     def map(self, fn: Callable[[A], R], items: Iterable[A]) -> Iterable[R]:
         """Results of fn on every item, in order, as they come; an exception in a thread is raised here."""
         return map(fn, items) if self._pool is None else self._pool.map(fn, items)
-
-
-def shards(batch_size: int, config: ModelConfig, device: str = "cpu", at_least: int = 1) -> list[slice]:
-    """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor.
-
-    On a CPU their number is a multiple of four, so that two or four threads end together, unless the batch is too small
-    for that.  There are at least ``at_least`` of them, or as many as pictures.
-    """
-    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * config.widest_array))     # pictures
-    count = -(-batch_size // largest)
-    if device == "cpu":
-        count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
-    count = max(count, min(at_least, batch_size))
-    ends = [batch_size * i // count for i in range(count + 1)]
-    return [slice(a, b) for a, b in pairwise(ends)]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Who computes what of a batch.
-
-    Attributes
-    ----------
-    shards : list of slice
-        Of the whole batch.
-    spans : list of list of pair of int
-        For every process the spans of shards that it adds up; together they are its shards.
-    mine : list of slice
-        The shards of this process.
-    """
-
-    shards: list[slice]
-    spans: list[list[Span]]
-    mine: list[slice]
-
-    @property
-    def pictures(self) -> slice:
-        """Those of this process."""
-        return slice(self.mine[0].start, self.mine[-1].stop) if self.mine else slice(0, 0)
 
 
 class ShardedModel:

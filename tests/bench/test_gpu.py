@@ -8,7 +8,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.bench import gpu
+from minimixer.bench import gpu, gpu_steps
 from minimixer.errors import UsageError
 
 CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20)
@@ -22,8 +22,8 @@ def clock(work):
 
 def test_the_contenders_do_the_same_work():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    steps = {"minimixer": gpu.minimixer_step(CONFIG, 10, "standin", graph=False),
-             "pytorch": gpu.torch_step(torch, CONFIG, 10, compiled=False, device="cpu")}
+    steps = {"minimixer": gpu_steps.minimixer_step(CONFIG, 10, "standin", graph=False),
+             "pytorch": gpu_steps.torch_step(torch, CONFIG, 10, compiled=False, device="cpu")}
     for _ in range(3):
         ours, theirs = (float(step()) for step in steps.values())
         assert ours == pytest.approx(theirs, rel=1e-4)
@@ -33,7 +33,7 @@ def test_the_contenders_do_the_same_work():
 
 
 def test_a_step_that_is_no_graph_is_not_taken_for_one(capsys):
-    assert not gpu.is_recorded(CONFIG, 2, "standin")            # without the fused kernels CuPy multiplies
+    assert not gpu_steps.is_recorded(CONFIG, 2, "standin")            # without the fused kernels CuPy multiplies
     assert "minimixer runs kernel by kernel: the step could not be recorded" in capsys.readouterr().out
 
 

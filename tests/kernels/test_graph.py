@@ -11,7 +11,7 @@ import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.kernels.graph import Graph, GraphError, Repeated, graph_bytes
 from minimixer.tensor import Tensor
-from minimixer.train import parallel
+from minimixer.train import shards
 from minimixer.train.parallel import ShardedModel, Workers
 from tests import standin
 from tests.conftest import DEVICES
@@ -111,7 +111,7 @@ def test_other_numbers_and_other_models_are_recorded_too(options, device):
 
 
 def test_a_batch_of_several_shards_is_one_graph(device, monkeypatch):
-    monkeypatch.setattr(parallel, "SHARD_BYTES", dict.fromkeys(parallel.SHARD_BYTES, 4 * CONFIG.widest_array))
+    monkeypatch.setattr(shards, "SHARD_BYTES", dict.fromkeys(shards.SHARD_BYTES, 4 * CONFIG.widest_array))
     assert are_recorded(graphs_of(device, steps(3)), device)
 
 

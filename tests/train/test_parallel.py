@@ -6,7 +6,8 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.train.parallel import SHARD_BYTES, ShardedModel, Workers, score, shards
+from minimixer.train.parallel import ShardedModel, Workers, score
+from minimixer.train.shards import SHARD_BYTES, shards
 
 
 @pytest.mark.parametrize("name", ["pico", "nano", "micro", "tiny"])
