@@ -1,8 +1,8 @@
 """Every difference between NumPy and CuPy that the rest of the library would meet.
 
 A device is an array module: numpy for "cpu", cupy for "gpu".  Which one an op uses follows from the
-data it is given, never from a global setting.  Only this file, kernels/cuda.py,
-kernels/products.py and data/cuda.py import cupy.
+data it is given, never from a global setting.  Only this file, kernels/cuda.py and
+kernels/products.py import cupy.
 """
 
 import functools

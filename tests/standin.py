@@ -295,7 +295,8 @@ NULL = Stream(non_blocking=True)
 xp.cuda = types.SimpleNamespace(
     MemoryPool=lambda allocator=None: types.SimpleNamespace(
         malloc=None, total_bytes=lambda: 0, free_all_blocks=lambda: None),
-    Stream=Stream, using_allocator=nullcontext, get_current_stream=lambda: NULL)
+    Stream=Stream, using_allocator=nullcontext, get_current_stream=lambda: NULL,
+    device=types.SimpleNamespace(get_cublas_handle=lambda: "handle"))
 xp.get_default_memory_pool = xp.cuda.MemoryPool
 DEVICE = backend.Device("standin", xp, DeviceArray, lambda array: DeviceArray(array.copy(order="K")), DeviceArray.get,
                         lambda x: run("erf", lambda: scipy.special.erf(unwrap(x)), unwrap(x)),

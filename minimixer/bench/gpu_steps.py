@@ -14,10 +14,6 @@ from minimixer.train.parallel import ShardedModel, Workers
 Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
 
 
-class NotRecordedError(UsageError):
-    """There is no graph, so the time of a step would not be that of one."""
-
-
 def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
     """Random pictures (B, H, W, channels) of uint8, and labels (B,)."""
     rng = np.random.default_rng(0)
@@ -26,7 +22,7 @@ def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
 
 
 def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", graph: bool = True) -> Step:
-    """Our training step, as a CUDA graph or kernel by kernel; it raises NotRecordedError if there is no graph."""
+    """Our training step, as a CUDA graph or kernel by kernel; it raises UsageError if there is no graph."""
     images, labels = (to_device(a, device) for a in pictures(config, batch))
     half = to_device(np.full(config.in_channels, 0.5, np.float32), device)
     model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING, graph=graph)
@@ -35,7 +31,7 @@ def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", grap
     def step() -> Any:
         loss = training_step(model, optimizer, images, labels)
         if model.repeated is not None and model.repeated.graph is None:
-            raise NotRecordedError("the step could not be recorded as a CUDA graph")
+            raise UsageError("the step could not be recorded as a CUDA graph")
         return loss
 
     return step

@@ -8,18 +8,17 @@ import numpy as np
 
 from minimixer.backend import Array, array_module
 from minimixer.data.randaugment import COLOURS, GEOMETRIES, OPERATIONS, change, factors, fixed, kept_bits, thresholds
+from minimixer.kernels.cuda import THREADS, compiled
 from minimixer.kernels.registry import fast
 
-THREADS = 256
+SOURCE = Path(__file__).with_name("randaugment.cu")
 AFFINE = 1 + len(COLOURS)       # the kernel's number for all of GEOMETRIES; those before it are as in OPERATIONS
 
 
 @functools.cache
 def kernel() -> Any:
-    """The kernel, compiled at the first use."""
-    import cupy
-    source = Path(__file__).with_name("randaugment.cu").read_text()
-    return cupy.RawKernel(source, "randaugment", options=("-std=c++17", "--fmad=false"))
+    """The kernel of randaugment.cu."""
+    return compiled(SOURCE, "--fmad=false").get_function("randaugment")
 
 
 @fast(change, "cupy")

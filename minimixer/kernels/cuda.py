@@ -20,6 +20,7 @@ from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.softmax import CrossEntropy
 from minimixer.optim import adamw_step, average_step, norm_and_factor
 
+SOURCE = Path(__file__).with_suffix(".cu")
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 THREADS = 256               # of a block
 PARTS = 512                 # blocks that share the rows of a sum over them: a few for each processor of a GPU
@@ -30,15 +31,15 @@ CHUNK = 1 << 13             # elements of a parameter that one block updates
 
 @functools.cache
 def kernel(name: str, real: str) -> Any:
-    """A kernel of cuda.cu for ``"float"`` or ``"double"``, compiled at the first use."""
-    return _module(real).get_function(name)
+    """A kernel of cuda.cu for ``"float"`` or ``"double"``."""
+    return compiled(SOURCE, f"-DREAL={real}").get_function(name)
 
 
 @functools.cache
-def _module(real: str) -> Any:
+def compiled(source: Path, *options: str) -> Any:
+    """The kernels of a file, compiled at the first use."""
     import cupy
-    source = Path(__file__).with_suffix(".cu").read_text()
-    return cupy.RawModule(code=source, options=("-std=c++17", f"-DREAL={real}"))
+    return cupy.RawModule(code=source.read_text(), options=("-std=c++17", *options))
 
 
 def launch(name: str, dtype: Any, blocks: int, threads: tuple[int, int], *arguments: Any, shared: int = 0) -> None:

@@ -30,7 +30,7 @@ def fast(reference: Any, module: str) -> Callable[[T], T]:
 
 def choose(reference: Any, xp: Module) -> Any:
     """The replacement for ``reference`` on arrays of ``xp``, or ``reference`` itself."""
-    return FAST.get((reference, xp.__name__), reference) if not references_wanted() else reference
+    return FAST.get((reference, xp.__name__), reference) if not _references else reference
 
 
 def choose_loop(function: Any, x: Array) -> Any:

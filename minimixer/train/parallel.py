@@ -158,11 +158,10 @@ class ShardedModel:
         def compute(images: Array, labels: Array) -> tuple[Array, Array, list[Array]]:
             return self._gradients(images, labels, step, batch_size or len(images))
 
-        if self.repeated is None:
-            return compute(images, labels)
         key = batch_size, self.label_smoothing, id(self.mean), id(self.std)
-        loss, correct, gradients = self.repeated(compute, images, labels, key=key)
-        return loss.copy(), correct.copy(), gradients       # these two are kept until a line is logged
+        loss, correct, gradients = (compute(images, labels) if self.repeated is None else
+                                    self.repeated(compute, images, labels, key=key))
+        return loss.copy(), correct.copy(), gradients       # kept until a line is logged, without the buffer of all
 
     def _gradients(self, images: Array, labels: Array, step: int, batch: int) -> tuple[Array, Array, list[Array]]:
         plan = self.plan(batch)
@@ -183,7 +182,7 @@ class ShardedModel:
         done = iter(self._map(work, plan.mine))
         sums = [add_up(span, done, self._flat, self._add) for span in plan.spans[self.group.rank]]
         *gradients, loss, correct = self._views(self.group.total(sums, plan.spans, self.length))
-        return loss.copy(), correct.copy(), gradients       # which do not keep the buffer of all alive
+        return loss, correct, gradients
 
     def _map(self, fn: Callable[[slice], R], items: Iterable[slice]) -> Iterable[R]:
         """Shard by shard on a GPU, which works through one queue anyway: one at a time is in its memory."""

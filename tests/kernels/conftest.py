@@ -1,26 +1,21 @@
-import types
-
 import pytest
 
 from minimixer.data import cuda as data_cuda
 from minimixer.kernels import cuda, products
 from minimixer.kernels.registry import FAST
-from tests import standin
 from tests.kernels import blas, emulator
 
 
 def use_blas(patch):
     """Let products on the stand-in be those of NumPy, called as cuBLAS is."""
     patch.setattr(products, "cublas", lambda: blas)
-    device = types.SimpleNamespace(get_cublas_handle=lambda: "handle")
-    patch.setattr(standin.xp.cuda, "device", device, raising=False)
 
 
 def use_emulator(patch, folder, backwards=False, changed=""):
     """Let the stand-in use the pairs for CuPy, on kernels that a C++ compiler made; returns who runs them."""
     runner = emulator.Emulator(folder, backwards, changed)
     patch.setattr(cuda, "kernel", runner)
-    patch.setattr(data_cuda, "kernel", lambda: runner("randaugment", "float", emulator.RANDAUGMENT))
+    patch.setattr(data_cuda, "kernel", lambda: runner("randaugment", "float", data_cuda.SOURCE))
     use_blas(patch)
     for reference, pair in emulator.PAIRS.items():
         patch.setitem(FAST, (reference, "standin"), pair)

@@ -15,6 +15,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import backend, nn, optim
+from minimixer.bench.gpu_steps import pictures
 from minimixer.data import Batches, Dataset
 from minimixer.train.config import PRESETS
 from minimixer.train.parallel import ShardedModel, Workers
@@ -64,10 +65,7 @@ def of(work):
 
 def step_of(config, batch):
     """The kernels of a step: those of the gradients, and those of clipping and AdamW."""
-    rng = np.random.default_rng(0)
-    shape = batch, config.image_size, config.image_size, config.in_channels
-    given = [backend.to_device(a, "standin") for a in (rng.integers(0, 256, shape, np.uint8),
-                                                       rng.integers(0, config.num_classes, batch))]
+    given = [backend.to_device(a, "standin") for a in pictures(config, batch)]
     half = backend.to_device(np.full(config.in_channels, 0.5, np.float32), "standin")
     model = ShardedModel(nn.MlpMixer(config).to("standin"), Workers(1), half, half, 0.1)
     optimizer = optim.AdamW(model.params)
@@ -91,10 +89,10 @@ def main(size="micro", batch="8"):
         for name, block in (("as the ops are written", mm.reference_kernels()), ("fused", nullcontext())):
             with block:
                 calls, update = step_of(nn.VARIANTS[size], int(batch))
-                pictures = batch_of("cifar10-micro")
+                augmented = batch_of("cifar10-micro")
             total = sum(map(moved, calls)) / int(batch) / 1e6
             print(f"{name}: {len(calls)} kernels for the gradients of {size}, {total:.1f} MB a picture; {len(update)} "
-                  f"for clipping and AdamW; {len(pictures)} for a batch of cifar10-micro")
+                  f"for clipping and AdamW; {len(augmented)} for a batch of cifar10-micro")
             by_name = Counter()
             for call in calls:
                 by_name[call.name] += moved(call) / int(batch) / 1e6

@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minimixer.data import cuda as _data_cuda  # noqa: F401  enters its pair, as do cuda and products
-from minimixer.data import randaugment
-from minimixer.kernels import cuda, products  # noqa: F401
+from minimixer.data import cuda as data_cuda
+from minimixer.kernels import cuda, products  # noqa: F401  products enters its pairs
 from minimixer.kernels.registry import FAST
 from tests import standin
 from tests.standin import DeviceArray
 
-SOURCE = Path(cuda.__file__).with_suffix(".cu")
-RANDAUGMENT = Path(randaugment.__file__).with_suffix(".cu")
+SOURCE, RANDAUGMENT = cuda.SOURCE, data_cuda.SOURCE
 
 
 def names(source: Path) -> list[str]:
