@@ -11,14 +11,14 @@ array([2., 4.])
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 from minimixer import backend, functional, nn, optim
 from minimixer.autograd import grad, no_grad
 from minimixer.gradcheck import gradcheck
-from minimixer.kernels import cpu as _cpu  # noqa: F401  enters the fast pairs into the registry
-from minimixer.kernels.registry import reference_kernels
+from minimixer.ops.registry import reference_kernels
 from minimixer.tensor import Tensor
+from minimixer.version import __version__
+
+backend.set_gpu(backend.GPU(*(backend.lazily("minimixer.gpu.enable", name) for name in ("problem", "enable"))))
 
 if TYPE_CHECKING:
     from minimixer import data, exercises, plots, train, weights

@@ -41,14 +41,18 @@ class Leaf(Protocol):
 class Node:
     """One op that ran: what it saved, and where the gradients of its arguments go.
 
+    ``op`` is the op as it is read; ``run`` is the form of it that ran, and whose ``backward`` will run.
+
     An edge is the Node that made an argument, or the leaf Tensor itself, or None where no gradient is
     wanted.  It is never a Tensor made by an op: such a Tensor owns its Node, and the way back would close a cycle.
     """
 
-    __slots__ = ("__weakref__", "dtype", "edges", "op", "saved", "shape", "xp")
+    __slots__ = ("__weakref__", "dtype", "edges", "op", "run", "saved", "shape", "xp")
 
-    def __init__(self, op: Any, xp: Module, saved: tuple[Any, ...], edges: Sequence["Edge | None"], y: Array):
+    def __init__(self, op: Any, run: Any, xp: Module, saved: tuple[Any, ...], edges: Sequence["Edge | None"],
+                 y: Array):
         self.op = op
+        self.run = run
         self.xp = xp
         self.saved: tuple[Any, ...] | None = saved      # None once freed
         self.edges = edges
@@ -94,7 +98,7 @@ def _walk(root: Edge, gy: Array) -> dict[Edge, Array]:
         if node.saved is None:
             raise RuntimeError(f"backward through {node.op.__name__} a second time: its saved arrays were freed "
                                "by the first; run the forward pass again, or add the losses and go back once")
-        gxs = node.op.backward(node.xp, gy, *node.saved)
+        gxs = node.run.backward(node.xp, gy, *node.saved)
         node.saved = None
         if not isinstance(gxs, tuple):
             gxs = (gxs,)

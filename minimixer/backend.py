@@ -1,13 +1,10 @@
 """Every difference between NumPy and CuPy that the rest of the library would meet.
 
-A device is an array module: numpy for "cpu", cupy for "gpu".  Which one an op uses follows from the
-data it is given, never from a global setting.  Only this file, kernels/cuda.py and
-kernels/products.py import cupy.
+A device is an array module: numpy for "cpu", cupy for "gpu".  Which one an op uses follows from the data it is given,
+never from a global setting.  This file imports no CuPy: ``minimixer/__init__.py`` hands in what knows the GPU.
 """
 
-import functools
 import importlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +19,6 @@ Array: TypeAlias = Any      # numpy.ndarray or cupy.ndarray: CuPy ships no types
 Module: TypeAlias = Any     # numpy or cupy
 Precision = Literal["float32", "tf32"]
 
-STREAMS = "CUPY_CUDA_PER_THREAD_DEFAULT_STREAM"
-INSTALL_CUPY = 'pip install "minimixer[gpu-cuda12]" (CUDA 12) or pip install "minimixer[gpu-cuda13]" (CUDA 13)'
-
 
 class DeviceError(MinimixerError, RuntimeError):
     """A device is missing, or arrays of two devices met in one op."""
@@ -38,8 +32,9 @@ class CopyInGraphError(DeviceError):
 class Device:
     """Where arrays live: a name, the module that computes there, its array class, and how to copy in and out.
 
-    ``record(function, arguments)`` makes a call of a function repeatable without Python, see ``kernels/graph.py``; None
-    where that cannot be.
+    Where a device has no such thing, these are None: ``record(function, arguments)`` makes a call repeatable without
+    Python (``gpu/graph.py``); ``set_tf32(on)`` changes how float32 matrices are multiplied.  ``model`` says which
+    hardware it is.
     """
 
     name: str
@@ -50,18 +45,33 @@ class Device:
     erf: Callable[[Array], Array]
     synchronize: Callable[[], None] = lambda: None
     record: Callable[[Callable[..., Any], Sequence[Array]], Callable[..., Any]] | None = None
+    set_tf32: Callable[[bool], None] | None = None
+    model: Callable[[], str] = lambda: "the host"
 
 
-def _lazily(module: str, name: str) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class GPU:
+    """What knows the GPU.
+
+    ``problem()`` says in one sentence why there is none, or returns None, and changes nothing; ``enable()`` makes the
+    device, and may be called where there is no problem.
+    """
+
+    problem: Callable[[], str | None]
+    enable: Callable[[], Device]
+
+
+def lazily(module: str, name: str) -> Callable[..., Any]:
     """A function of a module that is imported at the first call."""
     return lambda *arguments: getattr(importlib.import_module(module), name)(*arguments)
 
 
-CPU = Device("cpu", np, np.ndarray, np.asarray, np.asarray, _lazily("scipy.special", "erf"))
+CPU = Device("cpu", np, np.ndarray, np.asarray, np.asarray, lazily("scipy.special", "erf"))
 _devices: dict[str, Device] = {}
 _by_type: dict[type, Device] = {}
 _by_module: dict[Module, Device] = {}
 _by_types: dict[tuple[type, ...], Module] = {}
+_gpu: GPU | None = None
 _precision: Precision = "float32"
 
 
@@ -75,37 +85,31 @@ def register(device: Device) -> None:
 register(CPU)
 
 
+def set_gpu(gpu: GPU) -> None:
+    """Hand in what knows the GPU."""
+    global _gpu
+    _gpu = gpu
+
+
 def gpu_problem() -> str | None:
     """None where a GPU can be used; otherwise one sentence that says what is missing and how to get it."""
     if "gpu" in _devices:
         return None
-    try:
-        cupy = importlib.import_module("cupy")
-    except ImportError:
-        return f"CuPy is not installed; {INSTALL_CUPY}"
-    if os.environ.get(STREAMS, "0") not in ("", "0"):
-        return f"{STREAMS} is set, and then threads do not wait for each other's arrays: unset it"
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-        if count:                   # CuPy alone, without CUDA's libraries, counts devices but multiplies nothing
-            two = cupy.ones((2, 2), np.float32)
-            (two @ two + 1).sum()
-    except Exception as error:      # CuPy raises its own CUDARuntimeError, and others where the driver is absent
-        return f"CuPy found no usable CUDA device ({error}); check the driver, then {INSTALL_CUPY}"
-    if count == 0:
-        return "CuPy is installed but this machine has no CUDA device"
-    graph = importlib.import_module("minimixer.kernels.graph")
-    for name in ("kernels.cuda", "kernels.products", "data.cuda"):          # they enter fast pairs
-        importlib.import_module(f"minimixer.{name}")
-    register(Device("gpu", cupy, cupy.ndarray, cupy.asarray, cupy.asnumpy, _lazily("cupyx.scipy.special", "erf"),
-                    lambda: cupy.cuda.get_current_stream().synchronize(), functools.partial(graph.Graph, cupy)))
-    return None
+    return _gpu.problem() if _gpu is not None else "nothing here knows how to use one"
+
+
+def _enable_gpu() -> None:
+    """Make the device "gpu" known.  Raises DeviceError."""
+    if problem := gpu_problem():
+        raise DeviceError(f"device 'gpu' cannot be used: {problem}")
+    if "gpu" not in _devices and _gpu is not None:
+        register(_gpu.enable())
 
 
 def get_device(name: str) -> Device:
     """The device called ``name``: "cpu" or "gpu".  Raises DeviceError if there is none."""
-    if name == "gpu" and (problem := gpu_problem()):
-        raise DeviceError(f"device 'gpu' cannot be used: {problem}")
+    if name == "gpu":
+        _enable_gpu()
     if name not in _devices:
         raise DeviceError(f"unknown device {name!r}: expected 'cpu' or 'gpu'")
     return _devices[name]
@@ -126,56 +130,54 @@ def choose_device(wanted: str) -> tuple[str, str]:
     """
     if wanted == "auto":
         problem = gpu_problem()
-        return ("cpu", f"on the CPU: {problem.split(';')[0]}") if problem else ("gpu", f"on the GPU: {_gpu_name()}")
+        return (("cpu", f"on the CPU: {problem.split(';')[0]}") if problem
+                else ("gpu", f"on the GPU: {get_device('gpu').model()}"))
     if wanted not in ("cpu", "gpu"):
         raise DeviceError(f"unknown device {wanted!r}: expected 'auto', 'cpu' or 'gpu'")
-    get_device(wanted)
-    return wanted, "on the CPU, as asked" if wanted == "cpu" else f"on the GPU, as asked: {_gpu_name()}"
-
-
-def _gpu_name() -> str:
-    runtime = _devices["gpu"].xp.cuda.runtime
-    return str(runtime.getDeviceProperties(runtime.getDevice())["name"].decode())
+    device = get_device(wanted)
+    return wanted, "on the CPU, as asked" if wanted == "cpu" else f"on the GPU, as asked: {device.model()}"
 
 
 def matmul_precision() -> Precision:
-    """What ``set_matmul_precision`` has set for GPUs; "float32" at first."""
+    """How float32 matrices are multiplied on a GPU now, see ``use_matmul_precision``."""
     return _precision
 
 
-def set_matmul_precision(precision: Precision, device: str) -> None:
-    """How matrix products of float32 arrays are computed on a device, in this process, from now on.
+@contextmanager
+def use_matmul_precision(precision: Precision, device: str) -> Iterator[None]:
+    """Within this block, in all threads, float32 matrices are multiplied on a device with this precision.
 
-    "tf32" rounds the factors to 10 bits behind the point and adds up in float32, on the tensor cores of NVIDIA GPUs;
-    "float32", the default everywhere, does not.  (It affects Linear, and of CuPy's own products, where it
-    is called compute type, those of two matrices.)
+    "tf32" rounds the factors to 10 bits of the fraction and adds up in float32, on the tensor cores of NVIDIA GPUs;
+    "float32", the default everywhere, does not.  (It affects Linear and MatMul; of CuPy's own products, those of two
+    matrices.)
 
     Raises
     ------
     DeviceError
         If the device cannot do that.
     """
+    global _precision
     if precision not in ("float32", "tf32"):
         raise DeviceError(f"unknown precision {precision!r}: expected 'float32' or 'tf32'")
-    if get_device(device).name != "gpu":
+    switch = get_device(device).set_tf32
+    if switch is None:
         if precision == "tf32":
             raise DeviceError(f"precision 'tf32' needs an NVIDIA GPU, and this runs on {device!r}: choose 'float32', "
                               "or device 'gpu'")
+        yield
         return
-    cupy = get_device("gpu").xp
-    if precision == "tf32" and int(cupy.cuda.Device().compute_capability) < 80:
-        raise DeviceError(f"precision 'tf32' needs compute capability 8.0, and {_gpu_name()} has less: choose "
-                          "'float32'")
-    global _precision
+    previous = _precision
+    switch(precision == "tf32")
     _precision = precision
-    # CuPy documents only CUPY_TF32=1, which it reads once, at the first product.
-    linalg = importlib.import_module("cupy._core._routines_linalg")
-    linalg.set_compute_type(np.float32, linalg.COMPUTE_TYPE_TF32 if precision == "tf32"
-                            else linalg.COMPUTE_TYPE_DEFAULT)
+    try:
+        yield
+    finally:
+        _precision = previous
+        switch(previous == "tf32")
 
 
 def as_array(data: Any) -> Array:
-    """An array of a known device as it is; anything else as a NumPy array, float32 where it would be float64."""
+    """An array of a known device unchanged; anything else as a NumPy array, float32 where it would be float64."""
     if _is_known(data):
         return data
     array = np.asarray(data)
@@ -184,9 +186,9 @@ def as_array(data: Any) -> Array:
 
 
 def _is_known(data: Any) -> bool:
-    """Whether it is an array of a device, if perhaps of a GPU that nobody has asked for yet."""
+    """Whether it is an array of a known device; an array of CuPy asks for the GPU."""
     if type(data) not in _by_type and type(data).__module__.startswith("cupy"):
-        gpu_problem()                   # it registers the device
+        _enable_gpu()
     return type(data) in _by_type
 
 

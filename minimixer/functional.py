@@ -5,18 +5,19 @@ from typing import Literal
 import numpy as np
 
 from minimixer.backend import Array
-from minimixer.ops.gelu import Gelu, GeluErf
+from minimixer.ops.cross_entropy import CrossEntropy
+from minimixer.ops.gelu import GELU, GELUErf
 from minimixer.ops.groupnorm import GroupNorm
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
 from minimixer.ops.patches import Patches
-from minimixer.ops.relu import Relu
-from minimixer.ops.softmax import CrossEntropy, Softmax
+from minimixer.ops.relu import ReLU
+from minimixer.ops.softmax import Softmax
 from minimixer.ops.unfold import Unfold
 from minimixer.tensor import Tensor, apply
 
 GeluForm = Literal["tanh", "erf"]
-GELU_FORMS = {"tanh": Gelu, "erf": GeluErf}
+GELU_FORMS = {"tanh": GELU, "erf": GELUErf}
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     ValueError
         If the shapes do not fit.
     TypeError
-        If they are of several types, such as pictures of float64 for weights of float32.
+        If their dtypes differ, such as float64 images and float32 weights.
     """
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:
         raise ValueError(f"linear: weight has shape {weight.shape}, bias {bias.shape}, expected (in, out) and (out,)")
@@ -68,9 +69,9 @@ def gelu(x: Tensor, form: GeluForm = "tanh") -> Tensor:
     Raises
     ------
     ValueError
-        If the form is another word.
+        If form is not 'tanh' or 'erf'.
     TypeError
-        If x holds whole numbers.
+        If x holds integers.
     """
     if x.dtype.kind != "f":
         raise TypeError(f"gelu: x is {x.dtype}, expected floating-point numbers: convert the array with "
@@ -95,7 +96,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Te
     ValueError
         If weight or bias is not of shape (C,).
     TypeError
-        If they are of several types.
+        If their dtypes differ.
     """
     if not x.shape[-1:] == weight.shape == bias.shape:
         raise ValueError(f"layer_norm: the last axis of x {x.shape} is normalized, so weight and bias must have shape "
@@ -105,7 +106,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-6) -> Te
 
 
 def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float = 1e-6) -> Tensor:
-    """Normalize every group of channels of a picture to mean 0 and variance 1, then scale and shift (Wu & He 2018).
+    """Normalize every group of channels of an image to mean 0 and variance 1, then scale and shift (Wu & He 2018).
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float 
     ValueError
         If the shapes do not fit, or groups does not divide C.
     TypeError
-        If they are of several types.
+        If their dtypes differ.
     """
     if x.ndim != 4 or not x.shape[-1:] == weight.shape == bias.shape:
         raise ValueError(f"group_norm: x has shape {x.shape}, weight {weight.shape} and bias {bias.shape}, expected "
@@ -135,7 +136,7 @@ def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float 
 
 def relu(x: Tensor) -> Tensor:
     """``max(x, 0)``, element by element.  x: any shape."""
-    return apply(Relu, x)
+    return apply(ReLU, x)
 
 
 def softmax(x: Tensor) -> Tensor:
@@ -164,8 +165,8 @@ def cross_entropy(logits: Tensor, labels: Tensor | Array, label_smoothing: float
     Raises
     ------
     ValueError
-        If a shape, a class number or an option is out of range.  Class numbers on a GPU are not looked at, which
-        would make the host wait for it: check them before they are moved.
+        If a shape, a class number or an option is out of range.  Class numbers on a GPU are not checked, because
+        that would make the host wait: check them before you move them.
     """
     targets = labels if isinstance(labels, Tensor) else Tensor(labels)
     if logits.ndim != 2:
@@ -189,7 +190,7 @@ def cross_entropy(logits: Tensor, labels: Tensor | Array, label_smoothing: float
 
 
 def patches(images: Tensor, patch_size: int) -> Tensor:
-    """Cut pictures into square patches, flattened in (row, column, channel) order.
+    """Cut images into square patches, flattened in (row, column, channel) order.
 
     Parameters
     ----------
@@ -211,13 +212,13 @@ def patches(images: Tensor, patch_size: int) -> Tensor:
         raise ValueError(f"patches: images have shape {images.shape}, expected (B, H, W, channels)")
     _, height, width, _ = images.shape
     if patch_size < 1 or height % patch_size or width % patch_size:
-        raise ValueError(f"patches: pictures of {height} x {width} pixels cannot be cut into patches of {patch_size} x "
-                         f"{patch_size}: change patch_size to a number that divides both, or resize the pictures")
+        raise ValueError(f"patches: images of {height} x {width} pixels cannot be cut into patches of {patch_size} x "
+                         f"{patch_size}: change patch_size to a number that divides both, or resize the images")
     return apply(Patches, images, patch_size=patch_size)
 
 
 def unfold(images: Tensor, kernel_size: int, stride: int = 1, padding: int = 0) -> Tensor:
-    """All square windows of pictures, flattened in (row, column, channel) order.
+    """All square windows of images, flattened in (row, column, channel) order.
 
     Parameters
     ----------
@@ -225,19 +226,19 @@ def unfold(images: Tensor, kernel_size: int, stride: int = 1, padding: int = 0) 
     kernel_size : int
         K, side of a window in pixels.
     stride : int
-        Pixels from a window to the next.
+        Pixels from one window to the next.
     padding : int
-        Zeros around the picture.
+        Zeros added on every side.
 
     Returns
     -------
     Tensor, shape (B, H', W', K * K * C)
-        H' = (H + 2 * padding - K) // stride + 1, and W' alike.
+        H' = (H + 2 * padding - K) // stride + 1, and W' likewise.
 
     Raises
     ------
     ValueError
-        If a number is out of range, or the padded picture is smaller than a window.
+        If a number is out of range, or the padded image is smaller than a window.
     """
     if images.ndim != 4:
         raise ValueError(f"unfold: images have shape {images.shape}, expected (B, H, W, C)")
@@ -245,6 +246,6 @@ def unfold(images: Tensor, kernel_size: int, stride: int = 1, padding: int = 0) 
         raise ValueError(f"unfold: kernel_size is {kernel_size}, stride {stride}, padding {padding}, expected numbers "
                          "from 1, 1 and 0")
     if min(images.shape[1:3]) + 2 * padding < kernel_size:
-        raise ValueError(f"unfold: windows of {kernel_size} x {kernel_size} are larger than pictures of "
+        raise ValueError(f"unfold: windows of {kernel_size} x {kernel_size} are larger than images of "
                          f"{images.shape[1]} x {images.shape[2]} with {padding} pixels around them")
     return apply(Unfold, images, kernel_size=kernel_size, stride=stride, padding=padding)

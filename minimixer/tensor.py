@@ -5,10 +5,10 @@ import numpy as np
 from minimixer import autograd
 from minimixer.autograd import Node, edge_to, grad_enabled
 from minimixer.backend import Array, array_module, as_array, device_of, to_device, to_numpy
-from minimixer.kernels.registry import choose
-from minimixer.ops import arithmetic, linear, reduce, shape
+from minimixer.ops import arithmetic, matmul, reduce, shape
 from minimixer.ops.op import Op
 from minimixer.ops.reduce import Axis
+from minimixer.ops.registry import choose
 
 Operand: TypeAlias = "Tensor | Array | float"
 NUMBERS = int, float, complex, list, tuple
@@ -20,7 +20,7 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
     Parameters
     ----------
     op : Op
-        A pair of pure array functions; the registry may replace it by a faster pair for this device.
+        Two pure array functions; the registry may run a faster form of it.
     *operands : Tensor or Python number
         Its array arguments.
     **options
@@ -36,9 +36,9 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
     options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
     xp = array_module(*arrays)
-    pair = choose(op, xp)
+    run = choose(op, xp, getattr(arrays[0], "dtype", None))
     try:
-        y, saved = pair.forward(xp, *arrays, **options)
+        y, saved = run.forward(xp, *arrays, **options)
     except (ValueError, IndexError) as error:
         shapes = ", ".join(str(getattr(a, "shape", a)) for a in arrays)
         given = "".join(f", {name} = {value}" for name, value in options.items())
@@ -50,7 +50,7 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
     if grad_enabled():
         edges = [edge_to(x) if isinstance(x, Tensor) else None for x in operands]
         if edges.count(None) < len(edges):
-            result.node = Node(pair, xp, saved, edges, result.data)
+            result.node = Node(op, run, xp, saved, edges, result.data)
             result.requires_grad = True
     return result
 
@@ -208,10 +208,10 @@ class Tensor:
         return apply(arithmetic.Power, self, n=n)
 
     def __matmul__(self, other: "Tensor | Array") -> "Tensor":
-        return apply(linear.MatMul, self, operand(other))
+        return apply(matmul.MatMul, self, operand(other))
 
     def __rmatmul__(self, other: "Tensor | Array") -> "Tensor":
-        return apply(linear.MatMul, operand(other), self)
+        return apply(matmul.MatMul, operand(other), self)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same Tensor, as sets and dicts ask.  Raises TypeError for arrays and numbers."""

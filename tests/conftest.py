@@ -7,7 +7,8 @@ from hypothesis import settings
 
 import minimixer as mm
 from minimixer import backend
-from tests import standin  # noqa: F401  registers the device "standin"
+from tests.support import standin  # noqa: F401  registers the device "standin"
+from tests.support.emulator import emulate, kernel_folder  # noqa: F401
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("local", deadline=None)
@@ -21,12 +22,12 @@ DEVICES = ["cpu", "standin", pytest.param("gpu", marks=[pytest.mark.gpu,
 
 def pytest_addoption(parser):
     parser.addoption("--kernels", choices=["fast", "reference"], default="fast",
-                     help="run the ops as their fast pairs compute them (default), or as they are written")
+                     help="run the fastest form of every op (default), or the one that is read")
 
 
 @pytest.fixture(autouse=True)
 def kernels(request):
-    """The pairs that were asked for on the command line; tests/kernels chooses for itself."""
+    """The forms that the command line asks for; tests/ops/test_forms.py chooses for itself."""
     with mm.reference_kernels() if request.config.getoption("kernels") == "reference" else contextlib.nullcontext():
         yield
 

@@ -6,7 +6,7 @@ import pytest
 import minimixer as mm
 from minimixer import backend, doctor
 from minimixer.backend import DeviceError
-from tests import fake_cupy
+from tests.support import fake_cupy
 
 
 @pytest.fixture

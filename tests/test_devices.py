@@ -10,7 +10,7 @@ from minimixer import backend, nn, optim
 from minimixer.data import Augmentation, Batches, Dataset, normalize
 from minimixer.tensor import Tensor
 from minimixer.train.parallel import ShardedModel, Workers, score
-from tests import standin
+from tests.support import standin
 
 CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20,
                  dropout=0.1, stochastic_depth=0.2)

@@ -1,8 +1,8 @@
-"""The check of the built documentation, ``python -m tests.site``, finds what it looks for."""
+"""The check of the built documentation, ``python -m tests.support.site``, finds what it looks for."""
 
 import pytest
 
-from tests.site import browser, find_chromium, outside_of_styles, outside_resources
+from tests.support.site import browser, find_chromium, outside_of_styles, outside_resources
 
 
 @pytest.mark.parametrize("tag", [

@@ -8,7 +8,7 @@ import numpy as np
 
 from minimixer.backend import Array, array_module
 from minimixer.data.randaugment import COLOURS, GEOMETRIES, OPERATIONS, change, factors, fixed, kept_bits, thresholds
-from minimixer.kernels.cuda import THREADS, compiled
+from minimixer.ops.cuda import THREADS
 from minimixer.kernels.registry import fast
 
 SOURCE = Path(__file__).with_name("randaugment.cu")

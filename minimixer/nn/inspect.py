@@ -17,7 +17,8 @@ from minimixer.nn.model import Model
 from minimixer.nn.module import Module, where
 from minimixer.nn.random import draw_from
 from minimixer.nn.summary import alike, blocks_title
-from minimixer.ops.linear import Linear, MatMul
+from minimixer.ops.linear import Linear
+from minimixer.ops.matmul import MatMul
 from minimixer.tensor import Tensor
 
 # A Mixer whose sizes all differ: in its shapes every number says which axis it is.

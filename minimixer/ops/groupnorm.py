@@ -5,7 +5,7 @@ from minimixer.ops.op import Op
 class GroupNorm(Op):
     """y = (x - mean) / sqrt(variance + eps) * weight + bias; mean and variance are those of a group of channels.
 
-    x, y: (B, H, W, C)  weight, bias: (C,).  Every picture has its own, over all pixels and the C / groups channels of a
+    x, y: (B, H, W, C)  weight, bias: (C,).  Every image has its own, over all pixels and the C / groups channels of a
     group (Wu & He 2018, arXiv 1803.08494).
     """
 

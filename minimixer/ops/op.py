@@ -6,13 +6,13 @@ Like: TypeAlias = tuple[tuple[int, ...], Any] | None      # shape and dtype of a
 
 
 class Op:
-    """A pair of pure array functions; it knows no Tensor and no graph.
+    """Two pure array functions, forward and backward; they know no Tensor and no graph.
 
     ``forward(xp, *arrays, **options) -> (y, saved)`` computes with the array module ``xp`` and returns, beside the
     result, the tuple of things that backward needs.  It never writes to its inputs.
 
     ``backward(xp, gy, *saved) -> gradients`` takes the gradient of the loss with respect to y and returns one
-    gradient an array argument, in order (a bare array where there is one), None where there is none to give.
+    gradient per array argument, in order (a bare array if there is only one; None where there is no gradient).
     It never writes to ``gy`` nor to what was saved.
     """
 

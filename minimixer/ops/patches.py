@@ -3,7 +3,7 @@ from minimixer.ops.op import Op
 
 
 class Patches(Op):
-    """Cut pictures into P x P patches, each flattened in (row, column, channel) order.
+    """Cut images into P x P patches, each flattened in (row, column, channel) order.
 
     x: (B, H, W, channels)  y: (B, S, P * P * channels), S = (H / P) * (W / P), patches in reading order.
     A Linear layer on y is a convolution of kernel and stride P on x.

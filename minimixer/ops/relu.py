@@ -2,7 +2,7 @@ from minimixer.backend import Array, Module
 from minimixer.ops.op import Op
 
 
-class Relu(Op):
+class ReLU(Op):
     """y = max(x, 0), element by element; the gradient at 0 is taken to be 0.  x, y: (...)."""
 
     @staticmethod

@@ -5,13 +5,13 @@ from minimixer.ops.op import Op
 
 
 class Unfold(Op):
-    """All K x K windows of a picture, ``stride`` pixels apart, each flattened in (row, column, channel) order.
+    """All K x K windows of an image, ``stride`` pixels apart, each flattened in (row, column, channel) order.
 
-    x: (B, H, W, C)  y: (B, H', W', K * K * C), H' = (H + 2 * padding - K) // stride + 1, W' alike.  The picture is
-    surrounded by ``padding`` zeros.  A Linear layer on y is a convolution of kernel K on x.
+    x: (B, H, W, C)  y: (B, H', W', K * K * C), H' = (H + 2 * padding - K) // stride + 1, W' likewise.  The image is
+    padded by ``padding`` zeros on each side.  A Linear layer on y is a convolution of kernel K on x.
     """
 
-    expects = "pictures (B, H, W, C) that are, with their padding, at least as large as the kernel"
+    expects = "images (B, H, W, C) that are at least as large as the kernel, padding included"
 
     @staticmethod
     def forward(xp: Module, x: Array, kernel_size: int, stride: int,

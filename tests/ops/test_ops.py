@@ -12,7 +12,7 @@ from minimixer import backend, ops
 from minimixer.gradcheck import as_it_lies
 from minimixer.ops.op import Op
 from minimixer.tensor import Tensor, apply
-from tests.ops.cases import CASES
+from tests.support.cases import CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 both_layouts = pytest.mark.parametrize("layout", ["contiguous", "transposed"])
