@@ -8,7 +8,7 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import MathError, tex2mathml
 from sphinx.util import logging
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]      # this clone, not the installed package
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]      # this clone, not an installed one
 import pages  # noqa: E402
 
 import minimixer  # noqa: E402
