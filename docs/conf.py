@@ -1,4 +1,4 @@
-"""Sphinx settings.  What follows from the repository is written anew at each build: see pages.py."""
+"""Sphinx settings.  Each build regenerates the pages derived from the repository: see pages.py."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import MathError, tex2mathml
 from sphinx.util import logging
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]      # this clone, not what is installed
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]      # this clone, not an installed one
 import pages  # noqa: E402
 
 import minimixer  # noqa: E402
@@ -18,14 +18,14 @@ author = "The minimixer developers"
 release = minimixer.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
-exclude_patterns = ["_build", "jupyter_execute"]       # the second is written by myst-nb, beside _build
+exclude_patterns = ["_build", "jupyter_execute"]       # myst-nb writes the second, next to _build
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"                           # lessons are shown with the outputs that their tests have checked
+nb_execution_mode = "off"                           # show the outputs that the lessons' tests have checked
 nb_merge_streams = True
 
-autodoc_typehints = "none"                          # the docstrings say types and shapes
+autodoc_typehints = "none"                          # the docstrings give types and shapes
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
@@ -45,7 +45,7 @@ html_math_renderer = "mathml"
 
 
 def write_math(writer, node):
-    """Formulas become MathML, which browsers draw themselves: no script and no font is loaded."""
+    """Render formulas as MathML, which browsers draw natively, without scripts or web fonts."""
     is_block = isinstance(node, nodes.math_block)
     try:
         formula = tex2mathml(re.sub(r"\\dots\b", r"\\ldots", node.astext()), as_block=is_block)
@@ -58,6 +58,6 @@ def write_math(writer, node):
 
 
 def setup(app):
-    """Sphinx calls this first."""
+    """Called by Sphinx at startup."""
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
     app.connect("config-inited", lambda app, config: pages.write(Path(app.srcdir)))

@@ -1,4 +1,4 @@
-"""The pages that are not written by hand: lessons, commands, model cards, and a reference of every public name."""
+"""Generate the pages not written by hand: lessons, commands, model cards, and a reference of every public name."""
 
 import importlib
 import inspect
@@ -17,16 +17,16 @@ from minimixer.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 FIRST = ["functional", "nn", "optim", "data", "train", "plots", "gradcheck", "tensor", "autograd", "backend", "ops",
-         "kernels"]                     # the other rooms follow in the order of the alphabet
-LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. Here it is shown with the outputs that "
-           "it had when it was last built.")
-REFERENCE = ("Every public name, room by room. A shape is a tuple of the letters of the [glossary](../glossary.md); "
-             "(...) stands for any axes.")
-COMMAND_ROOMS = {"cli", "doctor", "bench"}      # nothing to import: they are on the page of the commands
+         "kernels"]                     # the other rooms follow alphabetically
+LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. These pages show the outputs of "
+           "the last build.")
+REFERENCE = ("Every public name, room by room. Shapes are tuples of letters from the [glossary](../glossary.md); (...) "
+             "stands for any axes.")
+COMMAND_ROOMS = {"cli", "doctor", "bench"}      # nothing to import: the commands page shows them
 
 
 def write(docs: Path) -> None:
-    """Write all of them into two folders of ``docs`` that git ignores."""
+    """Write all generated pages into two folders of ``docs`` that git ignores."""
     for folder in ("lessons", "reference"):
         shutil.rmtree(docs / folder, ignore_errors=True)
         (docs / folder).mkdir()
@@ -34,7 +34,7 @@ def write(docs: Path) -> None:
     names = {path.name for path in notebooks}
     for notebook in notebooks:
         text = re.sub(r"\[([^][\n]*)\]\((\d\d_\w+\.ipynb)\)", lambda link: link[0] if link[2] in names else link[1],
-                      notebook.read_text())         # a lesson that is not written yet has no page
+                      notebook.read_text())         # a lesson not written yet has no page
         (docs / "lessons" / notebook.name).write_text(text)
     (docs / "lessons" / "index.md").write_text(index("Lessons", LESSONS, [path.stem for path in notebooks]))
 
@@ -54,14 +54,14 @@ def write(docs: Path) -> None:
 
 
 def index(title: str, text: str, entries: list[str]) -> str:
-    """The first page of a folder."""
+    """The index page of a folder."""
     return "\n".join([f"# {title}\n", text, "", "```{toctree}", ":maxdepth: 1", "", *entries, "```", ""])
 
 
 def room(name: str, seen: set[int]) -> str:
-    """A page with the public names of a module that no earlier page has; of its files, if it is a bare package."""
+    """A page of a module's public names, or those of its files if it is a bare package, without names already shown."""
     importlib.import_module(name)
-    module = sys.modules[name]          # `minimixer.gradcheck` is the function; its module is found here only
+    module = sys.modules[name]          # `minimixer.gradcheck` is the function; only sys.modules has its module
     parts = [heading(name, "="), inspect.getdoc(module) or ""]
     names = public_names(module)
     if not names and hasattr(module, "__path__"):
@@ -74,7 +74,7 @@ def room(name: str, seen: set[int]) -> str:
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """What a module offers: ``__all__``, or the classes and functions that are written in it."""
+    """The public names of a module: ``__all__``, or the classes and functions defined in it."""
     def written_here(value: object) -> bool:
         return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
 
@@ -83,7 +83,7 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def entry(module: ModuleType, name: str, seen: set[int]) -> str:
-    """The directive that shows one public name; empty for modules and for what was shown before."""
+    """The directive that documents one public name; empty for modules and for names already shown."""
     value = getattr(module, name)
     if isinstance(value, ModuleType) or name.startswith("_") or id(value) in seen:
         return ""
@@ -99,10 +99,10 @@ def entry(module: ModuleType, name: str, seen: set[int]) -> str:
 
 
 def ops() -> str:
-    """The ops in full: each op's forward stands beside its backward, so the file is its own reference."""
+    """The source of the ops: forward and backward of each are side by side, so the file is its own reference."""
     package = importlib.import_module("minimixer.ops")
-    parts = [heading("minimixer.ops", "="), "One file, one lesson. A pair computes on plain arrays, and ``xp`` is the "
-             "module of these arrays, NumPy or CuPy."]
+    parts = [heading("minimixer.ops", "="), "One file, one lesson. Forward and backward compute on plain arrays; "
+             "``xp`` is their array module, NumPy or CuPy."]
     for info in pkgutil.iter_modules(package.__path__):
         parts += [heading(f"ops/{info.name}.py", "-"),
                   f".. literalinclude:: ../../minimixer/ops/{info.name}.py\n   :language: python"]
@@ -110,7 +110,7 @@ def ops() -> str:
 
 
 def commands() -> str:
-    """What every command says about itself."""
+    """The help text of every command."""
     def say(*arguments: str) -> str:
         environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
         said = subprocess.run([sys.executable, "-m", "minimixer.cli", *arguments, "--help"], capture_output=True,
@@ -124,5 +124,5 @@ def commands() -> str:
 
 
 def heading(text: str, sign: str) -> str:
-    """A heading of reStructuredText."""
+    """A reStructuredText heading."""
     return f"{text}\n{sign * len(text)}"
