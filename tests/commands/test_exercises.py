@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import minimixer as mm
+from minimixer.commands.exercises import _uses, as_notebook
 from minimixer.errors import UsageError
-from minimixer.exercises.__main__ import STUDENT, _uses, main, notebook
+from minimixer.exercises.source import STUDENT
 from tests.exercises.material import load, mutants, names, run, source, student_version
+from tests.support.commands import exercises as main
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -70,7 +72,7 @@ def test_a_notebook_starts_and_is_checked(capsys):
     path = Path("ex01_unbroadcast.ipynb")
     assert main(["check", "ex01"]) == 3
     assert 'mm.exercises.check(\\"ex01\\", unbroadcast)' in path.read_text()
-    path.write_text(notebook(source("ex01"), "ex01"))
+    path.write_text(as_notebook(source("ex01"), "ex01"))
     assert main(["check", "ex01"]) == 0
 
 
