@@ -22,7 +22,7 @@ LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. 
            "it had when it was last built.")
 REFERENCE = ("Every public name, room by room. A shape is a tuple of the letters of the [glossary](../glossary.md); "
              "(...) stands for any axes.")
-COMMAND_ROOMS = {"cli", "doctor", "bench"}      # nothing to import: they are on the page of the commands
+COMMAND_ROOMS = {"cli", "commands", "bench"}      # nothing to import: they are on the page of the commands
 
 
 def write(docs: Path) -> None:

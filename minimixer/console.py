@@ -1,8 +1,8 @@
 """What commands share: reading a command line, and printing tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from minimixer.errors import UsageError, flag
 
@@ -58,12 +58,11 @@ def parse_known(options: type[T], name: str, description: str, arguments: Sequen
     return known, rest
 
 
-def run_subcommand(functions: Mapping[str, Callable[..., Any]], name: str, description: str,
-                   arguments: Sequence[str]) -> int:
+def run_subcommand(name: str, description: str, arguments: Sequence[str], **functions: Callable[..., int]) -> int:
     """Call the function that ``minimixer NAME SUBCOMMAND`` asks for; its parameters are the options."""
     import tyro
     return tyro.extras.subcommand_cli_from_dict(
-        dict(functions), prog=f"minimixer {name}", description=description, args=list(arguments),
+        functions, prog=f"minimixer {name}", description=description, args=list(arguments),
         config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
 
 

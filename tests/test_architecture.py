@@ -11,14 +11,16 @@ PACKAGE = Path(minimixer.__file__).parent
 
 # Each room may import those before it on its line, and itself.  (gradcheck and kernels stand aside.)
 ORDER = ["errors", "console", "backend", "ops", "kernels.registry", "autograd", "tensor", "functional", "gradcheck",
-         "nn", "optim", "kernels", "weights", "data", "plots", "train", "exercises", "convert", "bench", "experiments",
-         "lessons", "doctor", "cli", "__main__"]
+         "nn", "optim", "kernels", "weights", "data", "plots", "train", "exercises", "bench", "experiments", "commands",
+         "cli", "__main__"]
 FORBIDDEN = {("autograd", "ops"), ("autograd", "kernels.registry"), ("plots", "data"), ("data", "nn"),
              ("kernels", "nn")}
 
 
 def room_of(module):
     name = module.removeprefix("minimixer").removeprefix(".")
+    if name.endswith("__main__"):       # an entry point, wherever its file is
+        return "__main__"
     return name if name == "kernels.registry" else name.split(".")[0]
 
 

@@ -14,8 +14,8 @@ from minimixer.errors import DATA, OK
 
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand, and return the exit code."""
-    functions = {"list": list_known, "download": download, "verify": verify_files, "path": path}
-    return run_subcommand(functions, "data", "The data sets that minimixer knows.", arguments)
+    return run_subcommand("data", "The data sets that minimixer knows.", arguments,
+                          list=list_known, download=download, verify=verify_files, path=path)
 
 
 def list_known(data_dir: Path | None = None) -> int:

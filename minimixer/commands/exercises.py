@@ -17,6 +17,7 @@ from minimixer.exercises.source import STUDENT, find_submission, fresh
 Name = Annotated[str, tyro.conf.arg(metavar="EXERCISE")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="[FILE]", help_behavior_hint="")]
 Number = Annotated[int, tyro.conf.arg(metavar="[NUMBER]")]
+Seconds = Annotated[float, tyro.conf.arg(metavar="S")]
 Submissions = Annotated[Path, tyro.conf.arg(metavar="DIR")]
 Feedback = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 Exercises = Annotated[tuple[str, ...], tyro.conf.arg(metavar="EXERCISE ...", help_behavior_hint="")]
@@ -24,9 +25,8 @@ Exercises = Annotated[tuple[str, ...], tyro.conf.arg(metavar="EXERCISE ...", hel
 
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand, by default list, and return the exit code."""
-    functions = {"list": list_exercises, "start": start, "check": check, "hint": hint, "grade": grade}
-    return run_subcommand(functions, "exercises", "Exercises, and a checker that explains why an answer is wrong.",
-                          arguments or ["list"])
+    return run_subcommand("exercises", "Exercises, and a checker that explains why an answer is wrong.",
+                          arguments or ["list"], list=list_exercises, start=start, check=check, hint=hint, grade=grade)
 
 
 def list_exercises() -> int:
@@ -84,7 +84,7 @@ def as_notebook(text: str, name: str) -> str:
     return str(jupytext.writes(made, fmt="ipynb"))
 
 
-def check(exercise: Name, file: File = None, /, chain: bool = False, seconds: float = 10.0) -> int:
+def check(exercise: Name, file: File = None, /, chain: bool = False, seconds: Seconds = 10.0) -> int:
     """Check your answer, and explain what is wrong.
 
     Exit code: 0 all right, 1 something is wrong, 3 not started.
@@ -161,10 +161,12 @@ def hint(exercise: Name, number: Number = 1, /) -> int:
 
 def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedback = None,
           format: Literal["csv", "gradescope", "nbgrader"] = "csv", exercises: Exercises = (), jobs: int = 2,
-          seconds: float = 10.0, memory: int = 1024) -> int:
+          seconds: Seconds = 10.0, memory: int = 1024) -> int:
     """Check the exercises of a whole class.
 
-    DIR holds one folder per student.  Student code is run: do this in a sandbox (docs/teachers.md).
+    DIR holds one folder per student.
+
+    Student code is run: do this in a sandbox (docs/teachers.md).
 
     Parameters
     ----------

@@ -141,6 +141,5 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one of list, copy and open, and return the exit code."""
-    functions = {"list": list_lessons, "copy": copy_lessons, "open": open_lessons}
-    return run_subcommand(functions, "lessons", "Notebooks in which you build minimixer, from a broadcast to a whole "
-                          "Mixer.", arguments or ["--help"])
+    return run_subcommand("lessons", "Notebooks in which you build minimixer, from broadcasting to a Mixer.",
+                          arguments or ["--help"], list=list_lessons, copy=copy_lessons, open=open_lessons)

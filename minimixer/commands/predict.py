@@ -44,13 +44,13 @@ class Prediction(OnDevice):
 
 DESCRIPTION = """What a trained model sees in your images.
 
-By default the model is cifar10-micro, which comes with minimixer and knows only
+The default model is cifar10-micro, which comes with minimixer.  It knows only
 - airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
 
 To fit the model, each image is
 - turned upright according to its EXIF data, with transparent parts made white,
 - cropped to the square in the middle,
-- resized (bicubic, antialiased), and made gray if the model was trained on gray.
+- resized (bicubic, antialiased), and made gray if the model expects gray.
 
 Unreadable images are reported and skipped, and the exit code is then 3."""
 

@@ -31,11 +31,11 @@ class Seeds:
 
 DESCRIPTION = """Train once per seed, and report every seed.
 
-- It takes the preset and the flags of minimixer train too (minimixer train --help).
+The preset and flags of minimixer train are accepted too (see its --help).
 - Each run has its own folder, FOLDER/seed-N.
-- The same command resumes runs that were stopped, and skips those that are finished.
-- seeds.json and seeds.md list each seed: the accuracy after the last step, which nobody selected, and the best one, \
-which was selected on the test images."""
+- The same command resumes stopped runs and skips finished ones.
+- seeds.json and seeds.md list two accuracies per seed: after the last step, and
+  the best one, which was selected on the test images."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -46,8 +46,8 @@ class Shipment(Threaded, Computing):
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files, print their accuracy, and return the exit code."""
-    options = parse(Shipment, "ship", "Turn a finished run into the files of a model that comes with the package: "
-                    "weights, measurements and a model card.", arguments)
+    options = parse(Shipment, "ship", "Turn a finished run into a model of the package: weights and model card.",
+                    arguments)
     facts = ship(options)
     print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into {options.out}")
     return OK

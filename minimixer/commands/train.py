@@ -102,7 +102,7 @@ def _grouped(config: TrainConfig) -> Flags:
 
 def _description(source: str) -> str:
     presets = "\n".join(f"- {preset}: {summary}" for preset, summary in SUMMARIES.items())
-    return (f"Train a Mixer: minimixer train [PRESET] [OPTIONS].  Presets:\n\n{presets}\n\n"
+    return (f"Train a Mixer: minimixer train [PRESET] [OPTIONS].  Presets:\n{presets}\n\n"
             f"The defaults shown are those of {source}.")
 
 
