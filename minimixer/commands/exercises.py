@@ -55,7 +55,7 @@ def start(exercise: Name, /, notebook: bool = False) -> int:
     target = Path(started.filename).with_suffix(".ipynb" if notebook else ".py")
     for path in (target.with_suffix(".py"), target.with_suffix(".ipynb")):
         if path.exists():
-            raise MinimixerError(f"{path} exists already, and is kept; rename it to start again")
+            raise MinimixerError(f"{path} is here already, and is kept; rename it to start again")
     if notebook:
         text = (STUDENT / started.filename).read_text(encoding="utf-8")
         target.write_text(as_notebook(text, started.id), encoding="utf-8")
