@@ -17,12 +17,12 @@ from minimixer.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 FIRST = ["functional", "nn", "optim", "data", "train", "plots", "gradcheck", "tensor", "autograd", "backend", "ops",
-         "kernels"]                     # the other rooms follow alphabetically
+         "gpu"]                     # the other rooms follow alphabetically
 LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. These pages show the outputs of "
            "the last build.")
 REFERENCE = ("Every public name, room by room. Shapes are tuples of letters from the [glossary](../glossary.md); (...) "
              "stands for any axes.")
-COMMAND_ROOMS = {"cli", "doctor", "bench"}      # nothing to import: the commands page shows them
+COMMAND_ROOMS = {"cli", "commands", "bench"}      # nothing to import: the commands page shows them
 
 
 def write(docs: Path) -> None:

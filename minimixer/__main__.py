@@ -2,7 +2,7 @@
 
 import sys
 
-from minimixer.cli import main
+from minimixer.cli import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

@@ -1,17 +1,21 @@
-"""The ``minimixer`` command: a table; each room owns its command."""
+"""The ``minimixer`` command: a table of commands, one file each in ``commands/``.
+
+This is also where the process is prepared for computing (BLAS kernels, memory): the command line may change its own
+process; ``import minimixer`` and calls from Python never do.
+"""
 
 import importlib
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import minimixer
-from minimixer.errors import USAGE, nearest
-from minimixer.kernels.host import choose_blas_kernel
+from minimixer import __version__
+from minimixer.errors import OK, USAGE, nearest, run_command
+from minimixer.kernels.host import choose_blas_kernel, keep_freed_memory
 
 
 class Command(NamedTuple):
-    """Where a command lives, what it does, and whether it computes long enough to choose BLAS kernels for."""
+    """A file in ``commands/`` with ``main(arguments)``, its one-line help, and whether it computes for long."""
 
     module: str
     summary: str
@@ -19,39 +23,55 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "train": Command("minimixer.train.__main__", "train a Mixer", computes=True),
-    "eval": Command("minimixer.train.evaluate", "test a trained Mixer, class by class", computes=True),
-    "predict": Command("minimixer.train.predict", "tell what a trained Mixer sees in pictures"),
-    "inspect": Command("minimixer.train.inspect", "show every step of a Mixer: shapes, parameters, MACs, memory"),
-    "import": Command("minimixer.convert.import_weights", "make a run from an official .npz or timm's .safetensors"),
-    "export": Command("minimixer.convert.export_weights", "write a run's weights for the official code or for timm"),
-    "data": Command("minimixer.data.__main__", "list, download, verify and find data sets"),
-    "bench": Command("minimixer.bench.__main__", "race minimixer against PyTorch and JAX", computes=True),
-    "experiments": Command("minimixer.experiments.__main__", "measure the paper's claims again, small", computes=True),
-    "lessons": Command("minimixer.lessons", "list, copy and open the notebooks"),
-    "exercises": Command("minimixer.exercises.__main__", "fill in the parts yourself; a checker says what is wrong"),
-    "doctor": Command("minimixer.doctor", "tell what this machine is and what would be faster on it", computes=True),
+    "train": Command("train", "train a Mixer", computes=True),
+    "seeds": Command("seeds", "train with several seeds, and report every one", computes=True),
+    "eval": Command("eval", "test a trained model, class by class", computes=True),
+    "predict": Command("predict", "classify your own images"),
+    "inspect": Command("inspect", "show each step of a Mixer: shapes, parameters, MACs, memory"),
+    "import": Command("import_weights", "make a run from an official .npz or timm's .safetensors"),
+    "export": Command("export_weights", "write a run's weights for the official code or for timm"),
+    "ship": Command("ship", "make the files of a model that comes with the package", computes=True),
+    "data": Command("data", "list, download, verify and find data sets"),
+    "bench": Command("bench", "race minimixer against PyTorch and JAX", computes=True),
+    "experiments": Command("experiments", "measure the paper's claims again, on a small scale", computes=True),
+    "lessons": Command("lessons", "list, copy and open the notebooks"),
+    "exercises": Command("exercises", "write the parts yourself; a checker explains mistakes"),
+    "doctor": Command("doctor", "describe this machine, and what would make it faster", computes=True),
 }
 
 
+def start(*words: str) -> int:
+    """Run this process's own command line, after ``words``, and return the exit code; this may change the process."""
+    arguments = [*words, *sys.argv[1:]]
+    if arguments and arguments[0] in COMMANDS and COMMANDS[arguments[0]].computes:
+        prepare_process(arguments)
+    return main(arguments)
+
+
+def prepare_process(arguments: Sequence[str]) -> None:
+    """Choose OpenBLAS's kernels, which may start the process again, and keep freed memory for the next arrays."""
+    choose_blas_kernel(arguments)
+    keep_freed_memory()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] in ("-h", "--help"):
+    """Run one command and return its exit code; without arguments, ``start`` this process's command line."""
+    if arguments is None:
+        return start()
+    if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: minimixer COMMAND [--help]\n       minimixer --version\n")
         print("\n".join(f"  {name:<13}{command.summary}" for name, command in COMMANDS.items()))
-        return 0
-    if given[0] == "--version":
-        print(f"minimixer {minimixer.__version__}")
-        return 0
-    if given[0] not in COMMANDS:
-        print(f"minimixer: there is no command {given[0]!r}; {nearest(given[0], COMMANDS)}", file=sys.stderr)
+        return OK
+    name, *rest = arguments
+    if name == "--version":
+        print(f"minimixer {__version__}")
+        return OK
+    if name not in COMMANDS:
+        print(f"minimixer: there is no command {name!r}; {nearest(name, COMMANDS)}", file=sys.stderr)
         return USAGE
-    command = COMMANDS[given[0]]
-    if arguments is None and command.computes:      # a command line of its own, whose process may be started again
-        choose_blas_kernel(given)
-    return importlib.import_module(command.module).main(given[1:])
+    module = importlib.import_module(f"minimixer.commands.{COMMANDS[name].module}")
+    return run_command(name, lambda: module.main(rest))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

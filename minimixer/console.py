@@ -1,9 +1,8 @@
-"""What the commands share: how a command line is read, and where tables are printed."""
+"""What commands share: reading a command line, and printing tables."""
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from minimixer.errors import UsageError, flag
 
@@ -17,19 +16,54 @@ WIDE = 1000         # columns: more than any line needs
 
 @dataclass(frozen=True, kw_only=True)
 class Computing:
-    """The option of every command that computes for long."""
+    """The option of every command that computes for long; cli.py acts on it before the command starts."""
 
     blas_tune: bool = True
-    """Use OpenBLAS's AVX-512 kernels where the CPU has them; --no-blas-tune keeps those that it chooses itself."""
+    """Use OpenBLAS's AVX-512 kernels where the CPU supports them; --no-blas-tune keeps OpenBLAS's own choice."""
 
 
-def parse(options: type[T], name: str, description: str, arguments: Sequence[str] | None,
-          default: T | None = None) -> T:
-    """The options of ``minimixer NAME`` as the command line gives them; tyro says what is wrong, and exits with 2."""
+@dataclass(frozen=True, kw_only=True)
+class Threaded:
+    """The option of every command that computes with threads."""
+
+    workers: int | None = None
+    """Threads; by default one per physical core."""
+
+    def __post_init__(self) -> None:
+        at_least(1, workers=self.workers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDevice(Threaded):
+    """The options of every command that runs a trained model."""
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto takes the GPU if there is one."""
+
+
+def parse(options: type[T], name: str, description: str, arguments: Sequence[str], default: T | None = None) -> T:
+    """Read the options of ``minimixer NAME``; on a mistake tyro explains it and raises SystemExit(2)."""
     import tyro
-    return tyro.cli(options, prog=f"minimixer {name}", description=description, default=default or tyro.MISSING_NONPROP,
-                    args=sys.argv[1:] if arguments is None else arguments,
+    return tyro.cli(options, prog=f"minimixer {name}", description=description, args=arguments,
+                    default=default or tyro.MISSING_NONPROP,
                     config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
+
+
+def parse_known(options: type[T], name: str, description: str, arguments: Sequence[str],
+                add_help: bool = True) -> tuple[T, list[str]]:
+    """Read some options of ``minimixer NAME``, and return them with the arguments left over for another parser."""
+    import tyro
+    known, rest = tyro.cli(options, prog=f"minimixer {name}", description=description, args=arguments,
+                           add_help=add_help, return_unknown_args=True, config=(tyro.conf.DisallowNone,))
+    return known, rest
+
+
+def run_subcommand(name: str, description: str, arguments: Sequence[str], **functions: Callable[..., int]) -> int:
+    """Call the function that ``minimixer NAME SUBCOMMAND`` asks for; its parameters are the options."""
+    import tyro
+    return tyro.extras.subcommand_cli_from_dict(
+        functions, prog=f"minimixer {name}", description=description, args=list(arguments),
+        config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
 
 
 def at_least(lowest: int, **options: int | None) -> None:
@@ -40,7 +74,7 @@ def at_least(lowest: int, **options: int | None) -> None:
 
 
 def console() -> "Console":
-    """The standard output: as wide as the terminal, or without an end where there is none, so that nothing wraps."""
+    """Standard output: as wide as the terminal, or unlimited in a file or pipe, so that no line wraps there."""
     from rich.console import Console
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
@@ -49,7 +83,7 @@ def console() -> "Console":
 
 
 def show(rows: "Table") -> None:
-    """Print a table; elsewhere than on a terminal no line ends in blanks."""
+    """Print a table; in a file or pipe, without spaces at the ends of lines."""
     out = console()
     if out.is_terminal:
         out.print(rows)
@@ -60,7 +94,7 @@ def show(rows: "Table") -> None:
 
 
 def table(*columns: str, show_header: bool = True) -> "Table":
-    """An empty table; columns whose names begin with ``>`` are aligned to the right."""
+    """An empty table; columns whose names start with ``>`` are right-aligned."""
     from rich.table import Table
     empty = Table(show_header=show_header, box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in columns:

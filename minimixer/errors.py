@@ -1,4 +1,4 @@
-"""What can go wrong for a user; a command turns it into one sentence and an exit code."""
+"""Every error that a user can fix; a command turns it into one sentence and an exit code."""
 
 import difflib
 import os
@@ -10,25 +10,25 @@ OK, FAILURE, USAGE, DATA, DIVERGED = 0, 1, 2, 3, 4          # exit codes; 128 + 
 
 
 class MinimixerError(Exception):
-    """Something that a user can put right; the message says what is wrong, what was expected and what to do."""
+    """Something that a user can fix; the message says what is wrong, what was expected and what to do."""
 
     exit_code = FAILURE
 
 
 class UsageError(MinimixerError, ValueError):
-    """A command line or a configuration cannot be understood."""
+    """A command line or a configuration is invalid."""
 
     exit_code = USAGE
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:
-    """The exit code of a command; what a user can put right is said in one sentence, without a traceback."""
-    if hasattr(sys.stdout, "reconfigure"):      # names that the terminal cannot show come out as escapes
+    """Run a command and return its exit code; an error that a user can fix becomes one sentence, not a traceback."""
+    if hasattr(sys.stdout, "reconfigure"):      # characters that the terminal cannot show are printed as escapes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = command()
         if sys.stdout is not None:              # as in a daemon
-            sys.stdout.flush()                  # a reader that has gone shows here, not while Python shuts down
+            sys.stdout.flush()                  # a closed pipe shows here, not while Python shuts down
         return code
     except MinimixerError as error:
         print(f"minimixer {name}: {error}", file=sys.stderr)
@@ -36,12 +36,12 @@ def run_command(name: str, command: Callable[[], int]) -> int:
     except MemoryError as error:
         print(f"minimixer {name}: there is not enough memory ({error}): try smaller batches or a smaller model",
               file=sys.stderr)
-    except BrokenPipeError:                     # head, for one, has read enough; Rich ends like this too
+    except BrokenPipeError:                     # the reader, such as head, has read enough; Rich ends like this too
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
     except OSError as error:
-        print(f"minimixer {name}: {error}: check that the disk has room and that the place may be written",
+        print(f"minimixer {name}: {error}: check the free disk space and the permissions of the folder",
               file=sys.stderr)
-    except SystemExit as leaving:               # from tyro, which has said why
+    except SystemExit as leaving:               # from tyro, which has explained why
         return int(leaving.code or OK)
     except KeyboardInterrupt:
         print(f"minimixer {name}: interrupted", file=sys.stderr)
@@ -50,11 +50,11 @@ def run_command(name: str, command: Callable[[], int]) -> int:
 
 
 def flag(name: str) -> str:
-    """How the command line spells the option of this name: ``--max-steps`` for ``max_steps``."""
+    """The command-line spelling of an option: ``--max-steps`` for ``max_steps``."""
     return "--" + name.replace("_", "-")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What to say after a name that is not known: the one that was meant, or all there are."""
+    """What to say after an unknown name: the closest known name, or all of them."""
     close = difflib.get_close_matches(name, known := list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import minimixer as mm
-from minimixer import backend, doctor
+from minimixer import backend
 from minimixer.backend import DeviceError
+from minimixer.commands import doctor
 from tests.support import fake_cupy
 
 
@@ -133,4 +134,4 @@ def test_doctor_describes_and_measures_a_gpu(fake):
 
 def test_doctor_on_a_gpu_without_tf32_says_so(fake):
     fake(capability="70")
-    assert ("product of 64 x 64, tf32", "this GPU cannot") in doctor.measure_gpu(size=64, megabytes=1)
+    assert ("product of 64 x 64, tf32", "not on this GPU") in doctor.measure_gpu(size=64, megabytes=1)

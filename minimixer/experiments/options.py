@@ -1,10 +1,10 @@
-"""What can be chosen for an experiment."""
+"""Options of the experiments."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from minimixer.console import Computing, at_least
+from minimixer.console import Computing, Threaded, at_least
 from minimixer.data.known import Name
 from minimixer.train import TrainConfig
 
@@ -13,46 +13,41 @@ Size = Literal["pico", "nano", "micro", "tiny", "small"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Computing):
-    """What every experiment is told."""
+class Options(Threaded, Computing):
+    """Options of every experiment."""
 
     out: Path = Path("runs/experiments")
-    """Folder for NAME.png and NAME.json, with --quick for NAME-quick.png and NAME-quick.json."""
+    """Folder for NAME.png and NAME.json (with --quick, NAME-quick.png and NAME-quick.json)."""
     quick: bool = False
-    """Only to see it run, in seconds; what it says then means nothing."""
+    """Only see it run, in seconds; the results mean nothing."""
     redraw: bool = False
-    """Measure nothing: print and draw what the JSON file in the folder holds."""
-    workers: int | None = None
-    """Threads; by default one a physical core."""
-
-    def __post_init__(self) -> None:
-        at_least(1, workers=self.workers)
+    """Measure nothing: print and plot what the JSON file in the folder holds."""
 
     def shortened(self: T, **changes: Any) -> T:
-        """The options themselves or, with --quick, with these changes."""
+        """These options or, with --quick, a copy with these changes."""
         return replace(self, **changes) if self.quick else self
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learning(Options):
-    """What every experiment that trains is told, too."""
+    """Options of the experiments that train."""
 
     data: Name = "cifar10"
-    """Data set; digits always works, offline, but is too easy to tell models apart."""
+    """Data set; digits is included, but too easy to tell models apart."""
     data_dir: Path | None = None
-    """Where its files are: a folder or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
+    """Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
     download: bool = False
-    """Fetch the data set if it is not found."""
+    """Download the data set if it is not found."""
     model: Size = "pico"
     """Size of the models."""
     steps: int = 300
-    """Of each training."""
+    """Steps per training."""
     batch_size: int = 64
-    """Pictures a step."""
+    """Images per step."""
     lr: float = 2e-3
-    """Peak learning rate; it falls to 0 by a cosine."""
+    """Peak learning rate, with cosine decay to 0."""
     seeds: tuple[int, ...] = field(default=(0, 1))
-    """Of the trainings; every one is reported."""
+    """One training per seed; all are reported."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,11 +55,11 @@ class Learning(Options):
 
     @property
     def small(self: T) -> T:
-        """The options themselves or, with --quick, a few steps on the digits."""
+        """These options or, with --quick, a few steps on the digits."""
         return self.shortened(data="digits", steps=8, batch_size=32, seeds=(0,), quick=False, model="pico")
 
     def config(self, model: str, seed: int, **changes: Any) -> TrainConfig:
-        """How one of the models is trained."""
+        """The training configuration of one model."""
         patch_size = 2 if self.data == "digits" else None           # 8 x 8 pixels
         return TrainConfig(**{
             "data": self.data, "data_dir": self.data_dir, "download": self.download, "model": model, "seed": seed,
@@ -74,11 +69,11 @@ class Learning(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Learning):
-    """Where the weights come from: a run, or a short training."""
+    """Options of the experiments that look at weights, from a run or a short training."""
 
     run: Path | None = None
-    """Look at the Mixer of this run folder or .safetensors file; by default one is trained, for --steps steps."""
+    """Use the Mixer of this run folder or .safetensors file; by default, train one for --steps steps."""
     steps: int = 1000
-    """Of the training."""
+    """Steps of that training."""
     seeds: tuple[int, ...] = (0,)
-    """Of the training; only the first is used."""
+    """Seed of that training; only the first is used."""

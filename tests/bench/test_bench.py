@@ -4,9 +4,10 @@ import pytest
 
 from minimixer import nn
 from minimixer.bench import race
-from minimixer.bench.__main__ import BENCHMARKS, main
 from minimixer.bench.children import interleave
 from minimixer.bench.report import flops_per_image, race_table, table
+from minimixer.commands.bench import BENCHMARKS
+from tests.support.commands import bench as main
 
 TINY = ["--sizes", "pico", "--batches", "32", "--rounds", "1", "--threads", "1", "--modes", "train"]
 

@@ -6,9 +6,9 @@ import joblib
 import pytest
 
 from minimixer.bench import scaling
-from minimixer.bench.__main__ import main
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
 from tests.distributed.launch import NEEDS_MPI
+from tests.support.commands import bench as main
 
 
 def test_the_fit_finds_the_numbers_that_made_the_measurements():

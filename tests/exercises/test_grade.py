@@ -7,10 +7,10 @@ import os
 import pytest
 
 from minimixer.exercises import grade
-from minimixer.exercises.__main__ import main
 from minimixer.exercises.grade import handed_in, submissions
 from tests.exercises.hostile import HOSTILE
 from tests.exercises.material import load, mutants, source, student_version
+from tests.support.commands import exercises as main
 
 MUTANT = next(m for m in mutants() if m.path.stem == "one_term")
 CLASS = {

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from minimixer.exercises.__main__ import main
 from minimixer.exercises.definitions import load
 from minimixer.exercises.runner import check_file
 from minimixer.exercises.source import cells, find_submission, fresh
 from tests.exercises.material import source
+from tests.support.commands import exercises as main
 
 
 def write_notebook(path, *code, outputs=()):

@@ -15,9 +15,10 @@ from safetensors import safe_open
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.convert.card import card
+from minimixer.commands.card import card
 from minimixer.nn import pretrained
-from minimixer.train import evaluate, load_run
+from minimixer.train import load_run
+from tests.support.commands import evaluate
 
 ROOT = Path(__file__).parents[2]
 NAME = "cifar10-micro"
@@ -39,8 +40,8 @@ def test_the_card_says_what_the_json_says():
     assert FILE.with_suffix(".md").read_text() == card(FACTS)
     assert f"**{FACTS['accuracy']:.2%}**" in card(FACTS)
     confusion = np.array(FACTS["confusion"])
-    assert confusion.sum() == FACTS["pictures"] == 10_000
-    assert confusion.trace() == FACTS["correct"] == round(FACTS["accuracy"] * FACTS["pictures"])
+    assert confusion.sum() == FACTS["images"] == 10_000
+    assert confusion.trace() == FACTS["correct"] == round(FACTS["accuracy"] * FACTS["images"])
     assert [row["correct"] for row in FACTS["classes"]] == confusion.diagonal().tolist()
     assert load_run(NAME).class_names == tuple(row["class"] for row in FACTS["classes"])
 
@@ -106,7 +107,7 @@ def test_a_wheel_that_is_built_holds_them(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif("MINIMIXER_DATA" not in os.environ, reason="MINIMIXER_DATA does not name the folder of CIFAR-10")
 def test_eval_gives_the_accuracy_of_the_card(capsys):
-    assert evaluate.main([NAME, "--json"]) == 0
+    assert evaluate([NAME, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["data"] == "cifar10"
     assert abs(result["accuracy"] - FACTS["accuracy"]) <= 0.001

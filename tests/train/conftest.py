@@ -1,13 +1,1 @@
-from dataclasses import replace
-
-import pytest
-
-from minimixer.train import PRESETS, fit
-
-
-@pytest.fixture(scope="session")
-def trained_run(tmp_path_factory):
-    """The folder of a finished run on the digits that knows them fairly well; tests leave it alone."""
-    out = tmp_path_factory.mktemp("trained") / "digits"
-    fit(replace(PRESETS["digits"], max_steps=66, workers=1, out=out))
-    return out
+from tests.support.runs import trained_run  # noqa: F401  a fixture

@@ -434,7 +434,7 @@ def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
 # As the command says it.
 
 def test_the_command_says_one_sentence_and_keeps_everything(tmp_path, capsys):
-    from minimixer.train.__main__ import main
+    from tests.support.commands import train as main
     run, data = tmp_path / "run", tmp_path / "data"
     arguments = ["digits", "--model", "pico", "--workers", "1", "--out", str(run)]
     assert main([*arguments, "--max-steps", "1"]) == 0

@@ -7,8 +7,8 @@ import pytest
 
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS, Callback, RunError, fit, results
-from minimixer.train.__main__ import main
 from minimixer.train.checkpoint import CheckpointError
+from tests.support.commands import train as main
 
 QUICK = replace(PRESETS["digits"], max_steps=1, workers=1)
 

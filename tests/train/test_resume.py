@@ -161,7 +161,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_ends_the_run_in_one_sentence_and_keeps_the_last_checkpoint(tmp_path, capsys, monkeypatch):
-    from minimixer.train.__main__ import main
+    from tests.support.commands import train as main
     arguments = ["--max-steps", "20", "--checkpoint-every", "5", "--workers", "1", "--out", str(tmp_path / "run")]
     original, kept = checkpoint.write_atomically, []
 
@@ -183,7 +183,8 @@ def test_a_full_disk_ends_the_run_in_one_sentence_and_keeps_the_last_checkpoint(
 
 
 def test_what_the_folder_holds_decides_and_flags_that_would_break_it_are_refused(tmp_path, capsys):
-    from minimixer.train.__main__ import main, parse
+    from minimixer.commands.train import parse
+    from tests.support.commands import train as main
     out = tmp_path / "run"
     fit(replace(DIGITS, out=out, max_steps=6, lr=0.003))
     config, _ = parse(["--resume", "--out", str(out)])

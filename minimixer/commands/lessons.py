@@ -1,18 +1,19 @@
-"""``minimixer lessons``: list the lessons, copy them to where the student works, open them."""
+"""``minimixer lessons``: list the notebooks, copy them to the student's folder, open them."""
 
 import importlib.util
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from minimixer.errors import OK, MinimixerError, UsageError, run_command
+from minimixer.console import run_subcommand, show, table
+from minimixer.errors import OK, MinimixerError, UsageError
 
 LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
@@ -21,7 +22,7 @@ INSTALL = 'pip install "minimixer[lessons]"'
 
 @dataclass(frozen=True)
 class Lesson:
-    """A notebook that comes with the package, and what its first cell says."""
+    """A notebook of the package, as its first cell describes it."""
 
     number: str
     title: str
@@ -31,13 +32,13 @@ class Lesson:
 
 
 def lessons() -> list[Lesson]:
-    """Every lesson in order.  Raises MinimixerError where the package came without them."""
-    package = Path(__file__).parent
-    # In a wheel they lie in the package, in a source checkout beside it.
+    """All lessons in order.  Raises MinimixerError if the package came without them."""
+    package = Path(__file__).parent.parent
+    # In a wheel they are inside the package, in a source checkout next to it.
     for folder in (package / "_lessons", package.parent / "lessons" / "notebooks"):
         if found := [_read(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]:
             return found
-    raise MinimixerError("the notebooks are not where they belong, in minimixer/_lessons: install minimixer again")
+    raise MinimixerError("the notebooks are missing from minimixer/_lessons: install minimixer again")
 
 
 def _read(path: Path) -> Lesson:
@@ -45,38 +46,34 @@ def _read(path: Path) -> Lesson:
     title, minutes = re.search(r"^# \d+ (.+)$", first, re.M), re.search(r"\*\*Time:\*\* (\d+)", first)
     needs = re.search(r"\*\*Needs:\*\* (.+)$", first, re.M)
     if not title or not minutes or not needs:
-        raise MinimixerError(f"{path} does not begin as a lesson does: install minimixer again")
+        raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
     return Lesson(path.stem[:2], title[1], int(minutes[1]), needs[1], path)
 
 
 def list_lessons() -> int:
-    """Show every lesson, how long it takes and what it needs."""
-    from rich.console import Console
-    from rich.table import Table
-    table = Table("", "lesson", "minutes", "needs", box=None, padding=(0, 2, 0, 0))
-    table.columns[2].justify = "right"
+    """List the lessons, the minutes each takes and what it needs."""
+    rows = table("", "lesson", ">minutes", "needs")
     for lesson in lessons():
-        table.add_row(lesson.number, lesson.title, str(lesson.minutes), lesson.needs)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print("\nminimixer lessons open 01   copies them to your folder and starts Jupyter")
+        rows.add_row(lesson.number, lesson.title, str(lesson.minutes), lesson.needs)
+    show(rows)
+    print("\nminimixer lessons open 01   copies them to your folder and starts Jupyter")
     return OK
 
 
 def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
-    """Copy every notebook into a folder; one that is there already stays as it is, unless ``force``.
+    """Copy every notebook into a folder; existing files are kept, unless ``force``.
 
     Parameters
     ----------
     folder : Path
-        Made if it is missing.
+        Created if missing.
     force : bool
-        Replace notebooks that differ; what the student wrote in them is lost.
+        Replace notebooks that differ; the student's changes are lost.
 
     Returns
     -------
     copied, kept : lists of Path
-        ``kept`` are those that were there and differ.
+        ``kept`` are existing notebooks that differ.
 
     Raises
     ------
@@ -98,14 +95,14 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
 
 
 def copy_lessons(folder: Path, /, force: bool = False) -> int:
-    """Copy the notebooks to where you work.  Notebooks that are there already are kept.
+    """Copy the notebooks into a folder.  Existing notebooks are kept.
 
     Parameters
     ----------
     folder
-        Where to; made if it is missing.
+        Target folder; created if missing.
     force
-        Replace your notebooks too.  What you wrote in them is lost.
+        Replace your notebooks too.  Your changes in them are lost.
     """
     copied, kept = copy(folder, force)
     already = len(lessons()) - len(copied) - len(kept)
@@ -117,14 +114,14 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
 
 
 def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE) -> int:
-    """Copy the notebooks that are missing, and start Jupyter there.
+    """Copy the missing notebooks into a folder, and start Jupyter there.
 
     Parameters
     ----------
     lesson
-        The number of a lesson to open, such as 02; without it, the folder is opened.
+        Number of the lesson to open, such as 02; by default the folder is opened.
     folder
-        Where you work.
+        Your working folder.
     """
     known = {entry.number: entry for entry in lessons()}
     if lesson and lesson.zfill(2) not in known:
@@ -142,19 +139,7 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE) -> int:
     return OK
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"list": list_lessons, "copy": copy_lessons, "open": open_lessons}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run one of list, copy and open, and return the exit code."""
-    def command() -> int:
-        given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-        return tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="minimixer lessons", args=given, config=(tyro.conf.FlagCreatePairsOff,),
-            description="Notebooks that build minimixer with you, from a broadcast to a whole Mixer.")
-
-    return run_command("lessons", command)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return run_subcommand("lessons", "Notebooks in which you build minimixer, from broadcasting to a Mixer.",
+                          arguments or ["--help"], list=list_lessons, copy=copy_lessons, open=open_lessons)

@@ -1,25 +1,23 @@
 """``minimixer experiments [list|NAME]``: the paper's claims, measured again on a small scale.
 
-Every experiment is a module with ``Options``, ``measure(options)``, which returns what JSON can hold, and
-``report(found)`` and ``draw(found)``, which say and show it.
+Each experiment is a module of ``experiments/`` with ``Options``; ``measure(options)``, which returns values that JSON
+can hold; ``report(found)``, which describes them; and ``draw(found)``, which plots them.
 """
 
 import importlib
 import json
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from minimixer.bench.report import describe, machine
 from minimixer.console import parse, show, table
-from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.errors import OK, UsageError, nearest
 from minimixer.experiments.options import Options
-from minimixer.kernels.host import choose_blas_kernel
 
 
 class Experiment(NamedTuple):
-    """Where an experiment is, what the paper says, where, and how long the test takes with the default options."""
+    """Module of an experiment, the paper's claim and where it stands, and the minutes that the default options take."""
 
     module: str
     claim: str
@@ -27,15 +25,15 @@ class Experiment(NamedTuple):
     minutes: float
 
     def load(self) -> Any:
-        """Its module."""
+        """Import the module."""
         return importlib.import_module(f"minimixer.experiments.{self.module}")
 
 
 EXPERIMENTS = {
     "complexity": Experiment("complexity", "Mixers: linear in the patches; ViTs: quadratic", "section 2", 3),
-    "patch-size": Experiment("patch_size", "smaller patches cost more and answer better", "table 3", 3),
+    "patch-size": Experiment("patch_size", "smaller patches cost more and are more accurate", "table 3", 3),
     "data-size": Experiment("data_size", "a Mixer gains more from more data than others", "figure 2, right", 15),
-    "permutation": Experiment("permutation", "a Mixer does not mind shuffled patches", "figure 4", 8),
+    "permutation": Experiment("permutation", "a Mixer is indifferent to shuffled patches", "figure 4", 8),
     "token-weights": Experiment("token_weights", "token mixing learns units of opposite phase", "figures 5 and 6", 2),
     "embedding-filters": Experiment("embedding_filters", "larger patches learn filters of lower frequency", "figure 7",
                                     3),
@@ -44,34 +42,30 @@ EXPERIMENTS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run one experiment, or list them, and return the exit code."""
-    def command() -> int:
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        name = given.pop(0) if given else "list"
-        if name in ("list", "-h", "--help"):
-            return list_experiments()
-        if name not in EXPERIMENTS:
-            raise UsageError(f"there is no experiment {name!r}; {nearest(name, EXPERIMENTS)}")
-        return run(name, given)
-
-    return run_command("experiments", command)
+    name, *rest = arguments or ["list"]
+    if name in ("list", "-h", "--help"):
+        return list_experiments()
+    if name not in EXPERIMENTS:
+        raise UsageError(f"there is no experiment {name!r}; {nearest(name, EXPERIMENTS)}")
+    return run(name, rest)
 
 
 def list_experiments() -> int:
-    """Show every experiment, how long it takes, and which claim it tests."""
+    """List the experiments, the minutes each takes, and the claim it tests."""
     print("usage: minimixer experiments [list | NAME] [--flags]\n")
     rows = table("experiment", ">minutes", "what the paper says")
     for name, experiment in EXPERIMENTS.items():
         rows.add_row(name, f"{experiment.minutes:g}", experiment.claim)
     show(rows)
-    print("\nMinutes: with the default options, on two idle cores.  NAME --help lists the\n"
-          "flags, and NAME --quick only shows that it runs.")
+    print("\nMinutes are for the default options, on two idle cores.  NAME --help lists the\n"
+          "flags; NAME --quick only shows that it runs.")
     return OK
 
 
 def run(name: str, arguments: Sequence[str]) -> int:
-    """Measure, write NAME.json (NAME-quick.json), print, draw NAME.png; or draw what was measured before."""
+    """Measure, write NAME.json and NAME.png (NAME-quick with --quick), and print; --redraw skips the measurement."""
     experiment = EXPERIMENTS[name]
     module = experiment.load()
     description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0]
@@ -91,20 +85,15 @@ def run(name: str, arguments: Sequence[str]) -> int:
     print(f"The paper: {experiment.claim} ({experiment.where}).\n", module.report(content["found"]),
           f"\n{content['seconds']:.0f} s, expected {60 * experiment.minutes:.0f} s; {content['described']}",
           sep="\n")
-    picture = path.with_suffix(".png")
-    module.draw(content["found"]).savefig(picture, metadata={"Software": None})
-    print(f"{path}\n{picture}")
+    image = path.with_suffix(".png")
+    module.draw(content["found"]).savefig(image, metadata={"Software": None})
+    print(f"{path}\n{image}")
     return OK
 
 
 def read(path: Any) -> dict[str, Any]:
-    """What an experiment has written.  Raises UsageError."""
+    """What an earlier run of an experiment wrote.  Raises UsageError."""
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be drawn ({error}): run the experiment first, without --redraw") from error
-
-
-if __name__ == "__main__":
-    choose_blas_kernel(sys.argv[1:])
-    sys.exit(main())

@@ -3,14 +3,14 @@
 import platform
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-import minimixer
+from minimixer import __version__
 from minimixer.backend import get_device, gpu_problem
 from minimixer.console import Computing, parse, show, table
-from minimixer.errors import OK, run_command
+from minimixer.errors import OK
 from minimixer.kernels.host import (
     AVX2_KERNELS,
     AVX512_KERNEL,
@@ -32,12 +32,16 @@ INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "a
 
 def main(arguments: Sequence[str]) -> int:
     """Print the report, and return the exit code."""
-    def command() -> int:
-        parse(Computing, "doctor", "What this machine is, how fast it multiplies, and what would be faster.", arguments)
-        report()
-        return OK
+    parse(Computing, "doctor", "Describe this machine, how fast it multiplies, and what would make it faster.",
+          arguments)
+    report()
+    return OK
 
-    return run_command("doctor", command)
+
+def physical_cores() -> int:
+    """Physical cores that this process may use."""
+    import joblib
+    return int(joblib.cpu_count(only_physical_cores=True))
 
 
 def report() -> None:
@@ -46,10 +50,10 @@ def report() -> None:
     for name, value in describe():
         facts.add_row(name, value)
     show(facts)
-    speeds = table("product of the micro Mixer", "shape", ">1 thread", ">all threads")
+    speeds = table("product in the micro Mixer", "shape", ">1 thread", ">all threads")
     for name, shape, one, every in measure():
         speeds.add_row(name, " x ".join(map(str, shape)), f"{one:,.0f}", f"{every:,.0f}")
-    print("\nsgemm, GFLOP/s, shards of 16 pictures, a thread multiplies alone")
+    print("\nsgemm, GFLOP/s, shards of 16 images, each thread multiplies alone")
     show(speeds)
     if gpu_problem() is None:
         print("\non the GPU")
@@ -61,10 +65,9 @@ def report() -> None:
 
 
 def describe() -> list[tuple[str, str]]:
-    """Name and value of what matters for speed."""
+    """Names and values of what matters for speed."""
     from importlib.metadata import version
 
-    import joblib
     from threadpoolctl import threadpool_info
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     flags = cpu_flags()
@@ -72,13 +75,13 @@ def describe() -> list[tuple[str, str]]:
         loops = (f"compiled by Numba {version('numba')}" if compiled else
                  'by NumPy; pip install "minimixer[compiled]" makes GELU and LayerNorm several times faster')
     return [
-        ("minimixer", f"{minimixer.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
-        ("CPU", f"{cpu_name()}, {joblib.cpu_count(only_physical_cores=True)} physical cores"),
-        ("instructions", " ".join(flag for flag in INTERESTING if flag in flags) or "not told by this system"),
+        ("minimixer", f"{__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
+        ("CPU", f"{cpu_name()}, {physical_cores()} physical cores"),
+        ("instructions", " ".join(flag for flag in INTERESTING if flag in flags) or "unknown on this system"),
         *(("BLAS", f"{lib['internal_api']} {lib['version']}, kernels {lib.get('architecture', 'unknown')}, "
                    f"{lib['num_threads']} threads") for lib in blas),
-        ("products", f"right to {product_error():.0e} of float64"),
-        ("freed memory", "can be kept for the next arrays" if keep_freed_memory() else "goes back to the system"),
+        ("products", f"within {product_error():.0e} of float64"),
+        ("freed memory", "is kept for the next arrays" if keep_freed_memory() else "is returned to the system"),
         ("loops", loops),
         ("MPI", mpi_library()),
         *([("GPU", problem)] if (problem := gpu_problem()) else describe_gpu(get_device("gpu").xp)),
@@ -86,7 +89,7 @@ def describe() -> list[tuple[str, str]]:
 
 
 def mpi_library() -> str:
-    """Which MPI would connect several processes; asked without starting it."""
+    """The MPI library that would connect several processes; it is not started."""
     try:
         import mpi4py
         mpi4py.rc.initialize = False
@@ -97,8 +100,7 @@ def mpi_library() -> str:
 
 
 def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float, float]]:
-    """Name, shape (n, k, m), and GFLOP/s of one thread and of all, for the products of a micro Mixer's block."""
-    import joblib
+    """Name, shape (n, k, m), and GFLOP/s of one thread and of all, for the products in a block of the micro Mixer."""
     from threadpoolctl import threadpool_limits
     c = VARIANTS["micro"]
     rows = 16 * c.num_patches
@@ -109,15 +111,15 @@ def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float
         "gradient of fc1": (c.hidden_dim, rows, c.channels_mlp_dim),
     }
     with threadpool_limits(1, user_api="blas"):
-        cores = joblib.cpu_count(only_physical_cores=True)
+        cores = physical_cores()
         return [(name, shape, _rate(shape, 1, seconds), _rate(shape, cores, seconds)) for name, shape in shapes.items()]
 
 
 def measure_gpu(size: int = 4096, megabytes: int = 512) -> list[tuple[str, str]]:
-    """Name and rate of products of float32 matrices, exact and in TF32, and of copies in the GPU's memory."""
+    """Names and rates of float32 matrix products, exact and in TF32, and of copies in the GPU's memory."""
     cupy = get_device("gpu").xp
     products = [(precision, product_rate(cupy, precision, size)) for precision in ("float32", "tf32")]
-    return [*((f"product of {size:,} x {size:,}, {name}", f"{rate:,.1f} TFLOP/s" if rate else "this GPU cannot")
+    return [*((f"product of {size:,} x {size:,}, {name}", f"{rate:,.1f} TFLOP/s" if rate else "not on this GPU")
               for name, rate in products),
             ("copy, read and written", f"{copy_rate(cupy, megabytes):,.0f} GB/s")]
 
@@ -135,24 +137,20 @@ def _rate(shape: tuple[int, int, int], threads: int, seconds: float) -> float:
             products += 1
         done[thread] = products * 2 * n * k * m / elapsed / 1e9
 
-    _in_threads(work, threads)
+    pool = [threading.Thread(target=work, args=(i,)) for i in range(threads)]
+    for thread in pool:
+        thread.start()
+    for thread in pool:
+        thread.join()
     return sum(done)
 
 
-def _in_threads(work: Callable[[int], None], count: int) -> None:
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 def advice() -> list[str]:
-    """What to do about it, a sentence each."""
+    """What to do about it, one sentence per entry."""
     kernel = blas_kernel()
     if not kernel:
-        return ["NumPy uses another BLAS than OpenBLAS: minimixer leaves its kernels alone."]
+        return ["NumPy does not use OpenBLAS here: minimixer does not choose BLAS kernels."]
     if "avx512f" in cpu_flags() and kernel in AVX2_KERNELS:
         return [f"This CPU has AVX-512, but OpenBLAS runs {kernel} kernels: minimixer train sets "
-                f"{CORETYPE}={AVX512_KERNEL} by itself; set it too for your own scripts."]
-    return [f"OpenBLAS runs the kernels that suit this CPU ({kernel}): nothing to do."]
+                f"{CORETYPE}={AVX512_KERNEL} itself; set it for your own scripts too."]
+    return [f"OpenBLAS runs the right kernels for this CPU ({kernel}): nothing to do."]

@@ -1,32 +1,30 @@
-"""``minimixer data list | download | verify | path``: which data sets there are, where, and whether they are whole."""
+"""``minimixer data list|download|verify|path``: the known data sets, where they are, and whether they are whole."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import tyro
 
+from minimixer.console import run_subcommand
 from minimixer.data.dataset import DataError
 from minimixer.data.known import KNOWN, Name, locate, verify
-from minimixer.errors import DATA, OK, run_command
+from minimixer.errors import DATA, OK
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says, and return the exit code."""
-    commands: dict[str, Any] = {"list": list_known, "download": download, "verify": verify_files, "path": path}
-    return run_command("data", lambda: tyro.extras.subcommand_cli_from_dict(
-        commands, prog="minimixer data", args=list(sys.argv[1:] if arguments is None else arguments),
-        description="The data sets that minimixer knows.", config=(tyro.conf.DisallowNone,)))
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand, and return the exit code."""
+    return run_subcommand("data", "The data sets that minimixer knows.", arguments,
+                          list=list_known, download=download, verify=verify_files, path=path)
 
 
 def list_known(data_dir: Path | None = None) -> int:
-    """Tell what is known: where it was found, its size, source and licence.
+    """List the known data sets: where each was found, its size, source and license.
 
     Parameters
     ----------
     data_dir : Path
-        Look into this folder only.
+        Search this folder only.
     """
     for name, known in KNOWN.items():
         size = f", {known.archive.size / 1e6:.0f} MB to download" if known.archive else ""
@@ -34,13 +32,13 @@ def list_known(data_dir: Path | None = None) -> int:
             where = str(locate(name, data_dir))
         except DataError:
             where = f"not found; minimixer data download {name}"
-        print(f"{name}\n  {known.content}, {known.pictures:,} pictures{size}")
-        print(f"  found    {where}\n  source   {known.source}\n  licence  {known.licence}")
+        print(f"{name}\n  {known.content}, {known.pictures:,} images{size}")
+        print(f"  found    {where}\n  source   {known.source}\n  license  {known.licence}")
     return OK
 
 
 def download(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
-    """Fetch a data set, or go on where that was cut off, and check its hash.
+    """Download a data set, or resume a download, and check its hash.
 
     Parameters
     ----------
@@ -54,14 +52,14 @@ def download(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> 
 
 
 def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path | None = None) -> int:
-    """Read every record, compare the hash, and tell what was found.
+    """Read every record, check the hash, and report the result.
 
     Parameters
     ----------
     name : Name
-        Data set; by default every one that is found.
+        Data set; by default all that are found.
     data_dir : Path
-        Where it is: a folder or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache.
+        Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache.
     """
     code = OK
     for each in KNOWN if name is None else (name,):
@@ -80,18 +78,14 @@ def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path 
 
 
 def path(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
-    """Print where a data set is, for use in scripts.
+    """Print the path of a data set, for scripts.
 
     Parameters
     ----------
     name : Name
         Data set.
     data_dir : Path
-        Look into this folder only.
+        Search this folder only.
     """
     print(locate(name, data_dir))
     return OK
-
-
-if __name__ == "__main__":
-    sys.exit(main())

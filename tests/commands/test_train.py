@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from minimixer.commands.train import parse
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS
-from minimixer.train.__main__ import main, parse
 from minimixer.train.folder import write_config
+from tests.support.commands import train as main
 
 
 def test_a_toml_file_gives_settings_and_flags_override_it(tmp_path):

@@ -6,16 +6,16 @@ from minimixer.train.rehearsal import duration
 
 CARD = """# {name}
 
-{parameters:,} parameters, {origin} on {data}: **{accuracy:.2%}** of {pictures:,} test pictures.
+{parameters:,} parameters, {origin} on {data}: **{accuracy:.2%}** of {images:,} test images.
 
-This card was written by `python -m minimixer.convert.ship` from `{name}.json`, which holds every number of it.
+This card was written by `minimixer ship` from `{name}.json`, which holds all its numbers.
 
 ## What it is
 
 An MLP-Mixer (Tolstikhin et al. 2021, arXiv 2105.01601) without convolutions, attention, distillation or extra data:
-pictures of {image_size} x {image_size} pixels, patches of {patch_size} x {patch_size}, C = {hidden_dim} channels, \
+images of {image_size} x {image_size} pixels, patches of {patch_size} x {patch_size}, C = {hidden_dim} channels, \
 D_S = {tokens_mlp_dim}, D_C = {channels_mlp_dim}, {num_blocks} blocks, {num_classes} classes. The weights are stored \
-as float16 in {bytes:,} bytes, and computed with as float32.
+as float16 in {bytes:,} bytes; the model computes in float32.
 
 ```console
 $ minimixer predict photo.png
@@ -25,7 +25,7 @@ $ minimixer train finetune --init-from {name}
 
 ## Data
 
-{data}: {training_pictures:,} pictures for training, {pictures:,} for the tests. Their licence: {data_licence}.
+{data}: {training_images:,} training images, {images:,} test images. License: {data_license}.
 
 ## Training
 
@@ -33,44 +33,44 @@ $ minimixer train finetune --init-from {name}
 $ {command}
 ```
 
-{steps:,} steps in {epochs:g} epochs with seed {seed}: {time} with {workers} threads on the {device} (minimixer \
-{minimixer}, NumPy {numpy}). The presets may change; this run had: {settings}.
+{steps:,} steps in {epochs:g} epochs with seed {seed}: {time} with {workers} threads on a {device} (minimixer \
+{minimixer}, NumPy {numpy}). The presets may change; this run used: {settings}.
 
 ## Results
 
 | | |
 | --- | ---: |
-| accuracy of these float16 weights | {accuracy:.2%} ({correct:,} of {pictures:,}) |
+| accuracy of these float16 weights | {accuracy:.2%} ({correct:,} of {images:,}) |
 | loss | {loss:.4f} nats |
 | accuracy at the end of the run | {last_accuracy:.2%} |
 
-These are the weights of step {step:,}, the best of {tests} tests on the test pictures. So the first number is chosen,
-and a little too high; the last one is not.
+These are the weights of step {step:,}, the best of {tests} tests on the test images. So the first number was
+selected, and is a little too high; the last one was not.
 
-| class | pictures | right | accuracy | most often taken for |
+| class | images | correct | accuracy | most often taken for |
 | --- | ---: | ---: | ---: | --- |
 {classes}
 
 ## Confusion
 
-Rows are the true classes, columns what was said.
+Rows are the true classes, columns the predicted ones.
 
 {matrix}
 
-## What it is for, and what not
+## Intended use
 
-It is for lessons, for trying the commands out, and as a start for fine-tuning. It answers with one of its
+For lessons, for trying out the commands, and as a starting point for fine-tuning. It answers with one of its
 {num_classes} classes whatever it is shown, and its probabilities are not calibrated. It has seen only small photographs
 of one subject, collected from the web in the 2000s: do not use it where a wrong answer does harm.
 
-## Licence
+## License
 
-The weights: MIT, as the rest of minimixer. The data are others' (see above), and are not in the package.
+The weights: MIT, like the rest of minimixer. The data belong to others (see above) and are not in the package.
 """
 
 
 def card(facts: dict[str, Any]) -> str:
-    """The text of the card for what ``ship`` has measured."""
+    """The text of the card, from what ``ship`` measured."""
     environment = facts["environment"]
     source = facts["recipe"]["init_from"]
     device = "CPU" if environment["device"] == "cpu" else "GPU"
@@ -86,9 +86,9 @@ def card(facts: dict[str, Any]) -> str:
 
 
 def _of_class(row: dict[str, Any]) -> str:
-    share = f"{row['accuracy']:.1%}" if row["pictures"] else ""
+    share = f"{row['accuracy']:.1%}" if row["images"] else ""
     taken = f"{row['most_often_taken_for']} ({row['times']})" if row["times"] else ""
-    return _line([row["class"], f"{row['pictures']:,}", f"{row['correct']:,}", share, taken])
+    return _line([row["class"], f"{row['images']:,}", f"{row['correct']:,}", share, taken])
 
 
 def _line(cells: list[str]) -> str:

@@ -1,11 +1,10 @@
-"""``python -m minimixer.convert.ship RUN``: a trained model as it comes with the package, and its model card.
+"""``minimixer ship RUN``: turn a finished run into the files of a model that comes with the package.
 
-Three files: the weights in float16, what was measured with exactly these weights as JSON, and the card, which is
-written from that JSON alone.  The same run gives the same bytes.
+Three files: the weights in float16, a JSON file with what was measured with exactly these weights, and the model card,
+which is written from the JSON alone.  The same run gives the same bytes.
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from minimixer.console import Computing, parse
-from minimixer.convert.card import card
+from minimixer.commands.card import card
+from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
-from minimixer.errors import OK, UsageError, flag, run_command
+from minimixer.errors import OK, UsageError, flag
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
 from minimixer.train import checkpoint
@@ -28,32 +27,30 @@ from minimixer.train.resume import read_metrics
 from minimixer.train.trained import load_run
 from minimixer.weights import WeightsError
 
+Out = Annotated[Path, tyro.conf.arg(help_behavior_hint="")]         # the default is a path of this machine
+
 
 @dataclass(frozen=True)
-class Shipment(Computing):
-    """What is read and written."""
+class Shipment(Threaded, Computing):
+    """Options of ``minimixer ship``."""
 
     run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]]
-    """The folder of a finished run."""
-    out: Path = FOLDER
-    """Where the three files go; by default to those that come with the package."""
+    """Folder of a finished run."""
+    out: Out = FOLDER
+    """Folder for the three files; by default the package's own."""
     title: str | None = None
-    """What the card calls the data, such as "CIFAR-10 (JPEG copy)"; by default as the run does."""
+    """Name of the data on the card, such as "CIFAR-10 (JPEG copy)"; by default the run's."""
     data_dir: Path | None = None
-    """Where the data are; by default where the run found them."""
-    workers: int | None = None
-    """Threads; by default one a physical core."""
+    """Folder that holds the data's files, or the .tar.gz; by default where the run found them."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files as the command line says, and return the exit code."""
-    def command() -> int:
-        options = parse(Shipment, "ship", "Make the files of a trained model that comes with the package.", arguments)
-        facts = ship(options)
-        print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into {options.out}")
-        return OK
-
-    return run_command("ship", command)
+def main(arguments: Sequence[str]) -> int:
+    """Write the files, print their accuracy, and return the exit code."""
+    options = parse(Shipment, "ship", "Turn a finished run into a model of the package: weights and model card.",
+                    arguments)
+    facts = ship(options)
+    print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into {options.out}")
+    return OK
 
 
 def ship(options: Shipment) -> dict[str, Any]:
@@ -62,15 +59,15 @@ def ship(options: Shipment) -> dict[str, Any]:
     Raises
     ------
     UsageError, RunError, CheckpointError, WeightsError, DataError
-        If the run is not one that was trained here to its end, or its data are not found.
+        If the run was not trained here to its end, or its data are not found.
     """
     trained = load_run(options.run)
     folder = trained.path.parent
     config, metrics = read_config(folder), read_metrics(folder)
     tests = [line for line in metrics if "test_accuracy" in line]
     if config is None or not tests:
-        raise UsageError(f"{options.run} holds no run that was trained here: its configuration and its tests belong on "
-                         "the card")
+        raise UsageError(f"{options.run} holds no run that was trained here: the card needs its configuration and its "
+                         "tests")
     if not isinstance(trained.model, MlpMixer):
         raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
     dataset = load(config.data, options.data_dir or config.data_dir)
@@ -84,14 +81,14 @@ def ship(options: Shipment) -> dict[str, Any]:
     facts = {
         "name": name, "bytes": file.stat().st_size, "model": asdict(trained.model.config),
         "parameters": trained.model.num_parameters(), "data": options.title or config.data,
-        "data_licence": KNOWN[config.data].licence, "training_pictures": len(dataset.train_images),
+        "data_license": KNOWN[config.data].licence, "training_images": len(dataset.train_images),
         "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
                                                   if field not in FREE},
         "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
         "environment": json.loads((folder / CONFIG).read_text())["environment"], "tests": len(tests),
         "last_accuracy": tests[-1]["test_accuracy"],
-        **{key: measured[key] for key in ("step", "pictures", "correct", "accuracy", "loss", "classes", "confusion")}}
-    facts = json.loads(json.dumps(facts, default=str))          # as it will be read
+        **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
+    facts = json.loads(json.dumps(facts, default=str))          # as the JSON file will be read
     for suffix, text in ((".json", json.dumps(facts, indent=1) + "\n"), (".md", card(facts))):
         checkpoint.write_atomically(file.with_suffix(suffix), text.encode())
     return facts
@@ -102,12 +99,12 @@ def halve(model: Model) -> None:
     for name, parameter in model.named_tensors():
         largest = float(np.abs(parameter.data).max(initial=0))
         if not largest <= float(np.finfo(np.float16).max):
-            raise WeightsError(f"{name} holds {largest:g}, which float16 cannot: this model cannot be shipped")
+            raise WeightsError(f"{name} holds {largest:g}, too large for float16: this model cannot be shipped")
         parameter.data = parameter.data.astype(np.float16)
 
 
 def command_of(config: TrainConfig) -> str:
-    """The shortest command that trains with this configuration: the nearest preset, and the flags that differ."""
+    """The shortest command that trains with this configuration: the nearest preset and the flags that differ."""
     def flags(preset: TrainConfig) -> list[str]:
         different = [(f.name, getattr(config, f.name)) for f in fields(TrainConfig)
                      if f.name not in FREE and getattr(config, f.name) != getattr(preset, f.name)]
@@ -116,7 +113,3 @@ def command_of(config: TrainConfig) -> str:
 
     name = min(PRESETS, key=lambda preset: len(flags(PRESETS[preset])))
     return " ".join(["minimixer train", name, *flags(PRESETS[name])])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

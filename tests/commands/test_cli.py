@@ -8,16 +8,19 @@ import pytest
 import minimixer
 from minimixer.cli import COMMANDS, main
 
+SUBCOMMANDS = {"data": ["list", "download", "verify", "path"], "lessons": ["list", "copy", "open"],
+               "exercises": ["list", "start", "check", "hint", "grade"]}
 
-@pytest.mark.parametrize("command", COMMANDS)
+
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"{name} {second}" for name, seconds in SUBCOMMANDS.items()
+                                                  for second in seconds)])
 def test_every_command_has_help_that_fits_80_columns(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert main([command, "--help"]) == 0
+    assert main([*command.split(), "--help"]) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"usage: minimixer {command}")
-    assert "\x1b" not in text                                   # no colours where there is no terminal
-    if command != "train":
-        assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text                                   # no colors where there is no terminal
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -35,8 +38,8 @@ def test_version(capsys):
 
 @pytest.mark.parametrize(("typed", "message"), [
     ("trian", "there is no command 'trian'; did you mean 'train'?"), ("evaluate", "did you mean 'eval'?"),
-    ("xyz", "expected one of train, eval, predict, inspect, import, export, data, bench, experiments, lessons, "
-            "exercises, doctor")])
+    ("xyz", "expected one of train, seeds, eval, predict, inspect, import, export, ship, data, bench, "
+            "experiments, lessons, exercises, doctor")])
 def test_an_unknown_command_names_the_nearest(typed, message, capsys):
     assert main([typed]) == 2
     assert message in capsys.readouterr().err

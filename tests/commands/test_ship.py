@@ -1,4 +1,4 @@
-"""``python -m minimixer.convert.ship``: float16 weights, what was measured with them, and the card."""
+"""``minimixer ship``: float16 weights, what was measured with them, and the card."""
 
 import json
 from dataclasses import replace
@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minimixer.convert import ship
+from minimixer.commands.ship import command_of, halve
 from minimixer.data import load_digits
 from minimixer.nn import mixer
 from minimixer.train import PRESETS, checkpoint, fit, load_run
 from minimixer.weights import WeightsError
+from tests.support.commands import ship as main
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def run(tmp_path_factory):
 
 
 def shipped(run, folder, *options):
-    assert ship.main([str(run), "--out", str(folder), *options]) == 0
+    assert main([str(run), "--out", str(folder), *options]) == 0
     return {path.suffix: path for path in folder.iterdir()}
 
 
@@ -49,24 +50,24 @@ def test_the_same_run_gives_the_same_bytes(run, tmp_path):
 
 
 def test_the_command_is_the_shortest():
-    assert ship.command_of(PRESETS["cifar10-micro"]) == "minimixer train cifar10-micro"
+    assert command_of(PRESETS["cifar10-micro"]) == "minimixer train cifar10-micro"
     config = replace(PRESETS["digits"], lr=0.5, workers=1, out="x")
-    assert ship.command_of(config) == "minimixer train digits --lr 0.5"
-    assert ship.command_of(replace(PRESETS["cifar10"], flip=False)) == "minimixer train cifar10 --no-flip"
+    assert command_of(config) == "minimixer train digits --lr 0.5"
+    assert command_of(replace(PRESETS["cifar10"], flip=False)) == "minimixer train cifar10 --no-flip"
 
 
 def test_what_cannot_be_shipped(run, tmp_path, capsys):
     (tmp_path / "best.safetensors").write_bytes((run / "best.safetensors").read_bytes())
-    assert ship.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "holds no run that was trained here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     vit = fit(replace(PRESETS["digits"], model="vit-pico", max_steps=2, workers=1, out=tmp_path / "vit")).out
-    assert ship.main([str(vit), "--out", str(tmp_path / "out")]) == 2
+    assert main([str(vit), "--out", str(tmp_path / "out")]) == 2
     assert "holds a VisionTransformer: only Mixers come with the package" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     model = mixer("pico")
     model.head.bias.data[3] = 1e6
-    with pytest.raises(WeightsError, match=r"head\.bias holds 1e\+06, which float16 cannot"):
-        ship.halve(model)
-    assert ship.main(["nowhere"]) == 1
+    with pytest.raises(WeightsError, match=r"head\.bias holds 1e\+06, too large for float16"):
+        halve(model)
+    assert main(["nowhere"]) == 1
     assert checkpoint.read(run / "best.safetensors")            # the run is as it was

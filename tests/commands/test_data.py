@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 
 from minimixer.data import known
-from minimixer.data.__main__ import main
 from minimixer.data.cifar import CIFAR10
 from minimixer.data.known import KNOWN, Known
 from tests.data.cifar_files import official, pack, packed, unpack
+from tests.data.conftest import nowhere  # noqa: F401  a fixture
+from tests.support.commands import data as main
 
 
 def run(capsys, *arguments):
@@ -29,7 +30,7 @@ def test_list_tells_what_is_known_and_where_it_is(small, capsys):
     code, out, _ = run(capsys, "list", "--data-dir", str(small.parent))
     assert code == 0
     for name, entry in KNOWN.items():
-        assert f"{name}\n  {entry.content}, {entry.pictures:,} pictures" in out
+        assert f"{name}\n  {entry.content}, {entry.pictures:,} images" in out
         assert entry.source in out
         assert entry.licence in out
     assert f"found    {small}" in out

@@ -1,4 +1,4 @@
-"""``minimixer import FILE --out RUN``: a file of weights becomes a run folder, as if it had been trained here."""
+"""``minimixer import FILE --out RUN``: turn a weights file into a run folder, as if the model had been trained here."""
 
 import json
 import platform
@@ -9,10 +9,9 @@ from typing import Annotated
 
 import tyro
 
-import minimixer
-from minimixer import weights
+from minimixer import __version__, weights
 from minimixer.console import at_least, parse
-from minimixer.errors import OK, UsageError, run_command
+from minimixer.errors import OK, UsageError
 from minimixer.nn import MlpMixer
 from minimixer.train import RunError, checkpoint
 from minimixer.train.folder import CONFIG, is_empty
@@ -21,22 +20,22 @@ from minimixer.weights import Report
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """What ``minimixer import`` reads and makes."""
+    """Options of ``minimixer import``."""
 
     file: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="FILE")]]
     """An official .npz, or a .safetensors file with timm's names."""
     out: Path
-    """The run folder to make."""
+    """Run folder to create."""
     num_classes: int | None = None
-    """Start a new head, of zeros, for so many classes."""
+    """Replace the head by a new one, of zeros, for this many classes."""
     image_size: int | None = None
-    """Grow the token mixing to pictures of this side: 2, 3, ... times that of the file."""
+    """Grow the token mixing to images of this size: 2, 3, ... times that of the file."""
     labels: Path | None = None
-    """Text file with the names of the classes, one a line; without it they are numbered."""
+    """Text file with one class name per line; by default the classes are numbered."""
     mean: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
     """Subtracted from pixels on the 0..1 scale; the official files expect 0.5."""
     std: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
-    """What they are then divided by: 0.5 and 0.5 scale them to -1..1."""
+    """Divides them afterwards: 0.5 and 0.5 scale pixels to -1..1."""
 
     def __post_init__(self) -> None:
         at_least(1, num_classes=self.num_classes, image_size=self.image_size)
@@ -44,29 +43,26 @@ class ImportConfig:
             raise UsageError(f"--std is {self.std}: expected a number above 0")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Import as the command line says, and return the exit code."""
-    def command() -> int:
-        config = parse(ImportConfig, "import", "Make a run folder from a file of weights.", arguments)
-        model, report = import_weights(config)
-        print(report)
-        print(f"\n{model.num_parameters():,} parameters, pictures of {model.config.image_size} x "
-              f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {config.out}")
-        return OK
-
-    return run_command("import", command)
+def main(arguments: Sequence[str]) -> int:
+    """Import the file, print what became of its arrays, and return the exit code."""
+    config = parse(ImportConfig, "import", "Turn a weights file into a run folder.", arguments)
+    model, report = import_weights(config)
+    print(report)
+    print(f"\n{model.num_parameters():,} parameters, images of {model.config.image_size} x "
+          f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {config.out}")
+    return OK
 
 
 def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
-    """Make the run folder.  Raises WeightsError, RunError or UsageError, and then leaves no folder behind."""
+    """Create the run folder.  Raises WeightsError, RunError or UsageError, and then leaves no folder behind."""
     if config.out.exists() and not (config.out.is_dir() and is_empty(config.out)):
-        raise RunError(f"{config.out} is there already and not an empty folder: name another one with --out")
+        raise RunError(f"{config.out} exists and is not an empty folder: name another one with --out")
     model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes)
     names = _class_names(config.labels, model.config.num_classes)
     channels = model.config.in_channels
     config.out.mkdir(parents=True, exist_ok=True)
     content = {"config": {}, "import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
-               "environment": {"minimixer": minimixer.__version__, "python": platform.python_version()}}
+               "environment": {"minimixer": __version__, "python": platform.python_version()}}
     checkpoint.save(config.out / "best.safetensors", model, None, {
         "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
         "std": [config.std] * channels, "step": 0})
@@ -80,10 +76,10 @@ def _class_names(labels: Path | None, num_classes: int) -> list[str]:
     try:
         names = [line.strip() for line in labels.read_text("utf-8").rstrip().splitlines()]
     except FileNotFoundError:
-        raise UsageError(f"there is no file {labels}: give --labels a text file with one class name a line") from None
+        raise UsageError(f"there is no file {labels}: name a text file with one class name per line") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{labels} is not UTF-8 text: give --labels a text file with one class name a line") from None
+        raise UsageError(f"{labels} is not UTF-8 text: name a text file with one class name per line") from None
     if len(names) != num_classes:
-        raise UsageError(f"{labels} names {len(names):,} classes, the model has {num_classes:,}: expected one name a "
-                         "line, in the order of the class numbers")
+        raise UsageError(f"{labels} names {len(names):,} classes, the model has {num_classes:,}: expected one name "
+                         "per line, in the order of the class numbers")
     return names

@@ -1,7 +1,6 @@
 """``minimixer inspect RUN|NAME``: what a Mixer computes, step by step, and what it needs."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from minimixer.console import console, parse
-from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.errors import OK, UsageError, nearest
 from minimixer.nn import VARIANTS, MlpMixer, mixer, shipped, trace
 from minimixer.nn.inspect import Trace, short
 from minimixer.train.trained import load_run
@@ -18,34 +17,31 @@ from minimixer.train.trained import load_run
 
 @dataclass(frozen=True)
 class Inspection:
-    """What ``minimixer inspect`` looks at."""
+    """Options of ``minimixer inspect``."""
 
     model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="RUN|NAME")]]
-    """A size, such as micro or B/16, a run folder, or cifar10-micro, which comes with minimixer."""
+    """A size such as micro or B/16, a run folder, or cifar10-micro, which comes with minimixer."""
     image_size: int | None = None
-    """Side of the pictures in pixels, for a size; by default the size's own."""
+    """Height and width of the images in pixels, for a size; by default the size's own."""
     json: bool = False
     """Print one JSON object."""
 
 
-DESCRIPTION = """Every step of a Mixer as one picture really takes it, transposes in plain sight.
+DESCRIPTION = """Each step that one image takes through a Mixer, transposes in plain sight.
 
 With parameters, multiply-adds (MACs) and the memory that training keeps."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Inspect what the command line names, and return the exit code."""
-    def command() -> int:
-        options = parse(Inspection, "inspect", DESCRIPTION, arguments)
-        model = find_model(options)
-        traced = trace(model)
-        if options.json:
-            print(json.dumps(as_json(options.model, model, traced)))
-        else:
-            show(options.model, traced)
-        return OK
-
-    return run_command("inspect", command)
+def main(arguments: Sequence[str]) -> int:
+    """Trace the model, print its steps, and return the exit code."""
+    options = parse(Inspection, "inspect", DESCRIPTION, arguments)
+    model = find_model(options)
+    traced = trace(model)
+    if options.json:
+        print(json.dumps(as_json(options.model, model, traced)))
+    else:
+        show(options.model, traced)
+    return OK
 
 
 def find_model(options: Inspection) -> MlpMixer:
@@ -70,24 +66,20 @@ def find_model(options: Inspection) -> MlpMixer:
 
 
 def show(name: str, traced: Trace) -> None:
-    """The trace, and sums, for people."""
+    """Print the trace and its sums as text."""
     out = console()
-    print(f"{name}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds a picture\n")
+    print(f"{name}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image\n")
     for line in str(traced).splitlines():
         out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
-    print(f"\nweights {short(traced.weight_bytes, 'B')}, in training with gradients and AdamW's moments "
+    print(f"\nweights {short(traced.weight_bytes, 'B')}; with gradients and AdamW's moments, in training, "
           f"{short(4 * traced.weight_bytes, 'B')}")
-    print(f"kept for the way back: {short(traced.kept_bytes, 'B')} of activations a picture")
+    print(f"kept for the backward pass: {short(traced.kept_bytes, 'B')} of activations per image")
 
 
 def as_json(name: str, model: MlpMixer, traced: Trace) -> dict[str, Any]:
-    """The trace, and sums, for programs."""
+    """The trace and its sums, as ``--json`` prints them."""
     named = {"": traced.first, **{f"blocks.{i}.": block for i, block in enumerate(traced.blocks)}}
     steps = [(prefix, step) for prefix, part in named.items() for step in part] + [("", step) for step in traced.last]
     return {"model": name, "config": asdict(model.config), "parameters": traced.parameters, "macs": traced.macs,
             "weight_bytes": traced.weight_bytes, "kept_bytes": traced.kept_bytes,
             "steps": [asdict(step) | {"name": prefix + step.name} for prefix, step in steps]}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -32,7 +32,7 @@ def test_an_import_makes_a_run_folder_and_prints_the_table(npz, tmp_path, rng, c
     printed = capsys.readouterr().out
     assert "MixerBlock_{0..2}/token_mixing/Dense_0/kernel" in printed
     assert "42 arrays mapped, 0 missing, 0 unused" in printed
-    assert f"{randomized(SMALL, rng).num_parameters():,} parameters, pictures of 12 x 12 pixels, 4 classes" in printed
+    assert f"{randomized(SMALL, rng).num_parameters():,} parameters, images of 12 x 12 pixels, 4 classes" in printed
     assert sorted(p.name for p in out.iterdir()) == ["best.safetensors", "config.json"]
 
     model, metadata = model_of(out)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from minimixer import cli, lessons
+from minimixer import cli
+from minimixer.commands import lessons
 
 
 def test_list_names_every_lesson(capsys, monkeypatch):
@@ -69,7 +70,7 @@ def test_what_cannot_be_understood_ends_with_2(arguments, tmp_path, monkeypatch)
 
 
 def test_a_package_without_notebooks_says_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "lessons.py"))
+    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "commands" / "lessons.py"))
     assert cli.main(["lessons", "list"]) == 1
     assert "install minimixer again" in capsys.readouterr().err
 

@@ -1,0 +1,95 @@
+"""``minimixer seeds [PRESET] [--FLAGS] --seeds 0 1 2 --out FOLDER``: one run per seed, and a report of every one."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from minimixer.commands.train import parse
+from minimixer.console import parse_known
+from minimixer.errors import OK, UsageError
+from minimixer.train.checkpoint import write_atomically
+from minimixer.train.config import TrainConfig
+from minimixer.train.folder import check_resumed, read_config
+from minimixer.train.loop import fit
+from minimixer.train.resume import METRICS, read_metrics
+from minimixer.train.setup import RunError
+from minimixer.train.source import with_model_of_source
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Options of ``minimixer seeds`` beside those of ``minimixer train``."""
+
+    out: Path
+    """Folder for all runs."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One run is trained for each."""
+
+
+DESCRIPTION = """Train once per seed, and report every seed.
+
+The preset and flags of minimixer train are accepted too (see its --help).
+- Each run has its own folder, FOLDER/seed-N.
+- The same command resumes stopped runs and skips finished ones.
+- seeds.json and seeds.md list two accuracies per seed: after the last step, and
+  the best one, which was selected on the test images."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train once per seed, write the report, and return the exit code."""
+    given, rest = parse_known(Seeds, "seeds", DESCRIPTION, arguments)
+    if len(set(given.seeds)) < len(given.seeds):
+        raise UsageError("--seeds names a seed twice: expected different ones")
+    for refused in {"--resume", "--overwrite"} & set(rest):
+        raise UsageError(f"{refused} is for one run: stopped runs are resumed anyway; to start again, delete their "
+                         "folders or choose another one with --out")
+    config, only_estimate = parse(rest)
+    if only_estimate:
+        raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
+    config = with_model_of_source(config)
+    rows = []
+    for seed in given.seeds:
+        if signal := train(replace(config, seed=seed, out=given.out / f"seed-{seed}")):
+            return 128 + signal
+        rows.append(result(given.out / f"seed-{seed}", seed))
+    print(write(given.out, rows))
+    return OK
+
+
+def train(run: TrainConfig) -> int | None:
+    """Train, resume or skip one run; return the signal that stopped it, if any.  Raises UsageError for another run."""
+    assert run.out is not None
+    begun = read_config(run.out)
+    if differs := check_resumed(begun or run, run):
+        raise UsageError(f"{run.out} holds a run with other settings ({differs[0]}): choose another folder with --out")
+    if (run.out / "report.md").is_file():           # written last, so this run is finished
+        return None
+    return fit(replace(run, resume=begun is not None)).interrupted
+
+
+def result(out: Path, seed: int) -> dict[str, Any]:
+    """The accuracies of one run.  Raises RunError if its metrics are lost."""
+    metrics = read_metrics(out)
+    accuracies = [line["test_accuracy"] for line in metrics if "test_accuracy" in line]
+    if not accuracies:
+        raise RunError(f"{out / METRICS} holds no test, so this seed cannot be reported: restore the file, or delete "
+                       "the folder to train this seed again")
+    return {"seed": seed, "last_accuracy": accuracies[-1], "best_accuracy": max(accuracies), "tests": len(accuracies),
+            "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
+
+
+def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
+    """Write both files, and return the text of seeds.md."""
+    last = [row["last_accuracy"] for row in rows]
+    spread = f" ± {statistics.stdev(last):.2%} (standard deviation)" if len(last) > 1 else ""
+    lines = ["| seed | accuracy after the last step | best of its tests | steps |", "| ---: | ---: | ---: | ---: |",
+             *(f"| {row['seed']} | {row['last_accuracy']:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
+               for row in rows),
+             "", f"After the last step: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
+    text = "\n".join(lines) + "\n"
+    write_atomically(folder / "seeds.json", (json.dumps(list(rows), indent=1) + "\n").encode())
+    write_atomically(folder / "seeds.md", text.encode())
+    return text

@@ -1,0 +1,14 @@
+"""Commands by name, called with what a user types after it: ``train(["digits"])`` returns the exit code."""
+
+from functools import partial
+
+from minimixer.cli import main
+
+
+def run(name, arguments=()):
+    return main([name, *map(str, arguments)])
+
+
+train, seeds, evaluate, predict, inspect, ship, data, bench, experiments, exercises = (
+    partial(run, name) for name in ("train", "seeds", "eval", "predict", "inspect", "ship", "data", "bench",
+                                    "experiments", "exercises"))
