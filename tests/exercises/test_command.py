@@ -11,7 +11,7 @@ import pytest
 import minimixer as mm
 from minimixer.errors import UsageError
 from minimixer.exercises.__main__ import STUDENT, _uses, main, notebook
-from tests.exercises.material import load, mutants, names, run, source, student_version
+from tests.support.answers import load, mutants, names, run, source, student_version
 
 ROOT = Path(__file__).parent.parent.parent
 
