@@ -12,6 +12,7 @@ from minimixer.bench.timing import interleave, seconds_of, seconds_per_call
 TINY = ["--sizes", "pico", "--batches", "32", "--rounds", "1", "--threads", "1", "--modes", "train"]
 
 
+@pytest.mark.slow
 def test_a_tiny_race_runs_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(race.PACKAGE, "jax", "a_package_that_nobody_has")
     assert main([*TINY, "--contenders", "minimixer", "jax", "--json", str(tmp_path / "race.json"),
