@@ -1,8 +1,8 @@
-"""Build what students get from the sources beside this file: ``python lessons/exercises/build.py [--nbgrader DIR]``.
+"""Build the student files from the sources in this folder: ``python lessons/exercises/build.py [--nbgrader DIR]``.
 
-Without a flag it writes the student versions, ``minimixer/exercises/student/exNN_name.py``, which are committed, so
-that a wheel, a clone and an editable install all have them without a build step; a test compares them with the sources.
-``--nbgrader DIR`` writes the teacher's notebooks, solutions and graded cells included, as ``nbgrader`` wants them:
+Without a flag it writes ``minimixer/exercises/student/exNN_name.py``.  These files are committed, so that a wheel, a
+clone and an editable install have them without a build step; a test compares them with the sources.
+``--nbgrader DIR`` writes the teacher's notebooks, with solutions and graded cells, where ``nbgrader`` expects them:
 ``DIR/source/exNN/exNN_name.ipynb``.
 """
 
@@ -29,12 +29,12 @@ def without_solutions(text: str) -> str:
 
 
 def student_version(name: str) -> str:
-    """The text of the file that a student fills in; nbgrader's metadata stays for the notebook."""
+    """The text of the student's file, with nbgrader's metadata for the notebook."""
     return without_solutions(source(name))
 
 
 def nbgrader_notebook(name: str) -> Any:
-    """The teacher's notebook: the source, and one graded cell for each task, which asks the checker."""
+    """The teacher's notebook: the source, and one graded cell per task that calls the checker."""
     import jupytext
     import nbformat
     exercise = load(name)
@@ -45,13 +45,13 @@ def nbgrader_notebook(name: str) -> Any:
                 f'assert mm.exercises.check("{name}", {answer}, task="{task.name}")')
         notebook.cells.append(nbformat.v4.new_code_cell(code, metadata={"nbgrader": graded(name, task)}))
     for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"{name}-{number}"         # the same notebook each time it is built
+        cell["id"] = f"{name}-{number}"         # every build gives the same notebook
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return notebook
 
 
 def graded(name: str, task: Any) -> dict[str, Any]:
-    """Metadata, for nbgrader, of a cell that gives the points of a task."""
+    """Metadata for nbgrader of the cell that grades a task."""
     return {"grade": True, "grade_id": f"{name}-{task.name}", "locked": True, "points": task.points,
             "schema_version": 3, "solution": False, "task": False}
 

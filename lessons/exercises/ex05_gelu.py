@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Exercise 05: GELU
 #
-# $\mathrm{gelu}(x) = x \, \Phi(x)$, where $\Phi$ is the cumulative distribution of the normal distribution:
+# $\mathrm{gelu}(x) = x \, \Phi(x)$, where $\Phi$ is the cumulative distribution function of the normal distribution:
 # $\Phi(x) = \frac{1}{2} (1 + \mathrm{erf}(x / \sqrt{2}))$. Its derivative is the density
 # $\Phi'(x) = e^{-x^2 / 2} / \sqrt{2 \pi}$.
 #
 # Write the **exact** form, with `erf`. (There is also an approximation with `tanh`; it differs by up to 0.0005.)
 #
-# - $x \, \Phi(x)$ is a product of two functions of x. What is the rule for the derivative of a product?
+# - $x \, \Phi(x)$ is a product of two functions of x. What is the derivative of a product?
 #
 # Check your work: `minimixer exercises check ex05`. Help: `minimixer exercises hint ex05`.
 
@@ -18,11 +18,11 @@ from scipy.special import erf
 
 # %% nbgrader={"grade":false,"grade_id":"ex05-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class Gelu:
-    """The GELU, x times Phi(x), as a pair of functions."""
+    """The GELU, x times Phi(x): forward and backward."""
 
     @staticmethod
     def forward(x):
-        """Every element by itself.
+        """Apply the GELU to every element.
 
         Parameters
         ----------
@@ -32,7 +32,7 @@ class Gelu:
         -------
         y : array of the shape of x
         saved : tuple
-            `(x, phi)`, phi is Phi(x), an array of the shape of x
+            `(x, phi)`; phi is Phi(x), an array of the shape of x
         """
         ### BEGIN SOLUTION
         phi = (1 + erf(x / np.sqrt(2))) / 2

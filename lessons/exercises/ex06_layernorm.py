@@ -6,11 +6,10 @@
 #
 # $$\hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \qquad y = \hat{x} \cdot weight + bias$$
 #
-# The backward pass is the famous one: `x` has an effect on `y` in **three** ways: directly, through the mean, and
-# through the variance.
+# The backward pass is famous: `x` affects `y` in **three** ways: directly, through the mean, and through the variance.
 #
-# - Begin with the gradient of $\hat{x}$.
-# - `weight` and `bias` are shared by all rows.
+# - Start with the gradient of $\hat{x}$.
+# - All rows share `weight` and `bias`.
 #
 # Check your work: `minimixer exercises check ex06`. Help: `minimixer exercises hint ex06`.
 
@@ -20,7 +19,7 @@ import numpy as np
 
 # %% nbgrader={"grade":false,"grade_id":"ex06-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class LayerNorm:
-    """Layer normalization over the last axis, as a pair of functions."""
+    """Layer normalization over the last axis: forward and backward."""
 
     @staticmethod
     def forward(x, weight, bias, eps):
@@ -37,13 +36,13 @@ class LayerNorm:
         -------
         y : array, shape (..., C)
         saved : tuple
-            `(normalized, rstd, weight)`: normalized is x before scale and shift, shape (..., C);
+            `(normalized, rstd, weight)`: normalized is the normalized x before scale and shift, shape (..., C);
             rstd is one divided by the standard deviation, shape (..., 1)
         """
         ### BEGIN SOLUTION
-        centred = x - x.mean(axis=-1, keepdims=True)
-        rstd = 1 / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + eps)
-        normalized = centred * rstd
+        centered = x - x.mean(axis=-1, keepdims=True)
+        rstd = 1 / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + eps)
+        normalized = centered * rstd
         return normalized * weight + bias, (normalized, rstd, weight)
         ### END SOLUTION
 

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Exercise 08: token mixing
 #
-# A linear layer mixes the **last** axis. To mix patches (tokens), bring them to the last axis, apply an MLP, and
-# bring them back. The same MLP is used for every channel.
+# A linear layer mixes the **last** axis. To mix patches (tokens), move them to the last axis, apply an MLP, and move
+# them back. Every channel uses the same MLP.
 #
-# You have the pairs `Linear` and `Gelu` of exercises 04 and 05:
+# You have `Linear` and `Gelu` from exercises 04 and 05:
 # `y, saved = Linear.forward(x, weight, bias)` and `gx, gweight, gbias = Linear.backward(gy, *saved)`;
 # `y, saved = Gelu.forward(x)` and `gx = Gelu.backward(gy, *saved)`.
 #
-# - The way is: swap axes, Linear, Gelu, Linear, swap axes. What is the way back?
+# - Forward is: swap axes, Linear, Gelu, Linear, swap axes. What is backward?
 # - There is no residual connection here; it comes in exercise 09.
 #
 # Check your work: `minimixer exercises check ex08`. Help: `minimixer exercises hint ex08`.
@@ -19,7 +19,7 @@ from minimixer.exercises.parts import Gelu, Linear
 
 # %% nbgrader={"grade":false,"grade_id":"ex08-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class TokenMixing:
-    """An MLP along the patches, as a pair of functions.  B pictures, S patches, C channels, D hidden units."""
+    """An MLP along the patches: forward and backward.  B images, S patches, C channels, D hidden units."""
 
     @staticmethod
     def forward(x, weight1, bias1, weight2, bias2):
@@ -58,7 +58,7 @@ class TokenMixing:
         Returns
         -------
         gx, gweight1, gbias1, gweight2, gbias2 : array
-            Each of the shape of its input.
+            Each has the shape of its input.
         """
         ### BEGIN SOLUTION
         gactive, gweight2, gbias2 = Linear.backward(gy.swapaxes(1, 2), *saved3)

@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Exercise 11: a step of AdamW
 #
-# Adam keeps two running means for every parameter: `m` of the gradient and `v` of its square. Both start at zero, so
-# the first values are too small; the **bias correction** divides them by $1 - \beta^{t}$. Then
+# Adam keeps two running means per parameter: `m` of the gradient and `v` of its square. Both start at zero, so the
+# first values are too small; the **bias correction** divides them by $1 - \beta^{t}$. Then
 #
 # $$p \leftarrow p - lr \; \frac{\hat{m}}{\sqrt{\hat{v}} + \epsilon} - lr \cdot weight\_decay \cdot p$$
 #
-# The W means that the decay is **decoupled**: it is no part of the gradient, so it does not enter `m` and `v`. The p of
-# the decay is the parameter before the step.
+# The W means that the weight decay is **decoupled**: it is not part of the gradient, so it does not enter `m` and `v`.
+# The decay uses the parameter before the step.
 #
 # - Return new arrays. Do not change the ones you are given.
 #
@@ -28,7 +28,7 @@ def adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
     m, v : array of the shape of p
         Running means of the gradient and of its square, before this step.
     step : int
-        t, the number of this step, counted from **1**.
+        t, the number of this step, starting at **1**.
     lr, beta1, beta2, eps, weight_decay : float
 
     Returns

@@ -1,20 +1,20 @@
-"""``minimixer bench augmentation``: what augmentation costs beside a training step, and what it looks like.
+"""``minimixer bench augmentation``: what augmentation costs compared to a training step, and what it looks like.
 
-Batches of 128 pictures of CIFAR-10, prepared as in training; the step is that of the micro Mixer.
+Prepares batches of 128 CIFAR-10 images as in training; the training step is that of the micro Mixer.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 
 from minimixer import data, nn, plots
-from minimixer.bench.report import describe, machine, table
+from minimixer.bench.machine import describe, machine
+from minimixer.bench.report import table
+from minimixer.bench.timing import seconds_of
 from minimixer.console import Computing, at_least, parse
 from minimixer.data import Augmentation, Batches, Dataset
 from minimixer.data.mix import random_erasing
@@ -37,32 +37,25 @@ KINDS = {
 
 
 def batch_seconds(dataset: Dataset, augmentation: Augmentation, count: int) -> float:
-    """Of one batch, the median of several."""
+    """Median seconds to prepare one batch."""
     batches = Batches(dataset, BATCH, 0, augmentation)
-    return median(timed(partial(batches.__getitem__, step)) for step in range(count))
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """Seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return median(seconds_of(partial(batches.__getitem__, step)) for step in range(count))
 
 
 def step_seconds(dataset: Dataset, count: int) -> float:
-    """Of the gradients of one training step of micro, the median of several."""
+    """Median seconds to compute the gradients of one training step of the micro Mixer."""
     images, labels = Batches(dataset, BATCH)[0]
     with Workers() as workers:
         model = ShardedModel(nn.mixer("micro"), workers, *dataset.channel_statistics())
-        return median(timed(partial(model.gradients, images, labels, step)) for step in range(count))
+        return median(seconds_of(partial(model.gradients, images, labels, step)) for step in range(count))
 
 
 def gallery(dataset: Dataset, path: Path) -> None:
-    """Draw one picture changed in every way, mixtures, and what all of it together makes."""
+    """Draw one image with each augmentation, mixed images, and all augmentations together."""
     firsts = [dataset.train_images[np.flatnonzero(dataset.train_labels == k)[i]]
               for k, i in enumerate((7, 3, 2, 5, 1, 4, 6, 2))]
     horse = firsts[7][None]
-    shown = [("picture", horse[0]), ("pad_crop", data.pad_crop(horse, 4, np.array([[8, 1]]))[0]),
+    shown = [("image", horse[0]), ("pad_crop", data.pad_crop(horse, 4, np.array([[8, 1]]))[0]),
              ("flip", data.flip(horse, np.array([True]))[0])]
     shown += [(name, change(horse, np.array([i]), np.array([0.8]))[0]) for i, name in enumerate(OPERATIONS) if i]
     shown.append(("random_erasing", random_erasing(horse, 1, np.random.default_rng(3))[0]))
@@ -77,19 +70,19 @@ def gallery(dataset: Dataset, path: Path) -> None:
     shown += [("all but mixing", image)
               for image in everything(np.repeat(horse, 32 - len(shown), axis=0), np.random.default_rng(1))]
     titles, images = zip(*shown, strict=True)
-    plots.picture_grid(np.stack(images), titles, path, columns=8)
+    plots.image_grid(np.stack(images), titles, path, columns=8)
 
 
 @dataclass(frozen=True)
 class Cost(Computing):
-    """How the cost of augmentation is measured."""
+    """Options of ``bench augmentation``."""
 
     data_dir: Path | None = None
-    """Where CIFAR-10 is; as for training."""
+    """Folder that holds CIFAR-10, as for training."""
     steps: int = 9
-    """Training steps, and a third of the batches, that are measured."""
+    """Number of training steps to time, and a third of the number of batches."""
     plot: Path | None = None
-    """Draw one picture changed in every way into this .png file."""
+    """Draw one image with each augmentation into this .png file."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)
@@ -97,8 +90,8 @@ class Cost(Computing):
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, draw."""
-    options = parse(Cost, "bench augmentation", "What preparing a batch of CIFAR-10 costs beside a step of micro.",
-                    arguments)
+    options = parse(Cost, "bench augmentation",
+                    "Cost of preparing a batch of CIFAR-10, compared to a step of the micro Mixer.", arguments)
     dataset = data.load_cifar10(options.data_dir)
     if options.plot:
         gallery(dataset, options.plot)
@@ -107,5 +100,5 @@ def main(arguments: Sequence[str]) -> int:
             for name, augmentation in KINDS.items()
             for seconds in [batch_seconds(dataset, augmentation, 3 * options.steps)]]
     print(describe(machine()), f"A step takes {1e3 * step:.0f} ms.",
-          table(["augmentation", "ms a batch", "of a step"], rows), sep="\n\n")
+          table(["augmentation", "ms per batch", "of a step"], rows), sep="\n\n")
     return OK

@@ -1,33 +1,35 @@
-"""The race on a GPU: training steps of minimixer beside PyTorch eager and compiled, on one GPU, at one precision.
+"""``minimixer bench gpu``: training steps of minimixer, PyTorch eager and torch.compile on one GPU.
 
-``minimixer bench gpu FOLDER`` prints a table and writes FOLDER/gpu.json.  All contenders start from
-minimixer's weights and see the same pictures; their losses after three steps must agree.  A time is the median over
-rounds in which they take turns, each doing a block of steps between two CUDA events, after warm-up.
+All contenders start from minimixer's weights and see the same images; their losses after three steps must agree.  Times
+are medians over rounds in which they take turns, each with a block of steps between two CUDA events, after warm-up.
 
-Floors: the products of a step at the measured rate of large products, and the bytes that a step must move at the
-measured rate of copies (see ``bytes_moved``).
+Floors: the matrix products of a step at the measured rate of large products, and the bytes that a step must move at the
+measured copy rate (see ``bytes_moved``).
 """
 
-import argparse
 import contextlib
 import importlib
 import json
 import math
 import platform
 import statistics
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import tyro
 
 import minimixer as mm
 from minimixer import nn
 from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision
 from minimixer.bench.gpu_steps import Step, is_recorded, minimixer_step, torch_step
 from minimixer.bench.report import flops_per_image
-from minimixer.errors import UsageError, run_command
+from minimixer.bench.timing import interleave
+from minimixer.console import at_least, parse
+from minimixer.errors import OK, UsageError
 from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
 from minimixer.train import checkpoint
 
@@ -38,10 +40,10 @@ KERNELS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {   
 
 
 def bytes_moved(config: nn.MixerConfig, batch: int) -> int:
-    """Of a training step in float32, at least.
+    """Bytes that a training step in float32 must move at least.
 
-    Every op's result is written and read going forward; going back it is read again, and its gradient is written and
-    read.  AdamW reads four arrays a parameter and writes three.
+    Forward writes and reads every op's result; backward reads it again and writes and reads its gradient.  AdamW reads
+    four arrays per parameter and writes three.
     """
     s, c = config.num_patches, config.hidden_dim
     block = 6 * s * c + 2 * c * config.tokens_mlp_dim + 2 * s * config.channels_mlp_dim
@@ -49,37 +51,35 @@ def bytes_moved(config: nn.MixerConfig, batch: int) -> int:
     return 4 * (5 * batch * config.num_blocks * block + 7 * parameters)
 
 
-def race(steps: dict[str, Step], clock: Callable[[Step], float], rounds: int, block: int) -> dict[str, float]:
-    """Milliseconds a step of each contender: the median of the rounds.  Raises UsageError if their losses differ.
+def step_milliseconds(steps: dict[str, Step], clock: Callable[[Step], float], rounds: int,
+                      block: int) -> dict[str, float]:
+    """Median milliseconds per step of each contender.  Raises UsageError if their losses differ.
 
-    A contender that fails is taken out of ``steps``, except minimixer.
+    A contender that fails is removed from ``steps``; if minimixer fails, its exception is raised.
     """
     losses = {}
     for name, step in list(steps.items()):
         try:
             losses[name] = [float(step()) for _ in range(3)][-1]
-        except Exception as error:              # a compiler that is not there, say: the others race on
+        except Exception as error:              # a missing compiler, for example: the others go on
             if name == "minimixer":
                 raise
-            print(f"{name} does not take part: {type(error).__name__}: {error}")
+            print(f"{name} is left out: {type(error).__name__}: {error}")
             del steps[name]
     if not all(math.isclose(loss, losses["minimixer"], rel_tol=2e-2) for loss in losses.values()):
-        raise UsageError(f"the contenders do not do the same work, their third losses are {losses}")
+        raise UsageError(f"the contenders do not do the same work: their losses after three steps are {losses}")
 
     def repeated(step: Step) -> Step:
         return lambda: [step() for _ in range(block)]
 
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
-            times[name].append(clock(repeated(step)) / block)
-    return {name: statistics.median(t) for name, t in times.items()}
+    times = interleave({name: partial(clock, repeated(step)) for name, step in steps.items()}, rounds, pause=0)
+    return {name: statistics.median(t) / block for name, t in times.items()}
 
 
 def launches(torch: Any, step: Step) -> int | None:
-    """Kernels that one step starts, as CUDA's own profiler counts them; None without it.
+    """Number of kernels that one step launches, counted by CUDA's profiler; None if it is not available.
 
-    Afterwards everything is slower (the profiler stays attached), and it fails on graphs that it did not see recorded.
+    Everything is slower afterwards, because the profiler stays attached; it fails on graphs recorded before it started.
     """
     step()
     try:
@@ -93,7 +93,7 @@ def launches(torch: Any, step: Step) -> int | None:
 
 
 def import_torch() -> Any:
-    """PyTorch, if it is installed and sees the GPU."""
+    """PyTorch if it is installed and sees the GPU, otherwise None."""
     with contextlib.suppress(ImportError):
         torch = importlib.import_module("torch")
         return torch if torch.cuda.is_available() else None
@@ -101,14 +101,14 @@ def import_torch() -> Any:
 
 
 def free_memory(cupy: Any, torch: Any) -> None:
-    """Let the next contender have what the last ones held."""
+    """Free the memory that the last contenders held."""
     cupy.get_default_memory_pool().free_all_blocks()
     if torch is not None:
         torch.cuda.empty_cache()
 
 
 def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Everything, as one JSON object; ``keep`` gets what there is after every race."""
+    """Measure everything and return it as a JSON object; ``keep`` gets the results so far after every race."""
     cupy, torch = get_device("gpu").xp, import_torch()
     rates: dict[str, Any] = {precision: product_rate(cupy, precision) for precision in PRECISIONS}
     rates["copy"] = copy_rate(cupy)
@@ -126,7 +126,7 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
             steps = {"minimixer": minimixer_step(config, batch, graph=is_recorded(config, batch))}
             if torch is not None:
                 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-                torch.compiler.reset()          # else it compiles for any shape, once it has seen a second one
+                torch.compiler.reset()          # otherwise, a second shape makes it compile for any shape
                 steps |= {"pytorch": torch_step(torch, config, batch, compiled=False),
                           "compile": torch_step(torch, config, batch, compiled=True)}
 
@@ -134,7 +134,7 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
                 return milliseconds(cupy, work, repeats=1, warm_up=0)
 
             row = {"size": size, "batch": batch, "precision": precision,
-                   "ms": race(steps, clock, rounds, block), "launches": {},
+                   "ms": step_milliseconds(steps, clock, rounds, block), "launches": {},
                    "floor_products_ms": batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
                    "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
             rows.append(row)
@@ -142,9 +142,9 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
             for name, kernels in KERNELS.items():
                 steps.clear()
                 free_memory(cupy, torch)
-                with kernels(), contextlib.suppress(MemoryError):       # ops as they are written keep more arrays
+                with kernels(), contextlib.suppress(MemoryError):       # the reference ops keep more arrays
                     steps["minimixer"] = minimixer_step(config, batch, graph=False)
-                    row["ms"][name] = race(steps, clock, rounds, block)["minimixer"]
+                    row["ms"][name] = step_milliseconds(steps, clock, rounds, block)["minimixer"]
             steps.clear()
             free_memory(cupy, torch)
             print(line(row), flush=True)
@@ -168,7 +168,7 @@ HEADER = ("| size  | batch | precision | minimixer | pytorch | compile | to eage
 
 
 def line(row: dict[str, Any]) -> str:
-    """One race as a row of the table: images per second, ratios, shares of the floors, ms a step of ours."""
+    """One race as a row of the table: images per second, ratios, shares of the floors, ms per step of minimixer."""
     ms = row["ms"]
 
     def rate(name: str) -> str:
@@ -187,16 +187,27 @@ def line(row: dict[str, Any]) -> str:
             f"{shares[0]:>8} | {shares[1]:>6} | {costs} |")
 
 
+@dataclass(frozen=True)
+class GpuRace:
+    """Options of ``bench gpu``."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """Folder for gpu.json."""
+    rounds: int = 9
+    """Rounds; the median counts."""
+    block: int = 10
+    """Steps per contender and round."""
+
+    def __post_init__(self) -> None:
+        at_least(1, rounds=self.rounds, block=self.block)
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run the race; the exit code."""
-    parser = argparse.ArgumentParser(prog="minimixer bench gpu", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", type=Path, help="where gpu.json goes")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds, of which the median counts")
-    parser.add_argument("--block", type=int, default=10, help="steps of a contender in a round")
-    options = parser.parse_args(arguments)
+    """Run the race, print a table and write FOLDER/gpu.json; return the exit code."""
+    options = parse(GpuRace, "bench gpu", "Race minimixer and PyTorch on training steps on one GPU.", arguments)
     print(choose_device("gpu")[1])
     if import_torch() is None:
-        print("PyTorch is not installed or sees no GPU: minimixer runs alone")
+        print("PyTorch is not installed or sees no GPU: only minimixer runs.")
     print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
     options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "gpu.json"
@@ -204,10 +215,6 @@ def main(arguments: Sequence[str]) -> int:
         file, (json.dumps(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     for row in result["races"]:
-        print(f"kernels a step, {row['size']}, {row['precision']}: {row['launches']}")
+        print(f"kernels per step, {row['size']}, {row['precision']}: {row['launches']}")
     print(f"\nmeasured rates (TFLOP/s of products; GB/s of copies): {rates}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_command("bench gpu", lambda: main(sys.argv[1:])))
+    return OK

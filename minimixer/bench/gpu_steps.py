@@ -1,4 +1,4 @@
-"""One training step of each contender of the race on a GPU, on the same pictures and from the same weights."""
+"""One training step of each contender of the race on a GPU, on the same images and from the same weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,23 +7,16 @@ import numpy as np
 
 from minimixer import nn, optim
 from minimixer.backend import to_device
-from minimixer.bench.peers import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, training_step
+from minimixer.bench.steps import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, random_batch, training_step
 from minimixer.errors import UsageError
 from minimixer.train.parallel import ShardedModel, Workers
 
-Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
-
-
-def pictures(config: nn.MixerConfig, batch: int) -> tuple[Any, Any]:
-    """Random pictures (B, H, W, channels) of uint8, and labels (B,)."""
-    rng = np.random.default_rng(0)
-    shape = batch, config.image_size, config.image_size, config.in_channels
-    return rng.integers(0, 256, shape, np.uint8), rng.integers(0, config.num_classes, batch)
+Step = Callable[[], Any]                # makes one training step and returns its loss, on the device
 
 
 def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", graph: bool = True) -> Step:
-    """Our training step, as a CUDA graph or kernel by kernel; it raises UsageError if there is no graph."""
-    images, labels = (to_device(a, device) for a in pictures(config, batch))
+    """The training step of minimixer, with or without a CUDA graph.  Raises UsageError if it was not recorded."""
+    images, labels = (to_device(a, device) for a in random_batch(config, batch))
     half = to_device(np.full(config.in_channels, 0.5, np.float32), device)
     model = ShardedModel(nn.MlpMixer(config).to(device), Workers(1), half, half, SMOOTHING, graph=graph)
     optimizer = optim.AdamW(model.params, LR, weight_decay=WEIGHT_DECAY)
@@ -38,19 +31,20 @@ def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", grap
 
 
 def is_recorded(config: nn.MixerConfig, batch: int, device: str = "gpu") -> bool:
-    """Whether a step becomes a graph; what hinders it is printed."""
+    """Whether a step can be recorded as a CUDA graph; the reason is printed if not."""
     try:
         minimixer_step(config, batch, device)()
-    except Exception as error:          # one of CUDA's too: kernel by kernel it may work
+    except Exception as error:          # from CUDA, too: without a graph it may work
         print(f"minimixer runs kernel by kernel: {error}")
         return False
     return True
 
 
 def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, device: str = "cuda") -> Step:
-    """PyTorch's training step, eager or through torch.compile."""
+    """The training step of PyTorch, eager or with torch.compile."""
     from minimixer.bench.torch_mixer import Mixer
-    images, labels = (torch.from_numpy(a).to(device) for a in pictures(config, batch))
+    from minimixer.bench.torch_mixer import training_step as torch_training_step
+    images, labels = (torch.from_numpy(a).to(device) for a in random_batch(config, batch))
     model = Mixer(nn.MlpMixer(config)).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=device == "cuda")
 
@@ -59,13 +53,4 @@ def torch_step(torch: Any, config: nn.MixerConfig, batch: int, compiled: bool, d
         return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
 
     forward = torch.compile(loss_of, dynamic=False) if compiled else loss_of
-
-    def step() -> Any:
-        optimizer.zero_grad(set_to_none=True)
-        loss = forward(images, labels)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_NORM)
-        optimizer.step()
-        return loss.detach()
-
-    return step
+    return torch_training_step(lambda: forward(images, labels), model.parameters(), optimizer, MAX_NORM)

@@ -1,4 +1,4 @@
-"""A Mixer and AdamW in plain jax.numpy; parameters are a dict with minimixer's names and shapes."""
+"""A Mixer and AdamW in plain jax.numpy; the parameters are a dict with minimixer's names and shapes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def forward(params: Params, images: jax.Array, c: MixerConfig) -> jax.Array:
 
 def training_step(c: MixerConfig, lr: float, weight_decay: float, smoothing: float,
                   max_norm: float) -> Callable[..., Any]:
-    """A compiled function of (params, m, v, count, images, labels) that returns the first four anew, and the loss."""
+    """A compiled function of (params, m, v, count, images, labels); it returns the updated first four, and the loss."""
     def loss_of(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
         target = (1 - smoothing) * jax.nn.one_hot(labels, c.num_classes) + smoothing / c.num_classes
         return -(target * jax.nn.log_softmax(forward(params, images, c))).sum(1).mean()

@@ -1,6 +1,7 @@
-"""``minimixer bench ladder``: what each means of the fast engine gains, on one block of the micro Mixer.
+"""``minimixer bench ladder``: what each optimization of the engine gains, on one block of the micro Mixer.
 
-Forward and backward, batch 128.  Each rung lives in a process of its own; all take turns; the machine must be idle.
+Times forward and backward with batch 128.  Each rung runs in its own process, and they take turns.  The machine must be
+idle.
 """
 
 import json
@@ -15,21 +16,23 @@ from typing import Any
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.bench.children import Child, Timed, interleave
-from minimixer.bench.report import describe, machine, table
+from minimixer.bench.children import Child
+from minimixer.bench.machine import describe, machine
+from minimixer.bench.report import table
+from minimixer.bench.timing import Timed, interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
 from minimixer.kernels.host import keep_freed_memory
 
 BATCH = 128
 
-# name: the fast pairs?, in shards?, single-threaded BLAS?, kept memory?, a thread on every core?, compiled loops?
+# name: fast forms?, in shards?, single-threaded BLAS?, keep freed memory?, a thread on every core?, compiled loops?
 RUNGS: dict[str, tuple[bool, bool, bool, bool, bool, bool]] = {
     "reference ops, whole batch": (False, False, False, False, False, False),
     "reference ops, shards": (False, True, False, False, False, False),
-    "fast pairs, whole batch": (True, False, False, False, False, False),
-    "fast pairs, shards, one thread": (True, True, True, False, False, False),
-    "... and kept memory": (True, True, True, True, False, False),
+    "fast forms, whole batch": (True, False, False, False, False, False),
+    "fast forms, shards, one thread": (True, True, True, False, False, False),
+    "... and freed memory kept": (True, True, True, True, False, False),
     "... and all cores": (True, True, True, True, True, False),
 }
 if find_spec("numba"):
@@ -65,13 +68,13 @@ class Rung(Timed):
         self.cuts = shards(BATCH, config) if in_shards else [slice(0, BATCH)]
 
     def gradients(self, shard: slice) -> Sequence[Any]:
-        """Those of one shard, x first."""
+        """Gradients of one shard, x first."""
         x = mm.Tensor(self.x[shard], requires_grad=True)
         loss = (self.block_of_mixer(x) * mm.Tensor(self.gy[shard])).sum()
         return mm.grad(loss, [x, *self.params])
 
     def step(self) -> list[Any]:
-        """Gradients of the parameters, the shards' added up."""
+        """Gradients of the parameters, summed over the shards."""
         total: list[Any] = []
         for _, *gradients in self.map(self.gradients, self.cuts):
             if not total:
@@ -81,14 +84,14 @@ class Rung(Timed):
                     t += g
         return total
 
-    def witness(self) -> list[float]:
-        """A number a gradient, by which the rungs are compared."""
+    def checksums(self) -> list[float]:
+        """One number per gradient, to compare the rungs."""
         return [float(abs(g).sum()) for g in self.step()]
 
 
 @contextmanager
 def rungs() -> Iterator[dict[str, Child]]:
-    """Every rung in its process."""
+    """Every rung in its own process."""
     children = {name: Child(Rung, *flags) for name, flags in RUNGS.items()}
     try:
         yield children
@@ -99,28 +102,28 @@ def rungs() -> Iterator[dict[str, Child]]:
 
 @dataclass(frozen=True)
 class Ladder(Computing):
-    """How the ladder is climbed."""
+    """Options of ``bench ladder``."""
 
     rounds: int = 7
-    """Turns of every rung."""
+    """Rounds; every rung has one turn per round."""
     json: Path | None = None
-    """Write every sample and the machine into this file."""
+    """Write all samples and the machine to this file."""
 
     def __post_init__(self) -> None:
         at_least(1, rounds=self.rounds)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Climb the ladder and print it."""
-    options = parse(Ladder, "bench ladder", "What each means of the fast engine gains, on a block of the micro Mixer.",
-                    arguments)
+    """Measure the ladder and print it."""
+    options = parse(Ladder, "bench ladder",
+                    "What each optimization of the engine gains, on a block of the micro Mixer.", arguments)
     here = machine()
     with rungs() as children:
-        sums = {name: child.call("witness") for name, child in children.items()}
+        sums = {name: child.call("checksums") for name, child in children.items()}
         reference = sums[next(iter(RUNGS))]
         for name, values in sums.items():
             if not all(abs(a - b) < 1e-3 * b for a, b in zip(values, reference, strict=True)):
-                raise MinimixerError(f"{name}: other gradients than those of the reference ops")
+                raise MinimixerError(f"{name}: its gradients differ from those of the reference ops")
         steps = {name: child.call("calibrate") for name, child in children.items()}
         samples = interleave({name: partial(child.call, "block", steps[name]) for name, child in children.items()},
                              options.rounds)

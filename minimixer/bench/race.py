@@ -1,7 +1,7 @@
 """``minimixer bench race``: minimixer, PyTorch, torch.compile and JAX on the same training and inference steps.
 
-Each contender lives in a process of its own and they take turns: all do a block of steps in every round, so a machine
-that slows down slows all of them.  A figure is the median of the rounds.
+Each contender runs in its own process, and they take turns: each makes a block of steps per round, so a slow phase of
+the machine affects all of them.  Results are medians over the rounds.
 """
 
 import importlib.util
@@ -15,48 +15,51 @@ from pathlib import Path
 from typing import Any, Literal
 
 from minimixer import nn
-from minimixer.bench.children import Child, ChildError, interleave
-from minimixer.bench.peers import CONTENDERS, PACKAGE, Roofline
-from minimixer.bench.report import describe, failures, flops_per_image, machine, memory_table, race_table, speeds
+from minimixer.bench.children import Child, ChildError
+from minimixer.bench.machine import describe, machine, physical_cores
+from minimixer.bench.peers import CONTENDERS, PACKAGE
+from minimixer.bench.report import failures, flops_per_image, memory_table, race_table, speeds
+from minimixer.bench.roofline import Roofline
+from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
 
-TOLERANCE = 0.001        # nats between the losses of two contenders' third steps
+TOLERANCE = 0.001        # nats between two contenders' losses after three steps
 
 
 @dataclass(frozen=True)
 class Race(Computing):
-    """What is raced."""
+    """Options of ``bench race``."""
 
     sizes: tuple[Literal["pico", "nano", "micro", "tiny", "small"], ...] = ("nano", "micro")
-    """Mixers for pictures of 32 x 32 pixels."""
+    """Mixers for images of 32 x 32 pixels."""
     batches: tuple[int, ...] = (128,)
-    """Pictures a step."""
+    """Images per step."""
     modes: tuple[Literal["train", "infer"], ...] = ("train", "infer")
-    """Whole training steps, or forward passes."""
+    """Complete training steps, or forward passes."""
     contenders: tuple[Literal["minimixer", "numpy", "pytorch", "compile", "autotune", "jax"], ...] = (
         "minimixer", "pytorch", "jax")
-    """Those that are not installed are left out; numpy is minimixer without compiled loops."""
+    """Contenders that are not installed are left out; numpy is minimixer without compiled loops."""
     threads: int | None = None
-    """Of every contender; by default one a physical core."""
+    """Threads per contender; by default one per physical core."""
     rounds: int = 3
-    """Turns of every contender; 0 with --memory measures memory only."""
+    """Rounds; every contender has one turn per round. With --memory, 0 measures memory only."""
     full: bool = False
-    """Four sizes, three batches, torch.compile too, 7 rounds: hours."""
+    """Four sizes, three batches, torch.compile too, 7 rounds: takes hours."""
     plain_malloc: bool = False
-    """Leave the peers' C library as it is; by default it keeps freed memory for them too."""
+    """Use the default malloc settings for the peers; otherwise their C library keeps freed memory, too."""
     memory: bool = False
-    """Measure peak memory too, each figure in a fresh process (Linux)."""
+    """Also measure peak memory, each value in a fresh process (Linux only)."""
     json: Path | None = None
-    """Write every sample and the machine into this file."""
+    """Write all samples and the machine to this file."""
     markdown: Path | None = None
-    """Write the tables into this file."""
+    """Write the tables to this file."""
 
     def __post_init__(self) -> None:
         at_least(0, rounds=self.rounds)
         at_least(1, threads=self.threads, batches=min(self.batches, default=1))
         if self.memory and not Path("/proc/self/clear_refs").exists():
-            raise UsageError("--memory reads /proc, which only Linux has")
+            raise UsageError("--memory needs /proc, which only Linux has")
 
 
 FULL = Race(sizes=("pico", "nano", "micro", "tiny"), batches=(32, 128, 512),
@@ -67,12 +70,12 @@ More benchmarks: minimixer bench ladder, resolution, augmentation, scaling, gpu.
 
 
 def prepare(child: Child, size: str, batch: int, mode: str) -> tuple[float | None, int]:
-    """Build and compile a cell; the loss of its third step, and how many steps a block takes."""
+    """Build and compile a cell; return the loss of its third step and the number of steps per block."""
     return child.call("start", size, batch, mode), child.call("calibrate")
 
 
 def race(children: dict[str, Child], roofline: Child, size: str, batch: int, mode: str, rounds: int) -> dict[str, Any]:
-    """All samples of one cell.  A contender that fails, or computes another loss than the first, is left out."""
+    """All samples of one cell.  A contender that fails, or whose loss differs from the first one's, is left out."""
     failed: dict[str, str] = {}
     steps: dict[str, int] = {}
     losses: dict[str, float | None] = {}
@@ -125,7 +128,7 @@ def enter(name: str, options: Race, threads: int) -> Child:
 
 
 def start(options: Race, threads: int) -> dict[str, Child]:
-    """The contenders that are installed and come up."""
+    """The contenders that are installed and start."""
     children: dict[str, Child] = {}
     for name in options.contenders:
         if importlib.util.find_spec(PACKAGE[name]) is None:
@@ -140,24 +143,23 @@ def start(options: Race, threads: int) -> dict[str, Child]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the race and print its tables."""
-    import joblib
     options = parse(Race, "bench race", DESCRIPTION, arguments, FULL if "--full" in arguments else None)
-    threads = options.threads or joblib.cpu_count(only_physical_cores=True)
+    threads = options.threads or physical_cores()
     os.environ["JAX_PLATFORMS"] = "cpu"
     here = machine()
     print(describe(here), flush=True)
     if here["load_average"] > 0.5:
-        print(f"the load is {here['load_average']}: something else runs here, these figures will be worth little")
+        print(f"The load average is {here['load_average']}: the machine is busy, so these results are unreliable.")
     children = start(options, threads)
     names = list(children)
     cells = list(product(options.sizes, sorted(options.batches), options.modes))
     raced: list[dict[str, Any]] = []
-    weighed: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
 
     def save() -> None:
         if options.json:
             options.json.write_text(json.dumps({"machine": here, "settings": asdict(options) | {"threads": threads},
-                                                "cells": raced, "memory": weighed}, indent=1, default=str))
+                                                "cells": raced, "memory": measured}, indent=1, default=str))
 
     roofline = Child(Roofline, threads, cpus=threads)
     for size, batch, mode in cells if options.rounds else []:
@@ -168,17 +170,18 @@ def main(arguments: Sequence[str]) -> int:
     for child in (*children.values(), roofline):
         child.close()
     for size, batch, mode in cells if options.memory else []:
-        weighed.append(peaks(names, options, threads, size, batch, mode))
+        measured.append(peaks(names, options, threads, size, batch, mode))
         save()
 
     text = [f"{describe(here)}; {threads} threads{'; plain malloc' if options.plain_malloc else ''}"]
     if raced:
-        text += ["Images per second, medians; the ratio is minimixer to its best peer, the roofline that of sgemm.",
+        text += ["Images per second (medians), the ratio of minimixer to its best peer, and the share of the roofline "
+                 "(sgemm).",
                  race_table(raced, names)]
-    if weighed:
-        text += ["Peak memory in MB, above what the library holds before the model is built.",
-                 memory_table(weighed, names)]
-    text += failures(raced + weighed)
+    if measured:
+        text += ["Peak memory in MB, beyond what the library holds before the model is built.",
+                 memory_table(measured, names)]
+    text += failures(raced + measured)
     print("\n" + "\n\n".join(text))
     if options.markdown:
         options.markdown.write_text("\n\n".join(text) + "\n")

@@ -1,18 +1,16 @@
-"""What the benchmarks say: tables, and the machine they ran on."""
+"""The tables of the benchmarks, as Markdown."""
 
-import os
-import platform
 from collections.abc import Sequence
-from datetime import date
 from statistics import median
 from typing import Any
 
 from minimixer import nn
-from minimixer.kernels.host import cpu_name
+
+OURS = {"minimixer", "numpy"}         # the contenders that are not peers
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
-    """A Markdown table with aligned columns, the first ``text_columns`` to the left and numbers to the right."""
+    """A Markdown table; the first ``text_columns`` columns are aligned left, the others right."""
     widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
     left = [i < text_columns for i in range(len(header))]
     rule = ["-" * (width - 1) + ("-" if start else ":") for width, start in zip(widths, left, strict=True)]
@@ -21,47 +19,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: in
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores, versions and date."""
-    import joblib
-    from threadpoolctl import threadpool_info
-
-    from minimixer.bench.peers import versions
-    return {
-        "processor": cpu_name(),
-        "physical_cores": joblib.cpu_count(only_physical_cores=True), "logical_cores": os.cpu_count(),
-        "system": platform.platform(), "python": platform.python_version(), **versions(),
-        "blas": [{key: pool.get(key) for key in ("internal_api", "version", "architecture", "threading_layer")}
-                 for pool in threadpool_info() if pool["user_api"] == "blas"],
-        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
-        "date": date.today().isoformat()}
-
-
-def describe(machine: dict[str, Any]) -> str:
-    """The machine in one sentence."""
-    blas = ", ".join(f"{b['internal_api']} {b['version']} ({b['architecture']})" for b in machine["blas"])
-    packages = ", ".join(f"{label} {machine[name]}" for label, name in
-                         (("Python", "python"), ("NumPy", "numpy"), ("Numba", "numba"), ("PyTorch", "torch"),
-                          ("JAX", "jax"))
-                         if machine[name])
-    return (f"{machine['processor']}, {machine['physical_cores']} cores; {packages}; {blas}; "
-            f"{machine['date']}")
-
-
 def flops_per_image(config: nn.MixerConfig, train: bool) -> int:
-    """Two a multiplication of the Linear products, forward; three times as many with the way back."""
+    """Operations per image, two per multiply-add of the matrix products; backward costs twice the forward pass."""
     return (6 if train else 2) * nn.trace(nn.MlpMixer(config, seed=None)).macs
 
 
 def speeds(cell: dict[str, Any]) -> dict[str, float]:
-    """Images per second of every contender of a cell: of the median round."""
+    """Images per second of every contender in the median round."""
     return {name: cell["batch"] / median(sample["seconds"] for sample in samples)
             for name, samples in cell["samples"].items()}
 
 
 def race_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> str:
-    """Images per second; how much faster minimixer is than its best peer; what it reaches of the roofline."""
-    from minimixer.bench.peers import OURS
+    """Images per second, the ratio of minimixer to its best peer, and its share of the roofline."""
     rows = []
     for cell in cells:
         speed = speeds(cell)
@@ -74,7 +44,7 @@ def race_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> st
 
 
 def memory_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> str:
-    """MB above what each library holds before a model is built."""
+    """MB above what each library holds before the model is built."""
     rows = [[cell["size"], str(cell["batch"]), cell["mode"],
              *(f"{cell['bytes'][name] / 1e6:,.0f}" if name in cell["bytes"] else "failed" for name in contenders)]
             for cell in cells]
@@ -82,6 +52,6 @@ def memory_table(cells: Sequence[dict[str, Any]], contenders: Sequence[str]) -> 
 
 
 def failures(cells: Sequence[dict[str, Any]]) -> list[str]:
-    """One line a failure."""
+    """One line per failure."""
     return [f"{name}, {cell['size']}, batch {cell['batch']}, {cell['mode']}: {reason}"
             for cell in cells for name, reason in cell["failures"].items()]

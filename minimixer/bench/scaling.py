@@ -1,8 +1,8 @@
-"""``minimixer bench scaling``: processes under mpiexec beside threads, and what more of them would reach.
+"""``minimixer bench scaling``: processes under mpiexec compared to threads, and a prediction for more processes.
 
-A step costs ``a + b n`` for n pictures a process, and an exchange ``2 (R - 1) latency + 2 (R - 1) / R bytes / rate``
-among R processes.  The four numbers are fitted to measurements on this machine; for many machines the network's latency
-and rate are assumed, and its rate and the one measured here, which is that of copying and adding, both apply.
+A step takes ``a + b n`` seconds for n images per process, and an exchange among R processes takes
+``2 (R - 1) latency + 2 (R - 1) / R bytes / rate``.  The four numbers are fitted to measurements on this machine.  For
+many machines, the network's latency and rate are assumed, on top of the measured cost of copying and adding.
 """
 
 import json
@@ -16,8 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from minimixer.bench.children import interleave
-from minimixer.bench.report import describe, machine, table
+from minimixer.bench.machine import describe, machine, physical_cores
+from minimixer.bench.report import table
+from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
 
@@ -27,12 +28,12 @@ RANKS = (8, 16, 32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class Work:
-    """How much of a model is measured and predicted: pictures a step, and steps a turn."""
+    """How much to measure and predict for a model."""
 
-    batch: int
-    steps: int
-    strong: int         # pictures of a step that ever more processes share
-    weak: int           # pictures of each process
+    batch: int          # images per step
+    steps: int          # per turn
+    strong: int         # images per step that all processes share
+    weak: int           # images per process
 
 
 WORK: dict[str, Work] = {"pico": Work(128, 8, 1024, 64), "nano": Work(128, 4, 1024, 64),
@@ -41,7 +42,7 @@ WORK: dict[str, Work] = {"pico": Work(128, 8, 1024, 64), "nano": Work(128, 4, 10
 
 @dataclass(frozen=True)
 class Network:
-    """What is assumed of a network: seconds a message, bytes a second of each link."""
+    """An assumed network: seconds per message, bytes per second of each link."""
 
     name: str
     latency: float
@@ -54,65 +55,65 @@ NETWORKS = (Network("10 Gbit/s Ethernet", 30e-6, 1.1e9), Network("25 Gbit/s Ethe
 
 @dataclass(frozen=True)
 class Model:
-    """The four fitted numbers.
+    """The fitted cost of a step.
 
     Attributes
     ----------
-    fixed, per_picture : float
+    fixed, per_image : float
         Seconds of a step without its exchange.
     latency : float
-        Seconds of a message.
+        Seconds per message.
     rate : float
-        Bytes a second that a process sends, receives and adds.
+        Bytes per second that a process sends, receives and adds.
     length : int
-        Numbers, of four bytes, of an exchange.
+        Four-byte numbers per exchange.
     """
 
     fixed: float
-    per_picture: float
+    per_image: float
     latency: float
     rate: float
     length: int
 
     def exchange(self, ranks: int, length: int | None = None) -> float:
-        """Seconds of adding up among so many processes."""
+        """Seconds to sum ``length`` numbers over ``ranks`` processes."""
         bytes_sent = 4 * (self.length if length is None else length) * 2 * (ranks - 1) / ranks
         return 2 * (ranks - 1) * self.latency + bytes_sent / self.rate
 
-    def step(self, ranks: int, pictures: int) -> float:
-        """Seconds of a step of so many pictures in all, of which the busiest process has its share rounded up."""
-        return self.fixed + self.per_picture * -(-pictures // ranks) + self.exchange(ranks)
+    def step(self, ranks: int, images: int) -> float:
+        """Seconds of a step of ``images`` in total; the busiest process has its share, rounded up."""
+        return self.fixed + self.per_image * -(-images // ranks) + self.exchange(ranks)
 
     def over(self, network: Network, sharing: int = 1) -> "Model":
-        """The same processors, ``sharing`` of them to a link of a network."""
-        return Model(self.fixed, self.per_picture, self.latency + network.latency,
+        """The same processors on a network; ``sharing`` of them share a link."""
+        return Model(self.fixed, self.per_image, self.latency + network.latency,
                      1 / (1 / self.rate + sharing / network.rate), self.length)
 
 
 def fit(steps: Sequence[tuple[int, float]], exchanges: Sequence[tuple[int, float]], ranks: int, length: int) -> Model:
-    """The model that goes through measurements.
+    """Fit the model to measurements.
 
     Parameters
     ----------
-    steps : sequence of (pictures a process, seconds)
-        Without the exchange; by least squares.
+    steps : sequence of (images per process, seconds)
+        Steps without exchange, fitted by least squares.
     exchanges : sequence of (numbers, seconds)
-        The shortest gives the latency, those of a megabyte and more the rate: the median of theirs.
+        The shortest gives the latency; those of a megabyte or more give the rate, their median.
     ranks : int
-        Processes that made them.
+        Number of processes in the measurements.
     length : int
-        Of the model's own exchange.
+        Numbers in the model's own exchange.
     """
     import numpy as np
-    per_picture, fixed = np.polyfit([pictures for pictures, _ in steps], [seconds for _, seconds in steps], 1)
+    per_image, fixed = np.polyfit([images for images, _ in steps], [seconds for _, seconds in steps], 1)
     latency = min(exchanges)[1] / (2 * (ranks - 1))
     rates = [4 * numbers * 2 * (ranks - 1) / ranks / (seconds - 2 * (ranks - 1) * latency)
              for numbers, seconds in exchanges if numbers >= 1 << 18]
-    return Model(max(0.0, float(fixed)), float(per_picture), latency, median(rates), length)
+    return Model(max(0.0, float(fixed)), float(per_image), latency, median(rates), length)
 
 
 def launch(size: str, batch: int, processes: int, threads: int, exchange: bool) -> dict[str, Any]:
-    """Measure in processes that mpiexec starts, or in one without it."""
+    """Measure in processes started by mpiexec, or in a single process without it."""
     asked = {"size": size, "batch": batch, "threads": threads, "steps": WORK[size].steps, "exchange": exchange}
     command = [sys.executable, "-m", "minimixer.bench.together", json.dumps(asked)]
     if processes > 1:
@@ -127,24 +128,24 @@ def launch(size: str, batch: int, processes: int, threads: int, exchange: bool) 
 
 
 def measure(size: str, cores: int, rounds: int) -> dict[str, Any]:
-    """Every arrangement once a round; all samples."""
+    """Measure every arrangement once per round; return all samples."""
     batch = WORK[size].batch
     arrangements = {f"1 process x 1 thread, {batch}": (batch, 1, 1),
                     f"1 process x {cores} threads, {batch}": (batch, 1, cores),
-                    **{f"{cores} processes x 1 thread, {pictures}": (pictures, cores, 1)
-                       for pictures in (max(batch // 2, cores), max(batch, cores), cores * batch)}}
+                    **{f"{cores} processes x 1 thread, {images}": (images, cores, 1)
+                       for images in (max(batch // 2, cores), max(batch, cores), cores * batch)}}
     samples = interleave({name: partial(launch, size, *shape, exchange=shape[1] > 1)
                           for name, shape in arrangements.items()}, rounds)
     return {"size": size, "cores": cores, "arrangements": arrangements, "samples": samples}
 
 
 def seconds(samples: Sequence[dict[str, Any]], kind: str = "step") -> float:
-    """The median of all steps of one kind."""
+    """Median seconds of all steps of one kind."""
     return median(s for sample in samples for s in sample["seconds"][kind])
 
 
 def fitted(measured: dict[str, Any]) -> Model:
-    """The model of a size, from the arrangement of one thread a process: all cores are at work in it."""
+    """The fitted model of a size, from the arrangements with one thread per process, which use all cores."""
     runs = [(shape[0] // shape[1], samples) for shape, samples in
             zip(measured["arrangements"].values(), measured["samples"].values(), strict=True) if shape[1] > 1]
     lengths: dict[int, list[float]] = {}
@@ -152,62 +153,62 @@ def fitted(measured: dict[str, Any]) -> Model:
         for sample in samples:
             for length, times in sample["exchanges"]:
                 lengths.setdefault(length, []).extend(times)
-    return fit([(pictures, seconds(samples, "apart")) for pictures, samples in runs],
+    return fit([(images, seconds(samples, "apart")) for images, samples in runs],
                [(length, median(times)) for length, times in lengths.items()], measured["cores"],
                runs[0][1][0]["length"])
 
 
 def measured_table(measured: dict[str, Any], model: Model) -> str:
-    """What was measured, what the model says of it, and the best that an overlap could reach."""
+    """Measured times, the fitted model's times, and the best case of overlapping step and exchange."""
     rows = []
     base = None
-    for name, (pictures, processes, _) in measured["arrangements"].items():
+    for name, (images, processes, _) in measured["arrangements"].items():
         samples = measured["samples"][name]
         step = seconds(samples)
-        base = base or pictures / step
+        base = base or images / step
         if processes > 1:
             exchange = median(s for sample in samples for length, times in sample["exchanges"]
                               for s in times if length == model.length)
-            more = [f"{1e3 * model.step(processes, pictures):,.0f}", f"{1e3 * exchange:,.1f}", f"{exchange / step:.1%}",
+            more = [f"{1e3 * model.step(processes, images):,.0f}", f"{1e3 * exchange:,.1f}", f"{exchange / step:.1%}",
                     f"{1e3 * seconds(samples, 'beside'):,.0f}"]
         else:
             more = [""] * 4
-        rows.append([name, f"{1e3 * step:,.0f}", f"{pictures / step:,.1f}", f"{pictures / step / base:.2f}", *more])
-    return table(["arrangement, pictures a step", "ms", "images/s", "ratio", "ms, model", "exchange, ms", "of a step",
-                  "ms, all overlapped"], rows)
+        rows.append([name, f"{1e3 * step:,.0f}", f"{images / step:,.1f}", f"{images / step / base:.2f}", *more])
+    return table(["arrangement, images per step", "ms", "images/s", "ratio", "ms, model", "exchange, ms", "of a step",
+                  "ms, fully overlapped"], rows)
 
 
 def prediction_table(model: Model, work: Work, sharing: int) -> str:
-    """Images a second on more processes than there are here, and what part of a perfect speed that is."""
-    one = 1 / model.per_picture             # images a second of a process that never stops for anything else
+    """Predicted images per second on more processes, and the share of ideal scaling."""
+    one = 1 / model.per_image               # images per second of one process without any overhead
     rows = []
     for ranks in RANKS:
         row = [str(ranks)]
         for network in NETWORKS:
             there = model.over(network, sharing)
-            for pictures in (work.strong, work.weak * ranks):
-                speed = pictures / there.step(ranks, pictures)
+            for images in (work.strong, work.weak * ranks):
+                speed = images / there.step(ranks, images)
                 row.append(f"{speed:,.0f} ({speed / (ranks * one):.0%})")
         rows.append(row)
     header = [f"{network.name}, {kind}" for network in NETWORKS
-              for kind in (f"{work.strong:,} in all", f"{work.weak} each")]
+              for kind in (f"{work.strong:,} in total", f"{work.weak} each")]
     return table(["processes", *header], rows, 0)
 
 
 @dataclass(frozen=True)
 class Scaling(Computing):
-    """What is measured and predicted."""
+    """Options of ``bench scaling``."""
 
     sizes: tuple[Size, ...] = ("micro", "B/16")
-    """Mixers; B/16 takes minutes and 3 GB a process."""
+    """Mixers; B/16 takes minutes and 3 GB per process."""
     rounds: int = 3
-    """Turns of every arrangement."""
+    """Rounds; every arrangement has one turn per round."""
     sharing: int = 1
-    """Processes that share a link of the network, in what is predicted."""
+    """Processes that share a network link in the prediction."""
     json: Path | None = None
-    """Write every sample and the machine into this file; --again reads it."""
+    """Write all samples and the machine to this file; --again reads it."""
     again: Path | None = None
-    """Fit and predict from such a file, and measure nothing."""
+    """Fit and predict from a file written with --json, without measuring."""
 
     def __post_init__(self) -> None:
         at_least(1, rounds=self.rounds, sharing=self.sharing)
@@ -215,15 +216,14 @@ class Scaling(Computing):
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, fit, predict, print."""
-    import joblib
-    options = parse(Scaling, "bench scaling", "Processes beside threads, measured; and more of them, predicted.",
-                    arguments)
+    options = parse(Scaling, "bench scaling",
+                    "Measure processes against threads, and predict the speed of more processes.", arguments)
     if options.again:
         everything = json.loads(options.again.read_text())
     else:
-        cores = joblib.cpu_count(only_physical_cores=True)
+        cores = physical_cores()
         if cores < 2:
-            raise MinimixerError("one core is too few to measure processes beside each other: expected two")
+            raise MinimixerError("this machine has one core: measuring several processes takes at least two")
         everything = {"machine": machine(), "sizes": [measure(size, cores, options.rounds) for size in options.sizes]}
         if options.json:
             options.json.write_text(json.dumps(everything, indent=1))
@@ -231,9 +231,9 @@ def main(arguments: Sequence[str]) -> int:
     for measured in everything["sizes"]:
         model, work = fitted(measured), WORK[measured["size"]]
         print(f"\n{measured['size']}, measured\n", measured_table(measured, model), sep="\n")
-        print(f"\nfitted: a step {1e3 * model.fixed:.1f} ms + {1e3 * model.per_picture:.2f} ms a picture; an "
-              f"exchange of {4e-6 * model.length:,.1f} MB, {1e6 * model.latency:.1f} us a message, "
+        print(f"\nfitted: {1e3 * model.fixed:.1f} ms per step + {1e3 * model.per_image:.2f} ms per image; "
+              f"{4e-6 * model.length:,.1f} MB per exchange, {1e6 * model.latency:.1f} us per message, "
               f"{model.rate / 1e9:.2f} GB/s")
-        print(f"\n{measured['size']}, predicted: images/s, and of a perfect speed\n",
+        print(f"\n{measured['size']}, predicted: images/s, and the share of ideal scaling\n",
               prediction_table(model, work, options.sharing), sep="\n")
     return OK

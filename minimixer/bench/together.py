@@ -1,98 +1,96 @@
-"""What each process of ``minimixer bench scaling`` does: training steps and exchanges, timed; the first prints JSON."""
+"""One process of ``minimixer bench scaling``: times training steps and exchanges; the first process prints JSON."""
 
 import json
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minimixer import nn, optim
-from minimixer.bench.peers import training_step
+from minimixer.bench.steps import random_batch, statistics, training_step
+from minimixer.bench.timing import seconds_of
 from minimixer.kernels.host import choose_blas_kernel
 from minimixer.train.group import Group, open_group
 from minimixer.train.parallel import ShardedModel, Workers
 
 WARM_UP = 2                                             # steps
-LENGTHS = (1, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22)      # float32 numbers a test exchange
-EXCHANGES = 15                                          # of each length
+LENGTHS = (1, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22)      # float32 numbers per test exchange
+EXCHANGES = 15                                          # per length
 
 
-class Unmet(Group):
-    """The place of a process in a group, whose sum is left out: what the computation costs without it."""
+class NoExchange(Group):
+    """A process's place in a group without communication, to time the computation alone."""
 
     def __init__(self, group: Group):
         self.rank, self.size = group.rank, group.size
 
 
 class Steps:
-    """Training steps of a Mixer on random pictures, as ``minimixer train`` makes them."""
+    """Training steps of a Mixer on random images, as ``minimixer train`` makes them."""
 
     def __init__(self, group: Group, workers: Workers, size: str, batch: int):
         self.group, self.batch = group, batch
         model = nn.mixer(size, seed=0)
-        side, channels = model.config.image_size, model.config.in_channels
-        statistics = np.full(channels, 0.5, np.float32), np.full(channels, 0.25, np.float32)
-        self.together = ShardedModel(model, workers, *statistics, group=group)
-        self.apart = ShardedModel(model, workers, *statistics, group=Unmet(group))
+        normalization = statistics(model.config.in_channels)
+        self.together = ShardedModel(model, workers, *normalization, group=group)
+        self.apart = ShardedModel(model, workers, *normalization, group=NoExchange(group))
         self.apart.at_least = self.together.at_least
         self.optimizer = optim.AdamW(model.parameters())
         self.plan = self.together.plan(batch)
         own = self.plan.pictures.stop - self.plan.pictures.start
-        rng = np.random.default_rng(group.rank)
-        self.images = rng.integers(0, 256, (own, side, side, channels), np.uint8)
-        self.labels = rng.integers(0, model.config.num_classes, own)
+        self.images, self.labels = random_batch(model.config, own, seed=group.rank)
         self.exchange_of_a_step = self.exchange(self.together.length)
 
     def step(self, sharded: ShardedModel) -> None:
-        """Gradients, clipping, update."""
+        """Make one training step."""
         training_step(sharded, self.optimizer, self.images, self.labels, self.batch)
 
     def exchange(self, length: int) -> Callable[[], Any]:
-        """What adds up as many numbers as are asked for."""
+        """A function that sums ``length`` numbers over all processes."""
         sums = [np.ones(length, np.float32) for _ in self.plan.spans[self.group.rank]]
         return lambda: self.group.total(sums, self.plan.spans, length)
 
     def beside(self) -> None:
-        """A step with an exchange of its size at the same time: the best that an overlap of the two could reach."""
+        """A step with an exchange of its size at the same time: the best case of overlapping the two."""
         thread = threading.Thread(target=self.exchange_of_a_step)
         thread.start()
         self.step(self.apart)
         thread.join()
 
 
-def timed(group: Group, work: Callable[[], Any], count: int) -> list[float]:
-    """Seconds of each call, from a common start to the end of the last process."""
-    seconds = []
-    for _ in range(count):
-        group.largest(0)
-        start = time.perf_counter()
+def group_seconds(group: Group, work: Callable[[], Any], count: int) -> list[float]:
+    """Seconds of each call, from a common start until the last process has finished."""
+    def until_all_have_finished() -> None:
         work()
         group.largest(0)
-        seconds.append(time.perf_counter() - start)
+
+    seconds = []
+    for _ in range(count):
+        group.largest(0)                                # a barrier
+        seconds.append(seconds_of(until_all_have_finished))
     return seconds
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what the JSON object in the first argument says."""
+    """Measure what the JSON object in the first argument asks for."""
     asked = json.loads(arguments[0])
     with open_group("auto") as group, Workers(asked["threads"]) as workers:
         steps = Steps(group, workers, asked["size"], asked["batch"])
-        timed(group, lambda: steps.step(steps.together), WARM_UP)
+        group_seconds(group, lambda: steps.step(steps.together), WARM_UP)
         kinds: dict[str, Callable[[], Any]] = {"step": lambda: steps.step(steps.together)}
         if asked["exchange"]:
             kinds |= {"apart": lambda: steps.step(steps.apart), "beside": steps.beside}
         seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for _ in range(asked["steps"]):                 # in turns, so that a busy machine slows all of them
+        for _ in range(asked["steps"]):                 # in turns, so that a slow phase affects all of them
             for kind, work in kinds.items():
-                seconds[kind] += timed(group, work, 1)
+                seconds[kind] += group_seconds(group, work, 1)
         exchanges = []
         for length in (*LENGTHS, steps.together.length) if asked["exchange"] else ():
             exchange = steps.exchange(length)
-            timed(group, exchange, WARM_UP)
-            exchanges.append([length, timed(group, exchange, EXCHANGES)])
+            group_seconds(group, exchange, WARM_UP)
+            exchanges.append([length, group_seconds(group, exchange, EXCHANGES)])
         if group.rank == 0:
             print(json.dumps({"seconds": seconds, "exchanges": exchanges, "length": steps.together.length}))
     return 0

@@ -1,5 +1,6 @@
 """A Mixer as a PyTorch user would write it."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -47,3 +48,19 @@ class Mixer(nn.Module):
         x = self.stem(images).flatten(2).transpose(1, 2)            # (B, S, C)
         x = self.norm(self.blocks(x)).mean(1)                       # (B, C)
         return self.head(x)
+
+
+def training_step(loss_of: Callable[[], torch.Tensor], params: Iterable[torch.Tensor], optimizer: Any, max_norm: float,
+                  foreach: bool | None = None) -> Callable[[], torch.Tensor]:
+    """A function that makes one step, clipped to ``max_norm``, and returns the loss."""
+    params = list(params)
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(params, max_norm, foreach=foreach)
+        optimizer.step()
+        return loss.detach()
+
+    return step

@@ -1,4 +1,7 @@
-"""Inputs to try a pair of functions on: several sizes, contiguous and transposed, gradients by central differences."""
+"""Test cases for a forward and a backward function: several sizes, contiguous and transposed inputs.
+
+Expected gradients are central differences of the reference forward.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +17,7 @@ STEP = 1e-5
 
 @dataclass(frozen=True)
 class Inputs:
-    """Arrays that get a gradient, constants behind them, and what the sizes are called."""
+    """Arrays that need a gradient, the constant arguments that follow them, and named sizes."""
 
     arrays: tuple[Array, ...]
     constants: tuple[Any, ...] = ()
@@ -29,7 +32,7 @@ def normal(seed: int, *shapes: tuple[int, ...]) -> tuple[Array, ...]:
 
 
 def swap_memory(array: Array) -> Array:
-    """The same numbers and shape over transposed memory."""
+    """A view with the same shape and values, but transposed memory."""
     if not isinstance(array, np.ndarray) or array.ndim < 2:
         return array
     return np.ascontiguousarray(array.swapaxes(-1, -2)).swapaxes(-1, -2)
@@ -45,7 +48,7 @@ def _each(inputs: Sequence[Inputs]) -> Iterator[tuple[str, bool, Inputs]]:
 
 
 def forward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
-    """Calls of forward; expected is what ``reference`` returns."""
+    """Calls of forward; the expected result is what ``reference`` returns."""
     cases = []
     for label, transposed, one in _each(inputs):
         arguments = (*one.nest(one.arrays), *one.constants)
@@ -54,7 +57,7 @@ def forward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
 
 
 def backward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
-    """Calls of backward with what ``reference`` saved; expected are central differences of its result."""
+    """Calls of backward with what ``reference`` saved; the expected gradients are central differences."""
     cases = []
     for label, transposed, one in _each(inputs):
         y, saved = reference(*one.nest(one.arrays), *one.constants)
@@ -67,7 +70,7 @@ def backward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
 
 
 def numeric_gradients(reference: Function, inputs: Inputs, gy: Array) -> list[Array]:
-    """Central differences of ``sum(gy * y)``, entry by entry of every array, in float64."""
+    """Central differences of ``sum(gy * y)`` for every entry of every array, in float64."""
     arrays = [np.array(array, dtype=np.float64, order="K") for array in inputs.arrays]
 
     def value() -> float:

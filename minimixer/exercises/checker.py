@@ -1,4 +1,4 @@
-"""Check what a student wrote, task by task, in this process; ``runner.py`` does it at a safer distance."""
+"""Check a student's functions task by task, in this process; ``runner.py`` uses a separate, limited one."""
 
 from collections.abc import Mapping
 from types import ModuleType
@@ -11,28 +11,28 @@ from minimixer.exercises.diagnose import diagnose
 from minimixer.exercises.evidence import Evidence, Leaf, observe
 from minimixer.exercises.report import Report, Row, TaskResult
 from minimixer.exercises.task import Exercise, Task
-from minimixer.exercises.words import Diagnosis, say
+from minimixer.exercises.words import say
 
 Namespace = Mapping[str, Any]
-grading = False     # True in the process of the runner: a check within the student's own file is then passed over
+grading = False     # True while runner.py runs a file: calls of check() inside that file then do nothing
 
 
 def check(exercise: str, *answers: Any, task: str | None = None) -> Report:
-    """Check an exercise in a notebook, and print what was found.
+    """Check an exercise in a notebook and print the report.
 
     Parameters
     ----------
     exercise : str
         Such as ``"ex06"``.
     *answers : class, function, module or dict
-        What you wrote, such as ``LayerNorm``; or ``globals()``.
+        Your code, such as ``LayerNorm``; or ``globals()``.
     task : str, optional
-        Check only this one, such as ``"backward"``.
+        Check only this task, such as ``"backward"``.
 
     Returns
     -------
     Report
-        True if all is right; ``print(report)`` shows it again.
+        True if every task is correct; ``print(report)`` shows it again.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def check(exercise: str, *answers: Any, task: str | None = None) -> Report:
 
 
 def _namespace(exercise: Exercise, answers: tuple[Any, ...]) -> dict[str, Any]:
-    """What was handed over, by the names of the exercise."""
+    """The answers under the names that the exercise uses."""
     namespace: dict[str, Any] = {}
     for answer in answers:
         if isinstance(answer, Mapping):
@@ -63,12 +63,12 @@ def _namespace(exercise: Exercise, answers: tuple[Any, ...]) -> dict[str, Any]:
             namespace[getattr(answer, "__name__", type(answer).__name__)] = answer
     wanted = {task.function.split(".")[0] for task in exercise.tasks}
     if len(wanted) == len(answers) == 1 and not isinstance(answers[0], (Mapping, ModuleType)):
-        namespace.setdefault(wanted.pop(), answers[0])      # its author may have given it another name
+        namespace.setdefault(wanted.pop(), answers[0])      # a single answer may have any name
     return namespace
 
 
 def find(task: Task, namespace: Namespace) -> Any:
-    """The student's function of a task; None if there is none."""
+    """The student's function for a task, or None."""
     first, *rest = task.function.split(".")
     found = namespace.get(first)
     for name in rest:
@@ -80,22 +80,22 @@ def check_task(task: Task, namespace: Namespace) -> TaskResult:
     """Check one task."""
     function = find(task, namespace)
     if function is None:
-        return TaskResult(task.name, task.function, task.points, "error", (), say("not-found", function=task.function))
+        return TaskResult.of(task, "error", say("not-found", function=task.function))
     outcomes = []
     for case in task.cases():
         outcomes.append(observe(task, function, case))
         if isinstance(outcomes[-1].raised, NotImplementedError):
-            return TaskResult(task.name, task.function, task.points, "not-started")
+            return TaskResult.of(task, "not-started")
     evidence = Evidence(task, function, tuple(outcomes))
     rows = _rows(evidence)
     if evidence.right:
-        return TaskResult(task.name, task.function, task.points, "pass", rows)
+        return TaskResult.of(task, "pass", rows=rows)
     stopped = any(isinstance(outcome.raised, (Exception, SystemExit)) for outcome in outcomes)
-    return TaskResult(task.name, task.function, task.points, "error" if stopped else "fail", rows, diagnose(evidence))
+    return TaskResult.of(task, "error" if stopped else "fail", diagnose(evidence), rows)
 
 
 def _rows(evidence: Evidence) -> tuple[Row, ...]:
-    """One row a tensor: its worst case."""
+    """One row per tensor: its worst case."""
     worst: dict[str, Leaf] = {}
     for outcome in evidence.outcomes:
         for leaf in outcome.leaves:
@@ -110,14 +110,9 @@ def _shape(leaf: Leaf) -> str:
     return f"{leaf.found.shape}, not {leaf.expected.shape}"
 
 
-def broken(exercise: Exercise, status: str, diagnosis: Diagnosis) -> Report:
-    """A report that says the same of every task."""
-    return Report(exercise, tuple(TaskResult(t.name, t.function, t.points, status, (), diagnosis)
-                                  for t in exercise.tasks))
-
 
 def use_own_parts(namespace: Namespace) -> None:
-    """Put a student's own earlier classes in the place of the library's parts (``--chain``)."""
+    """Replace the library's parts by the student's own earlier classes (``--chain``)."""
     for name in ("Linear", "Gelu", "LayerNorm", "TokenMixing"):
         if isinstance(namespace.get(name), type):
             setattr(parts, name, namespace[name])

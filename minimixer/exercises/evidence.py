@@ -1,4 +1,4 @@
-"""Run one task on its cases, and keep what is needed to say what went wrong."""
+"""Run one task on its cases and record everything a diagnosis needs."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ NOISE = 1e-8        # below this, central differences are rounding
 
 
 class StructureError(Exception):
-    """What was returned cannot be laid beside what was expected; holds a diagnosis id and what to say."""
+    """The result's structure does not match the expected one; holds a diagnosis id and the words for it."""
 
     def __init__(self, problem: str, **words: Any):
         super().__init__(problem)
@@ -29,7 +29,7 @@ class Leaf:
     name: str
     expected: Array
     found: Array | None
-    error: float                # largest difference, by the largest entry; infinite where shapes differ
+    error: float                # largest difference relative to the largest entry; infinite if shapes differ
     verdict: str                # "right", "WRONG", "shape" or "missing"
 
 
@@ -40,8 +40,8 @@ class Outcome:
     case: Case
     leaves: tuple[Leaf, ...] = ()
     raised: BaseException | None = None
-    wrote: tuple[int, ...] = ()         # positions of arguments that were changed
-    again: str = "same"                 # what a second call gave: "same", "doubled" or "different"
+    wrote: tuple[int, ...] = ()         # positions of arguments that the call modified
+    again: str = "same"                 # what a second call returned: "same", "doubled" or "different"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Evidence:
         return [(outcome.case, leaf) for outcome in self.outcomes for leaf in outcome.leaves if leaf.name == name]
 
     def wrong(self) -> list[str]:
-        """Names of the tensors that are wrong in some case, in their order."""
+        """Names of the tensors that are wrong in any case, in the task's order."""
         names = [leaf.name for outcome in self.outcomes for leaf in outcome.leaves if leaf.verdict != "right"]
         return [name for name in leaf_names(self.task.outputs) if name in names]
 
@@ -68,14 +68,14 @@ class Evidence:
 
 
 def leaf_names(names: Names) -> list[str]:
-    """The names of all tensors that are compared."""
+    """The names of all compared tensors."""
     if isinstance(names, tuple):
         return [name for part in names for name in leaf_names(part)]
     return [] if names is None else [names]
 
 
 def flatten(names: Names, expected: Any, found: Any, place: str = "the result") -> Iterator[tuple[str, Any, Any]]:
-    """Lay two nested results side by side.  Raises StructureError."""
+    """Match the tensors of two nested results.  Raises StructureError."""
     if names is None or expected is None:
         return
     if isinstance(names, str):
@@ -86,7 +86,7 @@ def flatten(names: Names, expected: Any, found: Any, place: str = "the result") 
     if not isinstance(found, (tuple, list)):
         raise StructureError("wrong-count", place=place, expected=_listing(names), found=f"one {type(found).__name__}")
     if len(found) != len(names):
-        raise StructureError("wrong-count", place=place, expected=_listing(names), found=f"{len(found)} things")
+        raise StructureError("wrong-count", place=place, expected=_listing(names), found=f"{len(found)} items")
     for name, e, f in zip(names, expected, found, strict=True):
         yield from flatten(name, e, f, place if isinstance(name, str) else _place(name))
 
@@ -98,11 +98,11 @@ def _place(names: Names) -> str:
 
 def _listing(names: tuple[Names, ...]) -> str:
     what = [name if isinstance(name, str) else _place(name) for name in names]
-    return f"{len(names)} things: {', '.join(what)}"
+    return f"{len(names)} items: {', '.join(what)}"
 
 
 def as_array(name: str, value: Any) -> Array | None:
-    """What was returned as an array; None stays None.  Raises StructureError."""
+    """Convert a returned value to an array; None stays None.  Raises StructureError."""
     if value is None:
         return None
     try:
@@ -115,7 +115,7 @@ def as_array(name: str, value: Any) -> Array | None:
 
 
 def same(one: Array | None, other: Array | None, tolerance: float) -> bool:
-    """Whether two arrays have one shape, and the same numbers up to a share of the largest; nan equals nan."""
+    """Whether two arrays have the same shape and, relative to the largest entry, the same values; nan equals nan."""
     if one is None or other is None or one.shape != other.shape:
         return one is other
     scale = max(float(np.abs(other[np.isfinite(other)]).max(initial=0)), NOISE / tolerance)
@@ -123,7 +123,7 @@ def same(one: Array | None, other: Array | None, tolerance: float) -> bool:
 
 
 def compare(name: str, expected: Any, value: Any, tolerance: float) -> Leaf:
-    """Judge one tensor."""
+    """Compare one tensor with its expected value."""
     e, f = np.asarray(expected), as_array(name, value)
     if f is None:
         return Leaf(name, e, None, np.inf, "missing")
@@ -135,39 +135,39 @@ def compare(name: str, expected: Any, value: Any, tolerance: float) -> Leaf:
 
 
 def leaves(task: Task, case: Case, result: Any) -> tuple[Leaf, ...]:
-    """Judge all that a function returned.  Raises StructureError."""
+    """Compare everything that a function returned.  Raises StructureError."""
     if result is None:
         raise StructureError("returns-none", place="the result")
     return tuple(compare(*triple, task.tolerance) for triple in flatten(task.outputs, case.expected, result))
 
 
 def fresh(argument: Any) -> Any:
-    """A copy of the arrays in an argument, with the same order in memory."""
+    """Copy the arrays in an argument, keeping their memory order."""
     if isinstance(argument, tuple):
         return tuple(map(fresh, argument))
     return np.array(argument, order="K") if isinstance(argument, np.ndarray) else argument
 
 
 def unchanged(argument: Any, before: Any) -> bool:
-    """Whether no array in an argument was written to."""
+    """Whether all arrays in an argument still have their values."""
     if isinstance(argument, tuple):
         return all(map(unchanged, argument, before))
     return not isinstance(argument, np.ndarray) or bool(np.array_equal(argument, before))
 
 
 def call(task: Task, function: Function, case: Case) -> Any:
-    """One call on copies of the arguments, quiet about warnings of NumPy."""
+    """Call the function once, without NumPy warnings."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return task.call(function, case)
 
 
 def observe(task: Task, function: Function, case: Case) -> Outcome:
-    """Call the student's function twice on one case."""
+    """Call the student's function twice on one case and record what happened."""
     given = replace(case, arguments=fresh(case.arguments))
     try:
         judged = leaves(task, case, call(task, function, given))
-        judged = tuple(replace(leaf, found=fresh(leaf.found)) for leaf in judged)      # the second call may change them
+        judged = tuple(replace(leaf, found=fresh(leaf.found)) for leaf in judged)      # the second call may modify them
         wrote = tuple(position for position, (now, before) in
                       enumerate(zip(given.arguments, case.arguments, strict=True)) if not unchanged(now, before))
         second = leaves(task, case, call(task, function, replace(case, arguments=fresh(case.arguments))))

@@ -1,4 +1,4 @@
-"""Grades for others to read: CSV, Gradescope's results.json, nbgrader's table; and a page for each student."""
+"""Write grades as CSV, Gradescope's results.json or nbgrader's table, and one HTML page per student."""
 
 import csv
 import html
@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from minimixer.exercises.grade import Graded
+from minimixer.exercises.graded import Graded
 
 COLUMNS = ("student", "exercise", "task", "status", "points", "max_points", "diagnosis", "file", "sha256")
-# what `nbgrader export` writes, so that a script that reads one can read the other
+# the columns of `nbgrader export`, so that scripts can read either table
 NBGRADER = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
             "late_submission_penalty", "score", "max_score")
 
@@ -43,8 +42,8 @@ def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
         writer.writerows(rows)
 
 
-def write_csv(graded: Sequence["Graded"], out: Path) -> None:
-    """One row a student and task.  How long each took, which no two runs share, goes to ``NAME.seconds.csv``."""
+def write_csv(graded: Sequence[Graded], out: Path) -> None:
+    """One row per student and task.  Times, which differ from run to run, go to ``NAME.seconds.csv``."""
     _table(out, COLUMNS, ((one.student, one.report.exercise.id, result.name, result.status, result.earned,
                            result.points, result.diagnosis.id if result.diagnosis else "", one.file, one.sha256)
                           for one in graded for result in one.report.results))
@@ -52,13 +51,13 @@ def write_csv(graded: Sequence["Graded"], out: Path) -> None:
            ((one.student, one.report.exercise.id, f"{one.seconds:.2f}") for one in graded))
 
 
-def write_nbgrader(graded: Sequence["Graded"], out: Path) -> None:
-    """One row a student and assignment, with the columns of ``nbgrader export``."""
+def write_nbgrader(graded: Sequence[Graded], out: Path) -> None:
+    """One row per student and assignment, with the columns of ``nbgrader export``."""
     _table(out, NBGRADER, ((one.report.exercise.id, "", "", one.student, "", "", "", one.earned, 0, one.earned,
                             one.report.exercise.points) for one in graded))
 
 
-def write_gradescope(graded: Sequence["Graded"], out: Path) -> None:
+def write_gradescope(graded: Sequence[Graded], out: Path) -> None:
     """Gradescope's ``results.json``: the file ``out`` for one student, ``out/STUDENT/results.json`` for several."""
     students = _by_student(graded)
     for student, its in students.items():
@@ -72,16 +71,16 @@ def write_gradescope(graded: Sequence["Graded"], out: Path) -> None:
                         encoding="utf-8")
 
 
-WRITERS: dict[str, Callable[[Sequence["Graded"], Path], None]] = {
+WRITERS: dict[str, Callable[[Sequence[Graded], Path], None]] = {
     "csv": write_csv, "gradescope": write_gradescope, "nbgrader": write_nbgrader}
 
 
-def _by_student(graded: Sequence["Graded"]) -> dict[str, list["Graded"]]:
+def _by_student(graded: Sequence[Graded]) -> dict[str, list[Graded]]:
     return {student: list(its) for student, its in groupby(graded, key=lambda one: one.student)}
 
 
-def write_pages(graded: Sequence["Graded"], folder: Path) -> None:
-    """One HTML page a student."""
+def write_pages(graded: Sequence[Graded], folder: Path) -> None:
+    """One HTML page per student."""
     folder.mkdir(parents=True, exist_ok=True)
     for student, its in _by_student(graded).items():
         rows = "\n".join(f"<tr><td>{html.escape(one.report.exercise.id)} {html.escape(one.report.exercise.title)}</td>"
@@ -93,7 +92,7 @@ def write_pages(graded: Sequence["Graded"], folder: Path) -> None:
             errors="backslashreplace")
 
 
-def _section(one: "Graded") -> str:
+def _section(one: Graded) -> str:
     printed = f"<p>Your code printed:</p>\n<pre>{html.escape(one.printed)}</pre>" if one.printed.strip() else ""
     heading, _, report = str(one.report).partition("\n")
     return f"<h2>{html.escape(heading)}</h2>\n<pre>{html.escape(report.strip())}</pre>\n{printed}"

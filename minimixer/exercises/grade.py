@@ -1,4 +1,4 @@
-"""Check the submissions of a class: parallel, in a fixed order, and no submission can stop it."""
+"""Grade the submissions of a class in parallel; results keep a fixed order, and no submission can stop the batch."""
 
 import hashlib
 import os
@@ -6,13 +6,13 @@ import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from minimixer.errors import OK, UsageError
-from minimixer.exercises import checker, formats
+from minimixer.exercises import formats
 from minimixer.exercises.definitions import load, names
-from minimixer.exercises.report import STATUSES, Report, TaskResult
+from minimixer.exercises.graded import Graded
+from minimixer.exercises.report import STATUSES, uniform_report
 from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.source import STUDENT, find_submission
 from minimixer.exercises.words import say
@@ -20,32 +20,15 @@ from minimixer.exercises.words import say
 EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Graded:
-    """One exercise of one student."""
-
-    student: str
-    report: Report
-    file: str = ""                  # below the student's folder; empty where there is none
-    sha256: str = ""
-    printed: str = ""
-    seconds: float = 0.0
-
-    @property
-    def earned(self) -> int:
-        """Points of the exercise."""
-        return sum(result.earned for result in self.report.results)
-
-
 def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: Sequence[str], jobs: int,
           limits: Limits) -> int:
-    """Grade a folder of submissions, write the tables and pages, and print a summary; returns the exit code.
+    """Grade a folder of submissions, write the tables and pages, print a summary, and return the exit code.
 
-    Raises UsageError if the folder holds no submissions, or the grades cannot go where they should; CheckerError if the
-    checker cannot start.
+    Raises UsageError if the folder holds no submissions or ``out`` is unsuitable, CheckerError if the checker cannot
+    start.
     """
     if os.name == "nt":
-        raise UsageError("on Windows there are no limits on what a submission does: grade a class on Linux, or in WSL")
+        raise UsageError("Windows cannot limit what a submission does: grade a class on Linux or in WSL")
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}: expected 1 or more")
     for_one = how == "gradescope" and out.suffix == ".json"
@@ -53,7 +36,7 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
         raise UsageError(f"--out {out} is a {'folder' if out.is_dir() else 'file'}: expected a file for csv and "
                          "nbgrader; for gradescope a folder, or a file that ends in .json")
     if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: expected one that holds a folder for each student")
+        raise UsageError(f"there is no folder {folder}: expected a folder with one subfolder per student")
     students = {folder.resolve().name: folder} if for_one else submissions(folder)
     chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(students)
     check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)           # does the checker start at all?
@@ -71,45 +54,44 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     pages = f", pages: {feedback}" if feedback else ""
     print(f"students: {len(students)}, exercises: {len(chosen)}, tasks: {said}.  Grades: {out}{pages}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("Graded as root: the limit on new processes does not hold for root; use an ordinary user in a sandbox.",
+        print("Graded as root: the limit on new processes does not apply to root; use an ordinary user in a sandbox.",
               file=sys.stderr)
     return OK
 
 
 def submissions(folder: Path) -> dict[str, Path]:
-    """Each student's folder by the student's name: the folders in ``folder``; itself, if it holds exercises."""
+    """Each student's folder by name: the subfolders of ``folder``, or ``folder`` itself if it holds exercises."""
     students = {path.name: path for path in sorted(folder.iterdir())
                 if path.is_dir() and not path.is_symlink() and not path.name.startswith((".", "__"))}
     if loose := [path.name for path in sorted(folder.iterdir()) if EXERCISE.match(path.name)]:
         if any(EXERCISE.match(path.name) for place in students.values() for path in place.rglob("*")):
-            raise UsageError(f"{folder} holds {loose[0]} beside folders with exercises: is it one student's folder, or "
-                             "a class? Move the one or the others away")
+            raise UsageError(f"{folder} holds {loose[0]} next to folders with exercises: is it one student's folder, "
+                             "or a class? Move one or the other away")
         return {folder.resolve().name: folder}
     if not students:
-        raise UsageError(f"{folder} holds no folders: expected one for each student")
+        raise UsageError(f"{folder} holds no folders: expected one per student")
     return students
 
 
 def handed_in(students: dict[str, Path]) -> list[str]:
-    """The exercises that any student handed in.  Raises UsageError if there are none."""
+    """The exercises that at least one student handed in.  Raises UsageError if there are none."""
     found = [name for name in names() if any(find_submission(place, load(name)) for place in students.values())]
     if not found:
-        raise UsageError("no file is named like an exercise (ex06_layernorm.py): give --exercises to grade all as "
+        raise UsageError("no file is named like an exercise (ex06_layernorm.py): pass --exercises to grade all as "
                          "missing")
     return found
 
 
 def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
-    """Check one exercise of one student; whatever goes wrong becomes a status."""
+    """Check one exercise of one student; anything that goes wrong becomes a status."""
     exercise = load(name)
     try:
         path = find_submission(folder, exercise)
         if path is None:
-            return Graded(student, Report(exercise, tuple(
-                TaskResult(task.name, task.function, task.points, "missing") for task in exercise.tasks)))
+            return Graded(student, uniform_report(exercise, "missing"))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         run = check_file(name, path, limits)
         return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)
     except Exception as error:      # a batch of 200 must not end at the 57th
         problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
-        return Graded(student, checker.broken(exercise, "error", problem))
+        return Graded(student, uniform_report(exercise, "error", problem))

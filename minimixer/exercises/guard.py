@@ -1,6 +1,6 @@
-"""Limits on the process in which a student's code runs.
+"""Limits on the process that runs a student's code.
 
-They stop accidents: an endless loop, a list that grows for ever, a `rmtree` of the wrong folder.  They are no sandbox:
+They stop accidents: an endless loop, a list that grows forever, `rmtree` on the wrong folder.  They are not a sandbox:
 code that wants to get around them can.
 """
 
@@ -21,14 +21,14 @@ SOLUTIONS = os.path.realpath(Path(__file__).parents[2] / "lessons" / "exercises"
 
 
 class RefusedError(BaseException):
-    """Not an Exception, so that `except Exception` in a student's code does not hide it."""
+    """A refused action.  Not an Exception, so that a student's `except Exception` cannot hide it."""
 
 
 def set_limits(seconds: float, memory: int) -> None:
-    """Limit CPU seconds from now on, address space in bytes, new processes and file sizes, where the system can."""
+    """Limit CPU seconds from now on, address space in bytes, new processes and file sizes, as far as possible."""
     try:
         import resource
-    except ImportError:     # Windows: the wall clock of the runner is all there is
+    except ImportError:     # Windows has no such limits
         return
     cpu = math.ceil(time.process_time() + seconds)
     for name, soft, hard in (("RLIMIT_CPU", cpu, cpu + 1), ("RLIMIT_AS", memory, memory),
@@ -45,7 +45,7 @@ def set_limits(seconds: float, memory: int) -> None:
 
 
 def refuse(folder: Path) -> None:
-    """Refuse, from now on, what no exercise needs: new processes, networks, and changing files outside ``folder``."""
+    """From now on refuse new processes, network access, and changes to files outside ``folder``."""
     inside = os.path.realpath(folder) + os.sep
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:

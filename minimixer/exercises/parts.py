@@ -1,6 +1,6 @@
-"""The parts that later exercises are built from: the library's own ops, called as the exercises call them.
+"""The parts that later exercises build on: the library's own ops, with the signatures of the exercises.
 
-``minimixer exercises check --chain`` puts the student's own earlier classes in their place.
+``minimixer exercises check --chain`` replaces them by the student's own earlier classes.
 """
 
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def _mlp(x: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tens
 
 
 class _Mlp:
-    """An MLP that saves its inputs; the engine finds the gradients."""
+    """An MLP that saves its inputs; autograd computes the gradients."""
 
     function: Any
 

@@ -1,10 +1,10 @@
-"""What a check found, as data and as text of 80 columns."""
+"""The result of a check, as data and as 80-column text."""
 
 import textwrap
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from minimixer.exercises.task import Exercise
+from minimixer.exercises.task import Exercise, Task
 from minimixer.exercises.words import Diagnosis
 
 PASSED, WRONG, NOT_STARTED = 0, 1, 3        # exit codes of a check
@@ -14,7 +14,7 @@ STATUSES = ("pass", "fail", "error", "timeout", "not-started", "missing")
 
 @dataclass(frozen=True)
 class Row:
-    """How one tensor compares in its worst case."""
+    """One tensor in its worst case."""
 
     tensor: str
     shape: str
@@ -24,7 +24,7 @@ class Row:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What was found for one task."""
+    """The verdict on one task."""
 
     name: str
     function: str
@@ -33,9 +33,15 @@ class TaskResult:
     rows: tuple[Row, ...] = ()
     diagnosis: Diagnosis | None = None
 
+    @classmethod
+    def of(cls, task: Task, status: str, diagnosis: Diagnosis | None = None,
+           rows: tuple[Row, ...] = ()) -> "TaskResult":
+        """The verdict on ``task``."""
+        return cls(task.name, task.function, task.points, status, rows, diagnosis)
+
     @property
     def earned(self) -> int:
-        """Points of a task that is right; there are none for half of one."""
+        """All points of a correct task; there is no partial credit."""
         return self.points if self.status == "pass" else 0
 
     def as_json(self) -> dict[str, Any]:
@@ -50,7 +56,7 @@ class TaskResult:
                           tuple(Row(**row) for row in data["rows"]), Diagnosis(**given) if given else None)
 
     def lines(self) -> list[str]:
-        """The table of the tensors, then the diagnosis."""
+        """The table of tensors, then the diagnosis."""
         said = {"pass": "right", "fail": "WRONG", "error": "stopped with an error", "timeout": "too slow",
                 "not-started": "not started", "missing": "missing"}[self.status]
         if self.diagnosis and self.diagnosis.id == "not-tried":
@@ -69,20 +75,20 @@ def _number(error: float) -> str:
 
 
 def wrap(text: str) -> list[str]:
-    """Lines of at most 79 columns, indented."""
+    """Indented lines of at most 79 columns."""
     return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on an exercise; true if every task is right, and prints as a table for each task."""
+    """The verdict on an exercise; true if every task is correct.  Prints as one table per task."""
 
     exercise: Exercise
     results: tuple[TaskResult, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether every task is right."""
+        """Whether every task is correct."""
         return all(result.status == "pass" for result in self.results)
 
     def __bool__(self) -> bool:
@@ -90,7 +96,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all right, 1 something wrong, 3 nothing begun."""
+        """0: all correct; 1: something is wrong; 3: not started."""
         if self.ok:
             return PASSED
         return NOT_STARTED if all(result.status == "not-started" for result in self.results) else WRONG
@@ -99,7 +105,7 @@ class Report:
         lines = [f"{self.exercise.id} {self.exercise.title}", ""]
         said = None
         for result in self.results:
-            if result.diagnosis and result.diagnosis == said:       # a file that cannot be run: say it once
+            if result.diagnosis and result.diagnosis == said:       # a broken file: say it once, not per task
                 result = replace(result, diagnosis=None)
             said = result.diagnosis or said
             lines += [*result.lines(), ""]
@@ -115,5 +121,10 @@ class Report:
                  f"         `minimixer lessons open {self.exercise.lesson[:2]}`",
                  f"A hint:  `minimixer exercises hint {self.exercise.id}`"]
         if self.exit_code == NOT_STARTED:
-            lines.insert(0, "Not started: put your own lines in the place of `raise NotImplementedError`.")
+            lines.insert(0, "Not started: replace `raise NotImplementedError` with your own code.")
         return lines
+
+
+def uniform_report(exercise: Exercise, status: str, diagnosis: Diagnosis | None = None) -> Report:
+    """A report with the same verdict on every task."""
+    return Report(exercise, tuple(TaskResult.of(task, status, diagnosis) for task in exercise.tasks))

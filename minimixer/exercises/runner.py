@@ -1,4 +1,4 @@
-"""Check a file in a process of its own, with limits on time, memory and output; what it starts dies with it."""
+"""Check a file in a separate process with limits on time, memory and output, and end everything it starts."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from typing import IO
 from minimixer.errors import MinimixerError
 from minimixer.exercises import checker, worker
 from minimixer.exercises.definitions import load
-from minimixer.exercises.report import Report, TaskResult
+from minimixer.exercises.report import Report, TaskResult, uniform_report
 from minimixer.exercises.task import Exercise
 from minimixer.exercises.words import say
 
@@ -36,9 +36,9 @@ class CheckerError(MinimixerError):
 class Limits:
     """What one submission may use."""
 
-    seconds: float = 10.0           # of CPU time; three times as much on the clock
+    seconds: float = 10.0           # CPU time; three times as much wall-clock time
     memory: int = 1 << 30           # bytes of address space
-    output: int = 4000              # bytes of what it prints that are kept
+    output: int = 4000              # bytes of printed output to keep
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Run:
     """A checked submission."""
 
     report: Report
-    printed: str                    # what the student's code printed, cut off
-    seconds: float                  # on the clock
+    printed: str                    # what the student's code printed, truncated
+    seconds: float                  # wall-clock time
 
 
 def check_file(exercise: str, path: Path, limits: Limits | None = None,
@@ -61,7 +61,7 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
         ``.py`` or ``.ipynb``; it is copied to a scratch folder, where the code runs.
     limits : Limits, optional
     earlier : mapping of str to Path, optional
-        Files of earlier exercises whose classes take the place of the library's.
+        Files of earlier exercises whose classes replace the library's.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
     Raises
     ------
     CheckerError
-        If not even the checker starts.
+        If the checker itself cannot start.
     """
     limits = limits or Limits()
     wanted = load(exercise)
@@ -82,46 +82,45 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
             copies = {name: _copy(file, scratch) for name, file in {"": path, **(earlier or {})}.items()}
         except OSError as error:
             problem = say("broken-file", error=f"it cannot be read: {error.strerror}", where="")
-            return Run(checker.broken(wanted, "error", problem), "", 0.0)
+            return Run(uniform_report(wanted, "error", problem), "", 0.0)
         found, printed, end = _run(exercise, copies, scratch, limits)
     results = []
     for task in wanted.tasks:
-        if task.name in found:      # the points are ours to say
+        if task.name in found:      # points and names are not taken from the worker
             results.append(replace(found[task.name], function=task.function, points=task.points))
         elif end == "timeout" and any(result.status == "timeout" for result in results):
-            results.append(TaskResult(task.name, task.function, task.points, "timeout", (), say("not-tried")))
+            results.append(TaskResult.of(task, "timeout", say("not-tried")))
         elif end == "timeout":
-            results.append(TaskResult(task.name, task.function, task.points, "timeout", (),
-                                      say("timeout", seconds=limits.seconds)))
+            results.append(TaskResult.of(task, "timeout", say("timeout", seconds=limits.seconds)))
         else:
-            results.append(TaskResult(task.name, task.function, task.points, "error", (), say("ended", error=end)))
+            results.append(TaskResult.of(task, "error", say("ended", error=end)))
     return Run(Report(wanted, tuple(results)), printed, time.monotonic() - start)
 
 
 def _run_here(exercise: Exercise, path: Path, earlier: Mapping[str, Path]) -> Run:
-    """Check a file in this process, without limits: Windows has none of them."""
+    """Check a file in this process, without limits: Windows has none."""
     files = {name: str(file) for name, file in earlier.items()}
-    checker.grading = True          # for the check in the last cell of a notebook
+    checker.grading = True          # a notebook's last cell calls check()
     try:
         namespace, problem = worker.attempt(lambda: worker.open_files(exercise, str(path), files))
     finally:
         checker.grading = False
     if problem is not None:
-        return Run(checker.broken(exercise, "error", problem), "", 0.0)
+        return Run(uniform_report(exercise, "error", problem), "", 0.0)
     return Run(Report(exercise, tuple(checker.check_task(task, namespace) for task in exercise.tasks)), "", 0.0)
 
 
 def _copy(path: Path, scratch: str) -> str:
     target = Path(scratch) / path.name
     if not path.is_file():
-        raise FileNotFoundError(2, "there is no such file")
+        raise FileNotFoundError(2, "no such file")
     shutil.copyfile(path, target)
     return str(target)
 
 
 def _run(exercise: str, files: Mapping[str, str], scratch: str,
          limits: Limits) -> tuple[dict[str, TaskResult], str, str]:
-    """Results by task, what was printed, and how it ended: ``timeout`` or a sentence."""
+    """Results by task, the printed output, and how the process ended: ``timeout`` or a sentence."""
     token = secrets.token_hex(16)
     read_end, write_end = os.pipe()
     orders = {"exercise": exercise, "file": files[""], "earlier": {k: v for k, v in files.items() if k},
@@ -150,26 +149,26 @@ def _run(exercise: str, files: Mapping[str, str], scratch: str,
         _kill(process, token)
     for reader in readers:
         reader.join(1.0)
-    told, said = (bytes(part).replace(scratch.encode(), b".") for part in (lines, printed))    # its name is random
-    if json.dumps([token, worker.READY]).encode() not in told and end != "timeout":
+    sent, said = (bytes(part).replace(scratch.encode(), b".") for part in (lines, printed))    # its name is random
+    if json.dumps([token, worker.READY]).encode() not in sent and end != "timeout":
         last = (_text(said, limits.output).strip() or end).splitlines()[-1]
         raise CheckerError(f"the checker could not start ({last}), so nothing was checked: run minimixer doctor, and "
-                           "see that minimixer and NumPy are installed for the same Python")
-    return _read_results(told, token), _text(said, limits.output), end
+                           "make sure that minimixer and NumPy are installed for the same Python")
+    return _read_results(sent, token), _text(said, limits.output), end
 
 
 def _environment(scratch: str, token: str) -> dict[str, str]:
-    """Little of our own environment, and nothing secret."""
+    """A minimal environment without secrets."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     path = os.pathsep.join(dict.fromkeys([str(PACKAGE_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
     return kept | {"HOME": scratch, "TMPDIR": scratch, "PYTHONPATH": path.rstrip(os.pathsep), MARK: token,
-                   "PYTHONUSERBASE": site.getuserbase(),        # for what is installed for this user alone
+                   "PYTHONUSERBASE": site.getuserbase(),        # packages installed for this user only
                    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0",
                    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
 
 
 def _drain(stream: IO[bytes], kept: bytearray, most: int) -> None:
-    """Read to the end, however much there is, and keep the beginning."""
+    """Read a stream to its end and keep the first ``most`` bytes, plus one that shows there was more."""
     with stream:
         while piece := os.read(stream.fileno(), 1 << 16):
             kept += piece[:max(0, most + 1 - len(kept))]
@@ -181,7 +180,7 @@ def _text(printed: bytes, most: int) -> str:
 
 
 def _kill(process: "subprocess.Popen[bytes]", token: str) -> None:
-    """End the process, its group, and whatever left the group but carries the mark of this submission."""
+    """End the process, its group, and any process that left the group but carries this submission's mark."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -196,7 +195,7 @@ def _kill(process: "subprocess.Popen[bytes]", token: str) -> None:
 
 
 def _processes() -> list[int]:
-    """Every process, where the system tells (Linux)."""
+    """All process ids (Linux only)."""
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
 
 
@@ -208,7 +207,7 @@ def _environ(pid: int) -> bytes:
 
 
 def _read_results(lines: bytes, token: str) -> dict[str, TaskResult]:
-    """What the worker told; lines that do not carry the token are not its own."""
+    """The results that the worker sent; lines without the token are not its own."""
     found: dict[str, TaskResult] = {}
     for line in lines.splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""A student's file, ``.py`` or ``.ipynb``: which one belongs to an exercise, and how it is run."""
+"""Find and run a student's file, ``.py`` or ``.ipynb``."""
 
 import ast
 import contextlib
@@ -12,13 +12,13 @@ from typing import Any
 from minimixer.errors import MinimixerError
 from minimixer.exercises.task import Exercise
 
-LARGEST = 1 << 20                   # bytes of code that are read,
-LARGEST_NOTEBOOK = 50 << 20         # and of the notebook around it, whose outputs may hold pictures
+LARGEST = 1 << 20                   # bytes of code
+LARGEST_NOTEBOOK = 50 << 20         # bytes of a whole notebook, whose outputs may hold images
 STUDENT = Path(__file__).parent / "student"
 NBGRADER = re.compile(r"(?<=^# %%) nbgrader=.*$", re.MULTILINE)       # means nothing in a Python file
-# Magics, shell commands, their results assigned to a name, and questions.
+# Magics, shell commands, their results assigned to a name, and `name?`.
 FOR_IPYTHON = re.compile(r"\s*(%%?[a-zA-Z]|!(?!=)|\?|[\w.]+\?\??\s*$|[\w, ]+=\s*(!|%[a-zA-Z]))")
-RUNS_PYTHON = ("%%time", "%%capture", "%%prun")         # the other %%magics hand their cell to somebody else
+RUNS_PYTHON = ("%%time", "%%capture", "%%prun")         # cells under other %%magics are not Python
 
 
 class SubmissionError(MinimixerError):
@@ -26,10 +26,10 @@ class SubmissionError(MinimixerError):
 
 
 def find_submission(folder: Path, exercise: Exercise) -> Path | None:
-    """The file of an exercise in a folder or below: the name it was started with, or one that begins alike.
+    """The file of an exercise in a folder or below it: any ``.py`` or ``.ipynb`` whose name starts with its id.
 
-    Where there are several, one that is not filled in goes last, ``.py`` before ``.ipynb``, the exact name before
-    others, then the alphabet decides.  Links are not followed.
+    Of several, files that are filled in come first, then ``.py`` before ``.ipynb``, the exact name before others, and
+    alphabetical order.  Links are not followed.
     """
     found = [path for path in folder.rglob("*")
              if path.name.lower().startswith(exercise.id) and path.suffix.lower() in (".py", ".ipynb")
@@ -40,7 +40,7 @@ def find_submission(folder: Path, exercise: Exercise) -> Path | None:
 
 
 def fresh(exercise: Exercise) -> str:
-    """The text of the file that ``start`` makes."""
+    """The text of the file that ``start`` creates."""
     return NBGRADER.sub("", (STUDENT / exercise.filename).read_text(encoding="utf-8"))
 
 
@@ -52,18 +52,18 @@ def _is_untouched(path: Path, exercise: Exercise) -> bool:
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
-    """Name and text of the pieces of a submission.  Raises SubmissionError."""
+    """Name and text of each code cell of a submission; a ``.py`` file is one cell.  Raises SubmissionError."""
     is_notebook = path.suffix.lower() == ".ipynb"
     try:
         if path.stat().st_size > (most := LARGEST_NOTEBOOK if is_notebook else LARGEST):
             raise SubmissionError(f"{path.name} is larger than {most >> 20} MiB")
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise SubmissionError(f"{path.name} is no text file") from None
+        raise SubmissionError(f"{path.name} is not a text file") from None
     except OSError as error:
         raise SubmissionError(f"{path.name} cannot be read: {error.strerror}") from None
     if "\0" in text:
-        raise SubmissionError(f"{path.name} is no text file")
+        raise SubmissionError(f"{path.name} is not a text file")
     found = _notebook(path, text) if is_notebook else [(path.name, text)]
     if sum(len(code) for _, code in found) > LARGEST:
         raise SubmissionError(f"{path.name} holds more than {LARGEST >> 20} MiB of code")
@@ -75,12 +75,12 @@ def _notebook(path: Path, text: str) -> list[tuple[str, str]]:
         sources = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
         joined = [source if isinstance(source, str) else "".join(source) for source in sources]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise SubmissionError(f"{path.name} is no notebook") from None
+        raise SubmissionError(f"{path.name} is not a notebook") from None
     return [(f"code cell {number}", _without_magics(source)) for number, source in enumerate(joined, 1)]
 
 
 def _without_magics(source: str) -> str:
-    """What IPython alone understands becomes comments; what is Python stays as it is."""
+    """Comment out IPython-only lines; Python stays as it is."""
     start = source.lstrip()
     if start.startswith("%%") and not start.startswith(RUNS_PYTHON):
         return ""
@@ -91,8 +91,8 @@ def _without_magics(source: str) -> str:
 
 
 def run(path: Path, module: str) -> dict[str, Any]:
-    """Run a submission and return its names.  Raises SubmissionError, SyntaxError, and whatever the code raises."""
-    sys.modules[module] = ran = ModuleType(module)          # where dataclasses, for one, look it up
+    """Run a submission and return its namespace.  Raises SubmissionError, SyntaxError, and whatever the code raises."""
+    sys.modules[module] = ran = ModuleType(module)          # dataclasses, for example, look it up there
     namespace = vars(ran)
     namespace["__file__"] = str(path)
     if path.suffix.lower() == ".ipynb":

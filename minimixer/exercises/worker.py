@@ -1,6 +1,6 @@
-"""The process that runs a student's code: reads its orders from stdin, writes one line of JSON a task to a pipe.
+"""The process that runs a student's code: reads its orders from stdin and writes one line of JSON per task to a pipe.
 
-Started by ``runner.py``, never by hand.
+``runner.py`` starts it.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def main() -> None:
     orders = json.loads(sys.stdin.buffer.read())
     pipe = orders["pipe"]
 
-    def tell(result: TaskResult) -> None:
+    def send(result: TaskResult) -> None:
         os.write(pipe, (json.dumps([orders["token"], result.as_json()]) + "\n").encode())
 
     exercise = load(orders["exercise"])
@@ -44,28 +44,28 @@ def main() -> None:
             result, stopped = attempt(partial(checker.check_task, task, namespace))
         else:
             result, stopped = None, problem
-        tell(result or TaskResult(task.name, task.function, task.points, "error", (), stopped))
+        send(result or TaskResult.of(task, "error", stopped))
     sys.stdout.flush()
-    os._exit(0)         # whatever threads or exit handlers the student's code left behind
+    os._exit(0)         # skips threads and exit handlers that the student's code left behind
 
 
 def prepare(file: Path) -> None:
-    """Import what is imported late, and what starts processes while it is imported, before all that is limited."""
+    """Before the limits apply, import modules that are loaded late or start processes while they are imported."""
     import scipy.special  # noqa: F401
     if b"matplotlib" in file.read_bytes():
-        with contextlib.suppress(Exception):    # the submission will meet it again, and be told
-            importlib.import_module("matplotlib.font_manager")          # it looks for fonts
+        with contextlib.suppress(Exception):    # the submission will raise it again
+            importlib.import_module("matplotlib.font_manager")          # looks for fonts in a subprocess
 
 
 def open_files(exercise: Exercise, file: str, earlier: dict[str, str]) -> dict[str, Any]:
-    """Run the student's file, and before it the earlier ones that it is to use."""
-    for name, path in earlier.items():      # in order: each may use those before it
+    """Run the earlier files that the exercise builds on, then the student's file; return its namespace."""
+    for name, path in earlier.items():      # in order: each may use the ones before it
         checker.use_own_parts(source.run(Path(path), name))
     return source.run(Path(file), exercise.id)
 
 
 def attempt(step: Callable[[], Any]) -> tuple[Any, Diagnosis | None]:
-    """The result of a step, or why there is none."""
+    """The result of a step, or the reason why there is none."""
     try:
         return step(), None
     except RefusedError as error:

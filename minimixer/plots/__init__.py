@@ -1,9 +1,20 @@
-"""Pictures of runs, arrays, graphs and models, readable in print and by colour-blind eyes."""
+"""Plots of runs, arrays, graphs and models, readable in print and for color-blind readers."""
+
+import warnings
+from typing import Any
 
 from minimixer.plots.arrays import patch_grid, shapes, transposition, weight_maps
 from minimixer.plots.graph import graph
-from minimixer.plots.runs import confusion, curves, picture_grid
+from minimixer.plots.runs import confusion, curves, image_grid
 from minimixer.plots.style import BLUE, GREEN, ORANGE, PURPLE, RED, figure, lines
 
-__all__ = ["BLUE", "GREEN", "ORANGE", "PURPLE", "RED", "confusion", "curves", "figure", "graph", "lines", "patch_grid",
-           "picture_grid", "shapes", "transposition", "weight_maps"]
+__all__ = ["BLUE", "GREEN", "ORANGE", "PURPLE", "RED", "confusion", "curves", "figure", "graph", "image_grid", "lines",
+           "patch_grid", "shapes", "transposition", "weight_maps"]
+
+
+def __getattr__(name: str) -> Any:
+    """Old names, for one version."""
+    if name == "picture_grid":
+        warnings.warn("minimixer.plots.picture_grid is now called image_grid", DeprecationWarning, stacklevel=2)
+        return image_grid
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

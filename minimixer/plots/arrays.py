@@ -1,4 +1,4 @@
-"""Pictures of arrays: their shapes, a transposition, patches, weights."""
+"""Drawings of arrays: their shapes, a transposition, patches, weights."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CELL = 0.3          # inches
-MOST_CELLS = 10     # longer axes are drawn without cells, their lengths by logarithm
-SLANT = 0.45        # how far the first of three axes goes to the right and up, per inch
+MOST_CELLS = 10     # longer axes are drawn without cells, on a logarithmic scale
+SLANT = 0.45        # inches to the right and up, per inch of the first of three axes
 
 
 def shapes(boxes: Mapping[str, Mapping[str, int]], signs: Sequence[str] | str = "", title: str = "") -> "Figure":
-    """Draw arrays side by side as boxes whose edges are named axes.  One axis name has one colour.
+    """Draw arrays side by side as boxes whose edges are named axes.  Each axis name has its own color.
 
     Parameters
     ----------
     boxes : mapping
-        Name of an array to its axes, ``{"x": {"B": 4, "C": 3}, "bias": {"C": 3}}``: at most three each; the last runs
-        to the right, the one before downwards, the one before that into the page.
+        Name of an array to its axes, ``{"x": {"B": 4, "C": 3}, "bias": {"C": 3}}``, at most three each.  The last axis
+        runs to the right, the second to last down, the third to last into the page.
     signs : sequence of str
-        What is written between the boxes, ``"+="`` for x + bias = y.
+        Signs between the boxes, ``"+="`` for x + bias = y.
     title : str
 
     Raises
@@ -36,8 +36,8 @@ def shapes(boxes: Mapping[str, Mapping[str, int]], signs: Sequence[str] | str = 
         If an array has more than three axes.
     """
     if too_many := [name for name, box in boxes.items() if len(box) > 3]:
-        raise ValueError(f"shapes: {too_many[0]} has {len(boxes[too_many[0]])} axes, expected three at most: merge "
-                         "two, or draw one picture of the batch")
+        raise ValueError(f"shapes: {too_many[0]} has {len(boxes[too_many[0]])} axes, expected at most three: merge "
+                         "two, or draw a single example of the batch")
     sizes = {axis: n for box in boxes.values() for axis, n in box.items()}
     lengths = [n for box in boxes.values() for n in box.values()]
     grid = max(lengths, default=1) <= MOST_CELLS
@@ -46,29 +46,29 @@ def shapes(boxes: Mapping[str, Mapping[str, int]], signs: Sequence[str] | str = 
         return CELL * n if grid else 0.35 * (1 + math.log2(n) / 2)
 
     palette = (BLUE, RED, GREEN, PURPLE, ORANGE)
-    colours = dict(zip(sizes, (palette * (1 + len(sizes) // len(palette)))[:len(sizes)], strict=True))
+    colors = dict(zip(sizes, (palette * (1 + len(sizes) // len(palette)))[:len(sizes)], strict=True))
     extents = [([1] * (3 - len(box)) + list(box.values())) for box in boxes.values()]
     widths = [inches(w) + (SLANT * inches(d) if d > 1 else 0) for d, _, w in extents]
     heights = [inches(h) + (SLANT * inches(d) if d > 1 else 0) for d, h, _ in extents]
     gap = 1.15
     width = sum(widths) + gap * (len(boxes) + 0.35)
     height = max(heights) + 1.3 + (0.3 if title else 0)
-    picture, axes = canvas(max(width, 3.0), height)
+    fig, axes = canvas(max(width, 3.0), height)
     x, middle = 0.85, 0.65 + max(heights) / 2
     for i, (name, box) in enumerate(boxes.items()):
-        _box(axes, (x, middle - heights[i] / 2), name, box, colours, [inches(n) for n in extents[i]], grid)
+        _box(axes, (x, middle - heights[i] / 2), name, box, colors, [inches(n) for n in extents[i]], grid)
         x += widths[i]
         if i < len(signs):
             axes.text(x + 0.27, middle, signs[i], ha="center", va="center", fontsize=15, color=INK)
         x += gap
     if title:
         axes.text(max(width, 3.0) / 2 - 0.1, height - 0.3, title, ha="center", va="center", fontsize=11, color=INK)
-    return picture
+    return fig
 
 
-def _box(axes: "Axes", corner: tuple[float, float], name: str, box: Mapping[str, int], colours: Mapping[str, str],
+def _box(axes: "Axes", corner: tuple[float, float], name: str, box: Mapping[str, int], colors: Mapping[str, str],
          inches: Sequence[float], grid: bool) -> None:
-    """One array: its front, its depth, a coloured edge and a label an axis, its name and shape below."""
+    """One array: its front and depth, a colored edge and a label per axis, and its name and shape below."""
     from matplotlib.patches import Polygon, Rectangle
 
     (x, y), (depth, height, width) = corner, inches
@@ -94,7 +94,7 @@ def _box(axes: "Axes", corner: tuple[float, float], name: str, box: Mapping[str,
     for axis, (xs, ys, (sx, sy), ha, va) in zip(reversed(axis_names), edges, strict=False):
         if axis == axis_names[-1] and deep:
             xs = (x + dx, x + width + dx)
-        axes.plot(xs, ys, color=colours[axis], linewidth=3.2, solid_capstyle="butt")
+        axes.plot(xs, ys, color=colors[axis], linewidth=3.2, solid_capstyle="butt")
         axes.text(sum(xs) / 2 + sx, sum(ys) / 2 + sy, f"{axis} = {box[axis]}", ha=ha, va=va, fontsize=9, color=INK)
     shape = "(" + ", ".join(axis_names) + ("," if len(box) == 1 else "") + ")"
     axes.text(x + (width + dx) / 2, y - 0.13, name, ha="center", va="top", fontsize=11, color=INK, weight="bold")
@@ -102,22 +102,22 @@ def _box(axes: "Axes", corner: tuple[float, float], name: str, box: Mapping[str,
 
 
 def transposition(values: Array, row: int = 0, names: tuple[str, str] = ("S", "C")) -> "Figure":
-    """Draw a table and its transpose, one row marked in both, where it has become a column.
+    """Draw a matrix and its transpose, with one row highlighted in both; in the transpose it is a column.
 
     Parameters
     ----------
     values : array, shape (S, C)
-        Written into the cells where there are at most 8 x 8.
+        Up to 8 x 8, the values are written into the cells.
     row : int
-        Which row to mark.
-    names : pair of str
+        Row to highlight.
+    names : (str, str)
         Names of the two axes.
     """
     table = to_numpy(values)
     s, c = table.shape
     cell = 0.42 if max(s, c) <= 8 else 3.4 / max(s, c)
     width, height = cell * (s + c) + 2.9, cell * max(s, c) + 0.75
-    picture, axes = canvas(width, height)
+    fig, axes = canvas(width, height)
     middle = cell * max(s, c) / 2 + 0.1
     for left, grid, marked, (down, right) in ((0.6, table, (row, None), names),
                                               (cell * c + 2.35, table.T, (None, row), names[::-1])):
@@ -129,7 +129,7 @@ def transposition(values: Array, row: int = 0, names: tuple[str, str] = ("S", "C
     start = 0.6 + cell * c + 0.2
     axes.annotate("", (start + 0.85, middle), (start, middle), arrowprops={"arrowstyle": "-|>", "color": INK})
     axes.text(start + 0.42, middle + 0.1, "swapaxes", ha="center", fontsize=9, color=INK)
-    return picture
+    return fig
 
 
 def _cells(axes: "Axes", corner: tuple[float, float], cell: float, table: Any, marked: tuple[Any, Any]) -> None:
@@ -148,12 +148,12 @@ def _cells(axes: "Axes", corner: tuple[float, float], cell: float, table: Any, m
 
 
 def patch_grid(image: Array, patch_size: int, title: str = "") -> "Figure":
-    """Draw a picture with its cuts, and beside it the patches, apart and numbered in reading order.
+    """Draw an image with the cuts between its patches, and the separate patches, numbered in reading order.
 
     Parameters
     ----------
     image : array, shape (H, W, channels)
-        uint8, or floats in 0..1; one channel is drawn in grey.
+        uint8, or floats in 0..1; an image with one channel is drawn in gray.
     patch_size : int
         P, in pixels; it divides H and W.
     title : str
@@ -161,18 +161,19 @@ def patch_grid(image: Array, patch_size: int, title: str = "") -> "Figure":
     Raises
     ------
     ValueError
-        If it does not.
+        If ``patch_size`` does not divide H and W.
     """
     pixels = to_numpy(image)
     h, w, channels = pixels.shape
     p = patch_size
     if p < 1 or h % p or w % p:
-        raise ValueError(f"patch_grid: a picture of {h} x {w} pixels cannot be cut into patches of {p} x {p}")
+        raise ValueError(f"patch_grid: an image of {h} x {w} pixels cannot be cut into patches of {p} x {p}: choose a "
+                         "patch_size that divides both sides")
     rows, columns = h // p, w // p
     look: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255 if pixels.dtype == np.uint8 else 1}
     pixels = pixels if channels == 3 else pixels[..., 0]
-    picture = figure(8.4, 4.3 if title else 4.0)
-    whole, apart = picture.subplots(1, 2)
+    fig = figure(8.4, 4.3 if title else 4.0)
+    whole, apart = fig.subplots(1, 2)
     for axes in (whole, apart):
         axes.set_axis_off()
     whole.imshow(pixels, **look)
@@ -192,21 +193,21 @@ def patch_grid(image: Array, patch_size: int, title: str = "") -> "Figure":
     apart.set_title(f"S = {rows} x {columns} = {rows * columns} patches, each {p} x {p} x {channels} = "
                     f"{p * p * channels} numbers", fontsize=10)
     if title:
-        picture.suptitle(title)
-    return picture
+        fig.suptitle(title)
+    return fig
 
 
 def weight_maps(weights: Array, captions: Sequence[str] = (), title: str = "", columns: int = 8) -> "Figure":
-    """Draw matrices as small maps on one colour scale: blue below zero, white at zero, orange above.
+    """Draw matrices as small maps on one color scale: blue below zero, white at zero, orange above.
 
     Parameters
     ----------
     weights : array, shape (N, H, W)
     captions : sequence of str
-        One a map, or none.
+        One per map, or none.
     title : str
     columns : int
-        Maps in a row.
+        Maps per row.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -215,8 +216,8 @@ def weight_maps(weights: Array, captions: Sequence[str] = (), title: str = "", c
     rows = -(-len(maps) // columns)
     largest = float(np.abs(maps).max(initial=0)) or 1.0
     scale = LinearSegmentedColormap.from_list("blue-orange", [BLUE, "#FFFFFF", RED])
-    picture = figure(1.15 * columns + 1.0, 1.15 * rows * (1.15 if captions else 1) + (0.4 if title else 0.1))
-    grid = picture.subplots(rows, columns, squeeze=False)
+    fig = figure(1.15 * columns + 1.0, 1.15 * rows * (1.15 if captions else 1) + (0.4 if title else 0.1))
+    grid = fig.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, weight in zip(grid.flat, maps, strict=False):
@@ -225,7 +226,7 @@ def weight_maps(weights: Array, captions: Sequence[str] = (), title: str = "", c
         axes.set(xticks=[], yticks=[])
     for axes, caption in zip(grid.flat, captions, strict=False):
         axes.set_title(caption, fontsize=8)
-    picture.colorbar(shown, ax=grid, shrink=0.9, aspect=14)
+    fig.colorbar(shown, ax=grid, shrink=0.9, aspect=14)
     if title:
-        picture.suptitle(title)
-    return picture
+        fig.suptitle(title)
+    return fig

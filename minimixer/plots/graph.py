@@ -1,4 +1,4 @@
-"""A picture of the graph that autograd will walk."""
+"""A drawing of the graph that autograd walks."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,21 +11,21 @@ from minimixer.tensor import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDE, HIGH = 1.7, 0.82       # inches from box to box
+WIDE, HIGH = 1.7, 0.82       # inches between the centers of boxes
 
 
 def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure":
-    """Draw the ops that made a Tensor, left to right, each with the shape of what it made.
+    """Draw the ops that computed a Tensor, from left to right, each with the shape of its result.
 
-    Round blue boxes are ops, square orange ones are leaves, which get a gradient.  Numbers and Tensors that get no
+    Round blue boxes are ops; square orange boxes are leaves, which get a gradient.  Numbers and Tensors that need no
     gradient are not in the graph.
 
     Parameters
     ----------
     result : Tensor
-        Of an op, before or after ``backward``.
+        The result of an op, before or after ``backward``.
     names : mapping, optional
-        Names of leaves and of results, ``{"x": x, "loss": loss}``.
+        Names of leaves and results, ``{"x": x, "loss": loss}``.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure"
     top = max(y for _, y in places.values())
     skips = any(places[node][0] - places[source][0] > 1 for node in order if isinstance(node, Node)
                 for source in node.edges if source is not None)
-    picture, axes = canvas(WIDE * (1 + max(x for x, _ in places.values())) + 0.2, HIGH * (top + 1 + skips) + 0.2)
+    fig, axes = canvas(WIDE * (1 + max(x for x, _ in places.values())) + 0.2, HIGH * (top + 1 + skips) + 0.2)
     spots = {edge: (WIDE * (x + 0.5), HIGH * (top - y + 0.5)) for edge, (x, y) in places.items()}
     boxes = {}
     for edge in order:
@@ -55,23 +55,23 @@ def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure"
             *spots[edge], f"{title}\n{edge.shape}", ha="center", va="center", fontsize=9, color=INK, linespacing=1.4,
             bbox={"boxstyle": f"{'round' if is_op else 'square'},pad=0.4", "linewidth": 1.3 if is_op else 2,
                   "facecolor": PALE if is_op else "white", "edgecolor": BLUE if is_op else ORANGE})
-    picture.draw_without_rendering()        # only now the boxes know where they end
+    fig.draw_without_rendering()        # computes the sizes of the boxes
     for edge in order:
         sources = [source for source in edge.edges if source is not None] if isinstance(edge, Node) else []
         for position, source in enumerate(sources):
             bend = 0.25 * (sources.count(source) - 1) * (1 if position == sources.index(source) else -1)
             span = places[edge][0] - places[source][0]
-            if span > 1:                    # over the boxes between them, an arc of about half an inch to one
+            if span > 1:                    # an arc, half an inch to one inch high, over the boxes in between
                 bend -= min(0.9 + 0.2 * span, 1.9) / (WIDE * span)
             axes.annotate("", spots[edge], spots[source], zorder=1, arrowprops={
                 "arrowstyle": "-|>", "color": INK, "linewidth": 1.0, "shrinkA": 1, "shrinkB": 1,
                 "patchA": boxes[source].get_bbox_patch(), "patchB": boxes[edge].get_bbox_patch(),
                 "connectionstyle": f"arc3,rad={bend}"})
-    return picture
+    return fig
 
 
 def _leaves_first(root: Edge) -> list[Edge]:
-    """Every Node and leaf below the root, arguments before results, without recursion."""
+    """All Nodes and leaves of the graph, arguments before results, without recursion."""
     order: list[Edge] = []
     seen: set[Edge] = set()
     stack = [(root, False)]
@@ -88,7 +88,10 @@ def _leaves_first(root: Edge) -> list[Edge]:
 
 
 def _places(order: list[Edge]) -> dict[Edge, tuple[int, int]]:
-    """Column and row of a box: an op stands right of all its arguments, a leaf below, just left of its first reader."""
+    """Column and row of each box: ops are right of their arguments, leaves just left of the first op that uses them.
+
+    In each column, leaves are below ops.
+    """
     column: dict[Edge, int] = {}
     for edge in order:
         sources = [column[s] for s in edge.edges if s is not None] if isinstance(edge, Node) else []

@@ -1,4 +1,4 @@
-"""What all pictures share: Okabe & Ito's palette, a figure that shows itself in a notebook, and plain curves."""
+"""What all plots share: the palette of Okabe & Ito, figures and axes, and simple curves."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -10,41 +10,48 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
-PALE = "#EAF1F7"        # what a box is filled with
+PALE = "#EAF1F7"        # fill of boxes
 INK = "#222222"
 
 
 def figure(width: float = 6.0, height: float = 3.4) -> "Figure":
     """An empty matplotlib Figure of this size in inches.
 
-    It belongs to no pyplot window, and shows itself where it is the last line of a notebook cell.
+    It uses no pyplot, so it has no global state and works in any thread.  A notebook shows it when it is the value of
+    a cell's last line.
     """
-    from minimixer.plots.picture import Picture
-    return Picture(figsize=(width, height), dpi=120, layout="constrained")
+    from minimixer.plots.notebook_figure import NotebookFigure
+    return NotebookFigure(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def canvas(width: float, height: float, *, margin: float = 0.1) -> "tuple[Figure, Axes]":
-    """A Figure for drawing: one unit is one inch, nothing is stretched, no axes are shown."""
-    picture = figure(width, height)
-    picture.set_layout_engine("none")
-    axes = picture.add_axes((0, 0, 1, 1))
+    """A Figure to draw on: one unit is one inch, and no axes are shown."""
+    fig = figure(width, height)
+    fig.set_layout_engine("none")
+    axes = fig.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-margin, width - margin), ylim=(-margin, height - margin))
     axes.set_axis_off()
-    return picture, axes
+    return fig, axes
+
+
+def declutter(axes: "Axes") -> None:
+    """Hide the top and right spines and add a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
 
 
 def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, title: str = "", log: str = "",
           marks: Mapping[str, float] | None = None) -> "Figure":
-    """Draw curves over one axis, told apart by colour, line and marker.
+    """Plot curves over a common x axis, distinguished by color, line style and marker.
 
     Parameters
     ----------
     x : array or list, shape (N,)
     curves : mapping
-        Label to values, each an array or list of shape (N,); five at most.
+        Label to values, each an array or list of shape (N,); at most five.
     xlabel, ylabel, title : str
     log : str
-        The axes with a logarithmic scale: "", "x", "y" or "xy".
+        Axes with a logarithmic scale: "", "x", "y" or "xy".
     marks : mapping, optional
         Label to a position on x, drawn as a vertical line.
 
@@ -54,12 +61,13 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
         If there are more than five curves.
     """
     if len(curves) > 5:
-        raise ValueError(f"lines: {len(curves)} curves cannot be told apart, expected five at most")
-    picture = figure()
-    axes = picture.subplots()
+        raise ValueError(f"lines: {len(curves)} curves cannot be distinguished, expected at most five: split them into "
+                         "two plots")
+    fig = figure()
+    axes = fig.subplots()
     looks = zip((BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", "-"), "os^Dv", strict=True)
-    for (label, y), (colour, line, marker) in zip(curves.items(), looks, strict=False):
-        axes.plot(to_numpy(as_array(x)), to_numpy(as_array(y)), color=colour, linestyle=line, label=label,
+    for (label, y), (color, line, marker) in zip(curves.items(), looks, strict=False):
+        axes.plot(to_numpy(as_array(x)), to_numpy(as_array(y)), color=color, linestyle=line, label=label,
                   marker=marker if len(x) <= 30 else "", markersize=4)
     for label, position in (marks or {}).items():
         axes.axvline(position, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
@@ -70,8 +78,7 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
         axes.set_xscale("log")
     if "y" in log:
         axes.set_yscale("log")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    declutter(axes)
     if len(curves) > 1:
         axes.legend(frameon=False)
-    return picture
+    return fig

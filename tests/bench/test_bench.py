@@ -1,17 +1,19 @@
 import json
+import time
 
 import pytest
 
 from minimixer import nn
 from minimixer.bench import race
-from minimixer.bench.children import interleave
 from minimixer.bench.report import flops_per_image, race_table, table
+from minimixer.bench.timing import interleave, seconds_of, seconds_per_call
 from minimixer.commands.bench import BENCHMARKS
 from tests.support.commands import bench as main
 
 TINY = ["--sizes", "pico", "--batches", "32", "--rounds", "1", "--threads", "1", "--modes", "train"]
 
 
+@pytest.mark.slow
 def test_a_tiny_race_runs_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(race.PACKAGE, "jax", "a_package_that_nobody_has")
     assert main([*TINY, "--contenders", "minimixer", "jax", "--json", str(tmp_path / "race.json"),
@@ -96,6 +98,14 @@ def test_blocks_take_turns_in_an_order_that_turns():
     blocks = {name: (lambda name=name: order.append(name)) for name in "abc"}
     assert interleave(blocks, 3) == {"a": [None] * 3, "b": [None] * 3, "c": [None] * 3}
     assert "".join(order) == "abcbcacab"
+
+
+def test_seconds_are_those_of_one_call():
+    calls = []
+    assert 0.02 <= seconds_of(lambda: calls.append(time.sleep(0.02))) < 1
+    assert len(calls) == 1
+    assert 0.01 <= seconds_per_call(lambda: calls.append(time.sleep(0.01)), at_least=0.05) < 1
+    assert 3 <= len(calls) <= 8                         # the first, a warm-up, and at most six more
 
 
 def test_tables_are_aligned_markdown():

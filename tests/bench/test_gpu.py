@@ -1,4 +1,4 @@
-"""The race on a GPU, run on the stand-in against PyTorch on the CPU: that it is a fair one, and adds up right."""
+"""The race on a GPU, run on the stand-in against PyTorch on the CPU: that it is fair and adds up."""
 
 import math
 import time
@@ -27,7 +27,7 @@ def test_the_contenders_do_the_same_work():
     for _ in range(3):
         ours, theirs = (float(step()) for step in steps.values())
         assert ours == pytest.approx(theirs, rel=1e-4)
-    times = gpu.race(steps, clock, rounds=3, block=2)
+    times = gpu.step_milliseconds(steps, clock, rounds=3, block=2)
     assert times.keys() == steps.keys()
     assert all(math.isfinite(t) and t > 0 for t in times.values())
 
@@ -40,7 +40,7 @@ def test_a_step_that_is_no_graph_is_not_taken_for_one(capsys):
 def test_contenders_that_do_other_work_are_refused():
     steps = {"minimixer": lambda: 1.0, "pytorch": lambda: 1.1}
     with pytest.raises(UsageError, match="do not do the same work"):
-        gpu.race(steps, clock, rounds=1, block=1)
+        gpu.step_milliseconds(steps, clock, rounds=1, block=1)
 
 
 def test_a_guest_that_fails_does_not_end_the_race(capsys):
@@ -48,10 +48,10 @@ def test_a_guest_that_fails_does_not_end_the_race(capsys):
         raise RuntimeError("no compiler")
 
     steps = {"minimixer": lambda: 1.0, "compile": fail}
-    assert gpu.race(steps, clock, rounds=1, block=1).keys() == steps.keys() == {"minimixer"}
-    assert "compile does not take part: RuntimeError: no compiler" in capsys.readouterr().out
+    assert gpu.step_milliseconds(steps, clock, rounds=1, block=1).keys() == steps.keys() == {"minimixer"}
+    assert "compile is left out: RuntimeError: no compiler" in capsys.readouterr().out
     with pytest.raises(RuntimeError, match="no compiler"):
-        gpu.race({"minimixer": fail}, clock, rounds=1, block=1)
+        gpu.step_milliseconds({"minimixer": fail}, clock, rounds=1, block=1)
 
 
 def test_bytes_grow_with_the_batch_and_count_the_parameters():
@@ -59,7 +59,7 @@ def test_bytes_grow_with_the_batch_and_count_the_parameters():
     assert one - (two - one) == 28 * nn.MlpMixer(CONFIG).num_parameters()
 
 
-def test_a_race_is_a_row_of_the_table():
+def test_a_result_is_a_row_of_the_table():
     row = {"size": "micro", "batch": 512, "precision": "tf32", "floor_products_ms": 5, "floor_copies_ms": 1,
            "ms": {"minimixer": 10.0, "pytorch": 15, "fused": 12, "unfused": 20},
            "launches": {"fused": 302, "unfused": 900}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minimixer.commands.exercises import _uses, as_notebook
-from tests.exercises.material import mutants, names, source
+from tests.support.answers import mutants, names, source
 from tests.support.commands import exercises as main
 
 ROOT = Path(__file__).parent.parent.parent

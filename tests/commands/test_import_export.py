@@ -12,7 +12,7 @@ from minimixer.cli import main
 from minimixer.train import PRESETS, checkpoint, fit
 from minimixer.train.trained import load_run
 from minimixer.weights import model_from, save_official, save_timm
-from tests.weights.models import SMALL, official_arrays, randomized, write_npz
+from tests.support.mixers import SMALL, official_arrays, randomized, write_npz
 
 
 @pytest.fixture

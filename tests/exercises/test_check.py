@@ -11,7 +11,7 @@ import pytest
 import minimixer as mm
 from minimixer.errors import UsageError
 from minimixer.exercises.source import STUDENT
-from tests.exercises.material import load, names, run, source, student_version
+from tests.support.answers import load, names, run, source, student_version
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -8,9 +8,9 @@ import pytest
 
 from minimixer.exercises import grade
 from minimixer.exercises.grade import handed_in, submissions
-from tests.exercises.hostile import HOSTILE
-from tests.exercises.material import load, mutants, source, student_version
 from tests.support.commands import exercises as main
+from tests.support.answers import load, mutants, source, student_version
+from tests.support.hostile import HOSTILE
 
 MUTANT = next(m for m in mutants() if m.path.stem == "one_term")
 CLASS = {
@@ -80,6 +80,7 @@ def test_every_student_has_a_page_without_the_solution(graded):
     assert "missing" in pages["fay"]
 
 
+@pytest.mark.slow
 def test_two_runs_write_the_same_bytes(folder, graded, tmp_path):
     assert main(["grade", str(folder), "--out", str(tmp_path / "grades.csv"), "--feedback", str(tmp_path / "pages"),
                  "--seconds", "1", "--jobs", "2"]) == 0

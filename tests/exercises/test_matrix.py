@@ -7,8 +7,8 @@ import pytest
 
 from minimixer.exercises.report import Report
 from minimixer.exercises.words import WORDS
-from tests.exercises.common_bugs import PAGE, page
-from tests.exercises.material import load, mutants, names, run, source, student_version
+from tests.support.answers import load, mutants, names, run, source, student_version
+from tests.support.common_bugs import PAGE, page
 
 every_exercise = pytest.mark.parametrize("name", names())
 every_mutant = pytest.mark.parametrize("mutant", mutants(), ids=lambda m: f"{m.exercise}-{m.path.stem}")
@@ -104,4 +104,4 @@ def test_the_sources_name_the_functions_that_are_checked():
 
 
 def test_the_page_of_common_bugs_equals_its_generator():
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.exercises.common_bugs"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.support.common_bugs"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lessons.exercises.build import nbgrader_notebook
-from tests.exercises.material import load, mutants
+from tests.support.answers import load, mutants
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(importlib.util.find_spec("nbgrader") is None,
                                                    reason="nbgrader is not installed")]

@@ -13,8 +13,8 @@ import pytest
 
 from minimixer.exercises import checker, runner, worker
 from minimixer.exercises.runner import CheckerError, Limits, check_file
-from tests.exercises.hostile import HOSTILE, STARTS_FORKING
-from tests.exercises.material import load, mutants, names, source, student_version
+from tests.support.answers import load, mutants, names, source, student_version
+from tests.support.hostile import HOSTILE, STARTS_FORKING
 
 QUICK = Limits(seconds=3.0, memory=1 << 29)        # what ends by itself has time, on a busy machine too
 slow_to_end = {"sleeps": Limits(seconds=0.7), "endless": Limits(seconds=1.0)}
@@ -50,11 +50,12 @@ def runs(tmp_path_factory):
         return dict(zip(work, pool.map(one, work), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_right_answers_pass_in_time(name, runs):
     run, _ = runs[name]
     assert run.report.ok, str(run.report)
-    assert run.seconds < 10     # alone it is 0.6 s: tests/exercises/classroom.py measures
+    assert run.seconds < 10     # alone it is 0.6 s: tests/support/classroom.py measures
 
 
 def test_a_stub_and_a_wrong_answer_are_told_apart(tmp_path):
@@ -66,6 +67,7 @@ def test_a_stub_and_a_wrong_answer_are_told_apart(tmp_path):
     assert run.report.exit_code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_submissions_get_a_status_and_do_no_harm(name, runs):
     run, precious = runs[name]
@@ -76,6 +78,7 @@ def test_hostile_submissions_get_a_status_and_do_no_harm(name, runs):
     assert len(str(run.report)) < 3000
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_said(runs):
     """A refusal is not hidden by `except Exception`, and says what was refused."""
     assert "changes or deletes" in " ".join(str(runs["deletes_quietly"][0].report).split())
@@ -92,6 +95,7 @@ def test_the_line_of_an_error_is_named(tmp_path):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in /proc")
 @pytest.mark.parametrize("swept", [True, False])
 def test_processes_that_leave_the_group_are_ended_too(swept, tmp_path, monkeypatch):
@@ -124,6 +128,7 @@ def test_a_missing_file_is_an_error(tmp_path):
     assert "no such file" in str(run.report)
 
 
+@pytest.mark.slow
 def test_an_error_in_one_task_leaves_the_other_its_points(tmp_path):
     code = source("ex04") + "\nLinear.forward = staticmethod(lambda x, weight, bias: exec('while True: pass'))\n"
     run = check_file("ex04", write(tmp_path, code, "ex04.py"), QUICK)
@@ -144,7 +149,7 @@ def test_notebooks_are_checked_cell_by_cell(tmp_path):
     cells[2]["source"] = "1 / 0"
     said = " ".join(str(check_file("ex01", write(tmp_path, json.dumps({"cells": cells}), "ex01.ipynb")).report).split())
     assert "in line 1 of code cell 2" in said
-    assert "no notebook" in str(check_file("ex01", write(tmp_path, "[]", "ex01.ipynb")).report)
+    assert "not a notebook" in str(check_file("ex01", write(tmp_path, "[]", "ex01.ipynb")).report)
 
 
 def test_chain_goes_on_through_all_earlier_parts(tmp_path):

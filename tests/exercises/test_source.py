@@ -7,7 +7,7 @@ import pytest
 from minimixer.exercises.definitions import load
 from minimixer.exercises.runner import check_file
 from minimixer.exercises.source import cells, find_submission, fresh
-from tests.exercises.material import source
+from tests.support.answers import source
 from tests.support.commands import exercises as main
 
 
@@ -28,9 +28,10 @@ def test_what_jupyter_adds_is_passed_over(cell, tmp_path):
     assert run.report.ok, str(run.report)
 
 
-def test_pictures_in_a_notebook_are_not_code(tmp_path):
-    picture = {"output_type": "display_data", "data": {"image/png": "A" * (2 << 20)}, "metadata": {}}
-    assert check_file("ex01", write_notebook(tmp_path / "ex01.ipynb", source("ex01"), outputs=[picture])).report.ok
+@pytest.mark.slow
+def test_images_in_a_notebook_are_not_code(tmp_path):
+    image = {"output_type": "display_data", "data": {"image/png": "A" * (2 << 20)}, "metadata": {}}
+    assert check_file("ex01", write_notebook(tmp_path / "ex01.ipynb", source("ex01"), outputs=[image])).report.ok
     path = write_notebook(tmp_path / "ex02.ipynb", "x = 1\n" * 200_000)
     with pytest.raises(Exception, match="holds more than 1 MiB of code"):
         cells(path)

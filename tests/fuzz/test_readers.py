@@ -1,4 +1,4 @@
-"""Some hundred cases of the fuzz run, and proof that it would notice."""
+"""A few hundred cases of the fuzz run, and proof that it would notice faults."""
 
 from pathlib import Path
 from unittest.mock import ANY
@@ -11,11 +11,13 @@ if not Path("/proc/self/statm").exists():
 
 from minimixer.data import cifar
 from minimixer.train import checkpoint
-from tests.fuzz import readers
+from tests.support import fuzz
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_quick_run_finds_nothing(tmp_path):
-    counts, slowest, offending = readers.run(600, 1, tmp_path / "failures")
+    counts, slowest, offending = fuzz.run(600, 1, tmp_path / "failures")
     assert offending == []
     assert sum(counts.values()) == 600
     assert {name for name, _ in counts} == set(slowest)
@@ -24,8 +26,8 @@ def test_a_quick_run_finds_nothing(tmp_path):
 
 
 def test_a_case_follows_from_its_seed_and_number(tmp_path):
-    for name, reader in readers.readers(tmp_path).items():
-        cases = [readers.make_case(reader, seed, name, number) for seed, number in [(0, 7), (0, 7), (1, 7), (0, 8)]]
+    for name, reader in fuzz.readers(tmp_path).items():
+        cases = [fuzz.make_case(reader, seed, name, number) for seed, number in [(0, 7), (0, 7), (1, 7), (0, 8)]]
         assert cases[0] == cases[1]
         assert len(set(cases)) == 3
 
@@ -44,36 +46,36 @@ def test_faults_are_found_and_written_to_files(name, broken, tmp_path, monkeypat
 
     monkeypatch.setattr(cifar, name, broken if name == "_damaged" else later)
     lines = []
-    _, _, offending = readers.run(140, 0, tmp_path / "failures", lines.append)
+    _, _, offending = fuzz.run(140, 0, tmp_path / "failures", lines.append)
     assert offending
     assert len(lines) == len(offending)
     assert sorted((tmp_path / "failures").iterdir()) == sorted(offending)
 
 
 def test_without_the_digest_other_numbers_are_found(tmp_path, monkeypatch):
-    readers.readers(tmp_path)                                   # the valid checkpoint has one
+    fuzz.readers(tmp_path)                                   # the valid checkpoint has one
     monkeypatch.setattr(checkpoint, "_digest", lambda arrays, metadata: ANY)
     lines = []
-    assert readers.run(400, 0, tmp_path / "failures", lines.append)[2]
+    assert fuzz.run(400, 0, tmp_path / "failures", lines.append)[2]
     assert all("read as something that was never saved" in line for line in lines)
 
 
 def test_a_case_that_hangs_is_an_offence(monkeypatch):
-    monkeypatch.setattr(readers, "MOST_SECONDS", 0.05)
+    monkeypatch.setattr(fuzz, "MOST_SECONDS", 0.05)
 
     def hang():
-        with readers.time_limit():
+        with fuzz.time_limit():
             while True:
                 pass
 
-    with pytest.raises(readers.Offence, match=r"more than 0\.05 seconds"):
+    with pytest.raises(fuzz.Offence, match=r"more than 0\.05 seconds"):
         hang()
 
 
 def test_the_command_prints_a_table_and_replays_a_file(tmp_path, capsys):
-    assert readers.main(["--cases", "14", "--failures", str(tmp_path / "failures")]) == 0
+    assert fuzz.main(["--cases", "14", "--failures", str(tmp_path / "failures")]) == 0
     assert "| checkpoint | 2 |" in capsys.readouterr().out
     file = tmp_path / "checkpoint-0-1"
     file.write_bytes(b"no checkpoint")
     with pytest.raises(checkpoint.CheckpointError):
-        readers.main(["--replay", "checkpoint", str(file)])
+        fuzz.main(["--replay", "checkpoint", str(file)])

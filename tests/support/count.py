@@ -15,7 +15,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import backend, nn, optim
-from minimixer.bench.gpu_steps import pictures
+from minimixer.bench.steps import random_batch
 from minimixer.data import Batches, Dataset
 from minimixer.train.config import PRESETS
 from minimixer.train.parallel import ShardedModel, Workers
@@ -65,7 +65,7 @@ def of(work):
 
 def step_of(config, batch):
     """The kernels of a step: those of the gradients, and those of clipping and AdamW."""
-    given = [backend.to_device(a, "standin") for a in pictures(config, batch)]
+    given = [backend.to_device(a, "standin") for a in random_batch(config, batch)]
     half = backend.to_device(np.full(config.in_channels, 0.5, np.float32), "standin")
     model = ShardedModel(nn.MlpMixer(config).to("standin"), Workers(1), half, half, 0.1)
     optimizer = optim.AdamW(model.params)

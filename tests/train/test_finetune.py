@@ -56,7 +56,7 @@ def test_it_learns_faster_than_from_random_weights(trained_run, tmp_path):
 
 
 def test_the_scale_of_the_pixels_is_the_sources(tmp_path, rng):
-    from tests.weights.models import SMALL, official_arrays, write_npz
+    from tests.support.mixers import SMALL, official_arrays, write_npz
     write_npz(tmp_path / "a.npz", official_arrays(replace(SMALL, in_channels=1, image_size=8, patch_size=2,
                                                           tokens_mlp_dim=5, num_classes=10), rng))
     assert main(["import", str(tmp_path / "a.npz"), "--out", str(tmp_path / "imported")]) == 0

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from minimixer import nn
 from minimixer.train import checkpoint
 from minimixer.weights import WeightsError, config_of, files, load_official, load_timm, model_from, save_timm
-from tests.weights.models import SMALL, official_arrays, randomized, write_npz
+from tests.support.mixers import SMALL, official_arrays, randomized, write_npz
 
 
 @pytest.fixture

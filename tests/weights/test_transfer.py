@@ -20,7 +20,7 @@ from minimixer.weights import (
     save_official,
     save_timm,
 )
-from tests.weights.models import SMALL, official_arrays, randomized, write_npz
+from tests.support.mixers import SMALL, official_arrays, randomized, write_npz
 
 SAVE_AND_LOAD = {"official": (save_official, load_official, "a.npz"), "timm": (save_timm, load_timm, "a.safetensors")}
 

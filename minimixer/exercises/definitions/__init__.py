@@ -1,4 +1,4 @@
-"""One module an exercise; ``load`` finds it."""
+"""The exercises, one module each; ``load`` finds them by name."""
 
 import importlib
 import pkgutil
@@ -10,7 +10,7 @@ MODULES = {module.name[:4]: module.name for module in pkgutil.iter_modules(__pat
 
 
 def names() -> list[str]:
-    """Every exercise: ``ex01``, ``ex02``, ..."""
+    """All exercises: ``ex01``, ``ex02``, ..."""
     return sorted(MODULES)
 
 
@@ -21,6 +21,6 @@ def load(name: str) -> Exercise:
     short = number[:4]
     if short not in MODULES or number not in (short, MODULES[short]):
         raise UsageError(f"there is no exercise {name!r}: expected one of {', '.join(names())}; "
-                         "`minimixer exercises list` tells what they are")
+                         "`minimixer exercises list` describes them")
     exercise: Exercise = importlib.import_module(f"{__name__}.{MODULES[short]}").EXERCISE
     return exercise

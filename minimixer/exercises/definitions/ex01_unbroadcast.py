@@ -49,21 +49,20 @@ EXERCISE = Exercise(
         "unbroadcast", "unbroadcast", 10, "result", cases,
         mistakes=(
             Mistake("ones-not-summed", "Axes of length 1 were not summed.",
-                    "The new axes in front are right. But an axis can also be repeated when it had length 1: then it "
-                    "has to be summed too, and it must stay, with length 1.", only_new_axes),
-            Mistake("leading-not-summed", "The new axes in front were not summed.",
-                    "The axes of length 1 are right. But gy can have more axes than shape: NumPy puts new axes in "
+                    "The new leading axes are right. But an axis of length 1 can be repeated too: then it must also be "
+                    "summed, and it must stay, with length 1.", only_new_axes),
+            Mistake("leading-not-summed", "The new leading axes were not summed.",
+                    "The axes of length 1 are right. But gy can have more axes than shape: NumPy adds new axes in "
                     "front. Compare gy.ndim with len(shape).", only_ones),
-            Mistake("mean-for-sum", "The repeated numbers are averaged; they must be added.",
-                    "A number that was used n times changes the loss through all n places, so its gradient is the sum "
-                    "of n gradients, not their mean.", mean),
+            Mistake("mean-for-sum", "The repeated numbers are averaged, but they must be added.",
+                    "A number that was used n times changes the loss in n places, so its gradient is the sum of n "
+                    "gradients, not their mean.", mean),
             Mistake("first-only", "Only the first of the repeated places is used.",
-                    "Taking one index gives the right shape, but the gradients of the other places are lost. All of "
-                    "them count.", first),
+                    "Taking one index gives the right shape, but the gradients of the other places are lost. They all "
+                    "count.", first),
         )),),
     hints=(
-        "Write down gy.shape and shape, one below the other, aligned at the right. Which axes differ?",
-        "There are two groups of axes to sum over: those that shape does not have at all, and those where it has a 1.",
-        "np.sum takes a tuple of axes. With keepdims=True no axis is lost on the way, and the shape can be set at the "
-        "end.",
+        "Write gy.shape and shape below each other, aligned on the right. Which axes differ?",
+        "There are two groups of axes to sum over: the axes that shape does not have, and the axes where it has a 1.",
+        "np.sum takes a tuple of axes. With keepdims=True no axis is lost, and you can reshape at the end.",
     ))

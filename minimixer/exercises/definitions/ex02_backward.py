@@ -11,7 +11,7 @@ from minimixer.exercises.cases import normal
 from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
 from minimixer.tensor import Tensor
 
-MANY = 5000         # calls of one node's backward after which a walk is stopped
+MANY = 5000         # calls of one node's backward that end the walk
 
 
 class WalkError(Exception):
@@ -19,15 +19,15 @@ class WalkError(Exception):
 
 
 class RunsTwice(WalkError):
-    """A node's backward ran more than once: gradients were handed on in parts."""
+    """A node's backward ran more than once: gradients were passed on in parts."""
 
 
 class WritesToGiven(WalkError):
-    """An array that the walk was given has changed."""
+    """The walk modified an array that it was given."""
 
 
 class Step:
-    """A node of the library's own graph, with the face that the exercise describes."""
+    """A node of the library's own graph, with the interface that the exercise describes."""
 
     def __init__(self, parents: tuple["Step", ...], op: Any = None, saved: tuple[Any, ...] = ()):
         self.parents = parents
@@ -39,7 +39,7 @@ class Step:
             self.backward = None        # type: ignore[method-assign, assignment]  # a leaf, as in the exercise
 
     def backward(self, gy: Array) -> tuple[Array, ...]:
-        """One gradient a parent, by the library's op."""
+        """One gradient per parent, computed by the library's op."""
         self.calls += 1
         if self.calls > MANY:
             raise RunsTwice
@@ -50,7 +50,7 @@ class Step:
 
 
 def _steps(loss: Tensor) -> tuple[Step, dict[Any, Step]]:
-    """The graph below a Tensor as Steps; by node or leaf."""
+    """The graph that made a Tensor, as Steps, by node or leaf."""
     made: dict[Any, Step] = {}
     stack: list[Any] = [loss.node]
     while stack:
@@ -99,15 +99,15 @@ def _two_depths(a: Tensor, b: Tensor) -> Tensor:
 def cases() -> list[Case]:
     return [_case("y = a * b", lambda a, b: a * b, (2, 3), (2, 3)),
             _case("y = x * x", lambda x: x * x, (4,)),
-            _case("a node that is used near the root and far from it", _detour, (2, 3), (2, 3)),
+            _case("a node used both near the root and far from it", _detour, (2, 3), (2, 3)),
             _case("paths of different length", _two_depths, (3,), (3,)),
             _case("y = x + x: both parents get the same array", lambda x: x + x, (3,)),
-            _case("30 times x + x: a thousand million paths", _doubling, (2,)),
+            _case("30 times x + x: a billion paths", _doubling, (2,)),
             _case("3,000 nodes in a row", _chain, (2,))]
 
 
 def call(function: Function, case: Case) -> Any:
-    """Walk the library's graph with the student's function; the gradients in the order of the leaves."""
+    """Walk the library's graph with the student's function; return the gradients in the order of the leaves."""
     fn, leaves, gy = case.arguments
     root, made = _steps(fn(*leaves))
     before = gy.copy()
@@ -125,7 +125,7 @@ def call(function: Function, case: Case) -> Any:
 
 
 def _walk(root: Any, gy: Array, add: bool, parents: int | None = None) -> dict[Any, Array]:
-    """Every node once, in the order in which it is met: too early for some."""
+    """Visit every node once, in the order of discovery: too early for some."""
     gradients = {root: gy}
     queue, seen = deque([root]), {root}
     while queue:
@@ -145,7 +145,7 @@ def overwrite(root: Any, gy: Array) -> dict[Any, Array]:
 
 
 def overwrite_in_order(root: Any, gy: Array, turn: int = 1) -> dict[Any, Array]:
-    """Every node after all its uses, parents visited from the first (``turn`` 1) or from the last (-1)."""
+    """Visit every node after all its uses; parents from the first (``turn`` 1) or from the last (-1)."""
     order: list[Any] = []
     seen = set()
     stack = [(root, False)]
@@ -177,40 +177,39 @@ EXERCISE = Exercise(
     tasks=(Task(
         "backward", "backward", 10, ("gradient of 1st leaf", "gradient of 2nd leaf"), cases,
         mistakes=(
-            *(Mistake("overwrites", "A second gradient replaces the first; they must be added.",
-                    "A node that is used twice gets two gradients. In the graph of y = x * x, x has two places. Look "
-                    "at the line that stores a gradient: what happens when there is one already?", imitate)
+            *(Mistake("overwrites", "A second gradient replaces the first, but they must be added.",
+                    "A node that is used twice gets two gradients. In the graph of y = x * x, x appears twice. Look at "
+                    "the line that stores a gradient: what happens if there already is one?", imitate)
               for imitate in (overwrite, overwrite_in_order, lambda root, gy: overwrite_in_order(root, gy, -1))),
             Mistake("too-early", "A node was run before all of its gradients had arrived.",
-                    "You add gradients, and each node runs once, but some run too early: what arrives later never "
-                    "goes on. "
-                    "Count first how many uses each node has, or sort the nodes so that a node comes after all its "
-                    "uses.",
+                    "You add gradients, and each node runs once, but some run too early: what arrives later is never "
+                    "passed on. First count how many uses each node has, or sort the nodes so that each node comes "
+                    "after all its uses.",
                     too_early),
             Mistake("first-parent-only", "Only the first parent of each node gets a gradient.",
-                    "node.backward returns one gradient for every parent: walk through both lists together.",
+                    "node.backward returns one gradient per parent: loop over both sequences together.",
                     first_parent),
         ),
         errors={
             "RecursionError": Mistake(
-                "recursion", "The walk calls itself too deeply.",
-                "A function that calls itself for each node stops after about 1000 nodes in a row. Use a loop and a "
-                "list of the nodes that are still to be done."),
+                "recursion", "The recursion is too deep.",
+                "A function that calls itself for each node fails after about 1000 nodes in a row. Use a loop and a "
+                "list of the nodes still to visit."),
             "RunsTwice": Mistake(
-                "visits-paths", "The backward of one node ran more than once.",
-                "You follow every path from the root, and hand on each part of a gradient by itself. The sum may be "
-                "right, but the number of paths doubles with every x + x. Wait until the gradient of a node is "
-                "complete, then run it once."),
+                "visits-paths", "The backward of a node ran more than once.",
+                "You follow every path from the root and pass on each part of a gradient separately. The sum may be "
+                "right, but the number of paths doubles with every x + x. Wait until a node's gradient is complete, "
+                "then run the node once."),
             "WritesToGiven": Mistake(
-                "writes-input", "An array that your function was given has changed.",
-                "`+=` on an array changes it for everybody who holds it, and two parents may have been given the same "
-                "array. Make a new array for the sum."),
+                "writes-input", "Your function modified an array that it was given.",
+                "`+=` changes an array for everyone who holds it, and two parents may have been given the same array. "
+                "Create a new array for the sum."),
         },
         has_gradient=False, call=call),),
     hints=(
-        "Use two dictionaries: the gradient that has arrived for a node so far, and the number of uses that have not "
-        "sent theirs yet.",
-        "First walk: from the root to the leaves without gradients, only to count how often each node is a parent.",
-        "Second walk: a list of nodes that are ready. Take one, run it, hand its gradients to the parents, count "
-        "down. A parent whose count reaches 0 is ready.",
+        "Use two dictionaries: the gradient that has arrived at each node so far, and the number of uses that have "
+        "not sent theirs yet.",
+        "First walk: from the root to the leaves, without gradients, to count how often each node is a parent.",
+        "Second walk: keep a list of nodes that are ready. Take one, run it, pass its gradients to the parents, and "
+        "count down. A parent whose count reaches 0 is ready.",
     ))

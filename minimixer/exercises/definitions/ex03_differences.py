@@ -11,7 +11,7 @@ SHAPES = [(5,), (3, 4), (2, 3, 2), ()]
 
 
 def _square(x: Tensor) -> Tensor:
-    return (x * x * 3.0 - x).sum() + x.sum() * x.sum() * 0.5        # what is not put back shows in the other entries
+    return (x * x * 3.0 - x).sum() + x.sum() * x.sum() * 0.5        # an entry not restored shows in the others
 
 
 def _curved(x: Tensor) -> Tensor:
@@ -65,28 +65,28 @@ EXERCISE = Exercise(
         "numeric_gradient", "numeric_gradient", 10, "gradient", cases,
         mistakes=(
             Mistake("forward-difference", "The difference is one-sided, not central.",
-                    "You compare f at x with f at x + step. Then the error is of the order of step, as the table "
-                    "shows. Look at both sides of x.", lambda f, x, step: _one_sided(f, x, step, 0, step)),
+                    "You compare f at x with f at x + step. The error is then of the order of step, as the table "
+                    "shows. Use both sides of x.", lambda f, x, step: _one_sided(f, x, step, 0, step)),
             Mistake("backward-difference", "The difference is one-sided, not central.",
-                    "You compare f at x with f at x - step. Then the error is of the order of step, as the table "
-                    "shows. Look at both sides of x.", lambda f, x, step: _one_sided(f, x, 0, step, step)),
+                    "You compare f at x with f at x - step. The error is then of the order of step, as the table "
+                    "shows. Use both sides of x.", lambda f, x, step: _one_sided(f, x, 0, step, step)),
             Mistake("divides-by-step", "The difference is divided by step.",
-                    "The two points are step + step apart: how far did you go from the one to the other?",
+                    "How far apart are the two points? From x - step to x + step.",
                     lambda f, x, step: _one_sided(f, x, step, step, step)),
-            Mistake("not-divided", "The difference is not divided by the distance of the two points.",
+            Mistake("not-divided", "The difference is not divided by the distance between the two points.",
                     "A slope is rise over run: this is the rise.", lambda f, x, step: _one_sided(f, x, step, step, 1)),
-            Mistake("not-put-back", "What was moved is not put back.",
-                    "Each difference starts at x itself: after an entry was moved, it gets its old value again.",
+            Mistake("not-put-back", "A moved entry is not restored.",
+                    "Each difference starts at x itself: after moving an entry, restore its old value.",
                     _not_put_back),
-            Mistake("ignores-step", "The step is not the one that was given.",
-                    "The caller chooses how far to go, and may want to see what a large step does: use step.",
+            Mistake("ignores-step", "The argument step is not used.",
+                    "The caller chooses how far to go, and may want to see the effect of a large step.",
                     lambda f, x, step: _one_sided(f, x, 1e-5, 1e-5, 2e-5)),
-            Mistake("moves-all", "All numbers of x are moved at once.",
-                    "Then you get one slope, the sum of all, in every place. Move one number, measure, put it back.",
+            Mistake("moves-all", "All entries of x are moved at once.",
+                    "Then every entry gets the same slope, the sum of all. Move one entry, measure, restore it.",
                     lambda f, x, step: np.full(x.shape, (f(x + step) - f(x - step)) / (2 * step))),
         ), tolerance=1e-5),),
     hints=(
-        "Begin with x of shape (1,): two calls of f give one slope.",
-        "np.ndindex(x.shape) gives every index of an array with any number of axes, also of a transposed one.",
-        "Work on a copy of x. Then nothing has to be put back at the end.",
+        "Start with x of shape (1,): two calls of f give one slope.",
+        "np.ndindex(x.shape) gives every index of an array with any number of axes, transposed or not.",
+        "Work on a copy of x. Then there is nothing to restore at the end.",
     ))

@@ -24,12 +24,12 @@ EXERCISE = Exercise(
         Task("forward", "Linear.forward", 3, ("y", ("saved x", "saved weight")),
              lambda: forward_cases(Linear.forward, INPUTS),
              mistakes=(Mistake("bias-forgotten", "The bias is not added.",
-                               "The product is right. Read the formula to its end.", no_bias),)),
+                               "The product is right. Read the formula to the end.", no_bias),)),
         Task("backward", "Linear.backward", 7, ("gx", "gweight", "gbias"),
              lambda: backward_cases(Linear.forward, INPUTS), has_gradient=True),
     ),
     hints=(
-        "Only one product of gy and weight has the shape of x: write the shapes side by side.",
-        "x can have more than two axes. All axes but the last are rows: reshape(-1, n_in) makes a matrix of them.",
-        "The bias was added to every row, so it was repeated: think of exercise 01.",
+        "Only one product of gy and weight has the shape of x: write the shapes next to each other.",
+        "x can have more than two axes. All axes but the last are rows: reshape(-1, n_in) turns them into a matrix.",
+        "The bias was added to every row, so it was repeated: remember exercise 01.",
     ))

@@ -8,7 +8,7 @@ from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, nor
 from minimixer.exercises.parts import LayerNorm
 from minimixer.exercises.task import Exercise, Function, Mistake, Task
 
-EPS = 0.1       # large, so that its place in the formula can be seen
+EPS = 0.1       # large, so that its place in the formula shows
 
 
 def _inputs(leading: tuple[int, ...], channels: int) -> Inputs:
@@ -20,20 +20,20 @@ INPUTS = [_inputs((4,), 5), _inputs((2, 3), 4), _inputs((2, 2, 3), 7)]
 
 
 def _forward(rstd: Function, mean: Function | None = None) -> Function:
-    """A forward whose rstd comes from the centred x and eps."""
+    """A forward that computes rstd from the centered x and eps."""
     def forward(x: Array, weight: Array, bias: Array, eps: float) -> Any:
-        centred = x - (x.mean(-1, keepdims=True) if mean is None else mean(x))
-        scale = rstd(centred, eps)
-        return centred * scale * weight + bias, (centred * scale, scale, weight)
+        centered = x - (x.mean(-1, keepdims=True) if mean is None else mean(x))
+        scale = rstd(centered, eps)
+        return centered * scale * weight + bias, (centered * scale, scale, weight)
     return forward
 
 
-def _variance(centred: Array, axis: int | None = -1) -> Array:
-    return (centred * centred).mean(axis, keepdims=True)
+def _variance(centered: Array, axis: int | None = -1) -> Array:
+    return (centered * centered).mean(axis, keepdims=True)
 
 
 def _backward(gx: Function) -> Function:
-    """A backward with another gx; the other two are right."""
+    """A backward with another gx; the other two gradients are right."""
     def backward(gy: Array, normalized: Array, rstd: Array, weight: Array) -> Any:
         leading = tuple(range(gy.ndim - 1))
         return gx(gy, normalized, rstd, weight), (gy * normalized).sum(leading), gy.sum(leading)
@@ -56,26 +56,25 @@ EXERCISE = Exercise(
              lambda: forward_cases(LayerNorm.forward, INPUTS),
              mistakes=(
                  Mistake("ddof-1", "The variance is divided by C - 1.",
-                         "That is the estimate of statistics, with ddof=1. LayerNorm takes the plain mean of the "
-                         "squares, "
+                         "That is the unbiased estimate, with ddof=1. LayerNorm uses the plain mean of the squares, "
                          "divided by C.", _forward(lambda c, eps: 1 / np.sqrt(c.var(-1, ddof=1, keepdims=True) + eps))),
-                 Mistake("eps-outside-root", "eps is added outside the root.",
-                         "eps belongs to the variance, not to the standard deviation: look at what is below the root "
+                 Mistake("eps-outside-root", "eps is added outside the square root.",
+                         "eps belongs to the variance, not to the standard deviation: look at what is under the root "
                          "in the formula.", _forward(lambda c, eps: 1 / (np.sqrt(_variance(c)) + eps))),
                  Mistake("eps-forgotten", "eps is not used.", "Without it, a row of equal numbers divides by zero.",
                          _forward(lambda c, eps: 1 / np.sqrt(_variance(c)))),
                  Mistake("no-root", "x is divided by the variance, not by the standard deviation.",
-                         "The standard deviation is the root of the variance.",
+                         "The standard deviation is the square root of the variance.",
                          _forward(lambda c, eps: 1 / (_variance(c) + eps))),
                  Mistake("wrong-axis", "The mean and the variance are taken over the first axis.",
-                         "That is normalization over the batch. LayerNorm treats every row, the last axis, by itself.",
+                         "That normalizes over the batch. LayerNorm normalizes each row, along the last axis.",
                          _forward(lambda c, eps: 1 / np.sqrt(_variance(c, 0) + eps),
                                   lambda x: x.mean(0, keepdims=True))),
                  Mistake("all-axes", "One mean and one variance are used for the whole array.",
-                         "Every row has its own: give an axis to mean, and keep it.",
+                         "Each row has its own: give mean an axis, and keep that axis.",
                          _forward(lambda c, eps: 1 / np.sqrt(_variance(c, None) + eps), lambda x: x.mean())),
                  Mistake("mean-not-subtracted", "The mean is not subtracted from x.",
-                         "The result has the right spread, but its rows are not centred at zero before the shift.",
+                         "The result has the right spread, but its rows are not centered at zero before the shift.",
                          lambda x, weight, bias, eps: (
                              x / np.sqrt(x.var(-1, keepdims=True) + eps) * weight + bias,
                              (x / np.sqrt(x.var(-1, keepdims=True) + eps), 1 / np.sqrt(x.var(-1, keepdims=True) + eps),
@@ -86,38 +85,38 @@ EXERCISE = Exercise(
              mistakes=(
                  Mistake("first-term-only", "gx has only the first of its three terms.",
                          "You treat the mean and the standard deviation as constants. But both depend on x: change one "
-                         "number of a row, and all of the row moves. Two terms are missing.",
+                         "number of a row, and the whole row moves. Two terms are missing.",
                          _backward(lambda gy, n, rstd, w: rstd * gy * w)),
                  Mistake("variance-term-forgotten", "gx lacks the term through the variance.",
                          "You have the direct term and the one through the mean. The standard deviation depends on x "
                          "too.",
                          _backward(lambda gy, n, rstd, w: rstd * (gy * w - _mean(gy * w)))),
                  Mistake("mean-term-forgotten", "gx lacks the term through the mean.",
-                         "You have the direct term and the one through the variance. Each x is in the mean too.",
+                         "You have the direct term and the one through the variance. Each x is also part of the mean.",
                          _backward(lambda gy, n, rstd, w: rstd * (gy * w - n * _mean(gy * w * n)))),
                  Mistake("mean-term-sign", "The term through the mean has the wrong sign in gx.",
-                         "When one x grows, the mean grows too, and every centred x of its row shrinks. Does this term "
-                         "add to the gradient, or take away from it?",
+                         "When one x grows, the mean grows too, and every centered x of its row shrinks. Does this "
+                         "term add to the gradient or subtract from it?",
                          _backward(lambda gy, n, rstd, w: rstd * (gy * w + _mean(gy * w) - n * _mean(gy * w * n)))),
                  Mistake("variance-term-sign", "The term through the variance has the wrong sign in gx.",
                          "When a large x grows, the standard deviation grows too, and every normalized x shrinks. Does "
-                         "this term add to the gradient, or take away from it?",
+                         "this term add to the gradient or subtract from it?",
                          _backward(lambda gy, n, rstd, w: rstd * (gy * w - _mean(gy * w) + n * _mean(gy * w * n)))),
                  Mistake("weight-forgotten", "gx does not use weight.",
-                         "The first step back goes through the scale: what is the gradient of the normalized x?",
+                         "The first step back is through the scale: what is the gradient of the normalized x?",
                          _backward(lambda gy, n, rstd, w: rstd * (gy - _mean(gy) - n * _mean(gy * n)))),
                  Mistake("rstd-forgotten", "gx is not divided by the standard deviation.",
-                         "x was divided by it on the way forward, so its gradient is divided too. rstd is among the "
-                         "saved.",
+                         "forward divided x by it, so backward divides the gradient too. rstd is one of the saved "
+                         "arrays.",
                          _backward(lambda gy, n, rstd, w: gy * w - _mean(gy * w) - n * _mean(gy * w * n))),
-                 Mistake("sum-for-mean", "The two correction terms of gx are sums; they must be means.",
-                         "The mean of C numbers gives each of them the share 1 / C.", _backward(_sums)),
+                 Mistake("sum-for-mean", "The two correction terms of gx are sums, but they must be means.",
+                         "In a mean of C numbers, each has a share of 1 / C.", _backward(_sums)),
              )),
     ),
     hints=(
-        "Forward: three lines, mean, variance, scale. keepdims=True keeps the shape (..., 1), which fits to x again.",
-        "Backward: give the gradient of the normalized x a name of its own, then think of one row with C numbers.",
-        "Both corrections are means over the row. One is the mean of g. The other is a mean of a product, times the "
+        "Forward: three lines: mean, variance, scale. keepdims=True keeps the shape (..., 1), which broadcasts with x.",
+        "Backward: give the gradient of the normalized x its own name, then think of one row with C numbers.",
+        "Both corrections are means over the row. One is the mean of g. The other is the mean of a product, times the "
         "normalized x.",
-        "The gradients of weight and bias: every row used them, so all axes but the last are summed.",
+        "The gradients of weight and bias: every row used them, so sum over all axes but the last.",
     ))

@@ -26,7 +26,7 @@ def _split(shape: tuple[int, ...], p: int) -> tuple[int, ...]:
 
 
 def _cut(order: tuple[int, ...] | None) -> Function:
-    """Patches with the six axes in another order; None: never moved."""
+    """Patches with the six axes in another order; None: not moved at all."""
     def forward(images: Array, patch_size: int) -> Any:
         b, h, w, channels = images.shape
         tiles = images.reshape(_split(images.shape, patch_size))
@@ -37,7 +37,7 @@ def _cut(order: tuple[int, ...] | None) -> Function:
 
 
 def _join(order: tuple[int, ...] | None) -> Function:
-    """The way back, made for patches cut with another order."""
+    """The inverse for patches that were cut in another order."""
     def backward(gy: Array, shape: tuple[int, ...], p: int) -> Any:
         if order is None:
             return gy.reshape(shape)
@@ -51,23 +51,22 @@ COLUMNS, PIXELS, CHANNELS = (0, 3, 1, 2, 4, 5), (0, 1, 3, 4, 2, 5), (0, 1, 3, 5,
 
 def _mistakes(make: Function) -> tuple[Mistake, ...]:
     return (
-        Mistake("axes-not-swapped", "The numbers are only reshaped; no axes change places.",
-                "The shape is right, but a patch now holds pixels of one or two long rows of the picture. After the "
-                "first "
-                "reshape, the P rows of a patch are not neighbours in the order of the axes: bring them together.",
+        Mistake("axes-not-swapped", "The numbers are only reshaped; no axes are swapped.",
+                "The shape is right, but each patch now holds pixels from one or two long rows of the image. After the "
+                "first reshape, the axes of a patch's rows and columns are not next to each other: move them together.",
                 make(None)),
-        Mistake("column-order", "The patches are in the order of columns.",
+        Mistake("column-order", "The patches are in column order.",
                 "They must be in reading order: first all patches of the top row, from left to right.", make(COLUMNS)),
         Mistake("pixels-transposed", "Rows and columns are swapped within each patch.",
-                "In a patch the order is (row, column, channel).", make(PIXELS)),
+                "Within a patch, the order is (row, column, channel).", make(PIXELS)),
         Mistake("channels-first", "Within a patch, the channels come first.",
-                "In a patch the order is (row, column, channel): the colours of one pixel stay "
+                "Within a patch, the order is (row, column, channel): the colors of a pixel stay "
                 "together.", make(CHANNELS)),
     )
 
 
 EXERCISE = Exercise(
-    id="ex07", name="patches", title="Cut pictures into patches", lesson="07, patches",
+    id="ex07", name="patches", title="Cut images into patches", lesson="07, patches",
     tasks=(
         Task("forward", "Patches.forward", 5, ("y", ("saved shape", "saved patch_size")),
              lambda: forward_cases(reference, INPUTS), mistakes=_mistakes(_cut)),
@@ -75,10 +74,9 @@ EXERCISE = Exercise(
              mistakes=_mistakes(_join)),
     ),
     hints=(
-        "Try it with a picture of 4 x 4 pixels, one channel, filled with np.arange(16), and P = 2. The first patch "
-        "must be 0, 1, 4, 5.",
-        "reshape to six axes: (B, which patch row, row in the patch, which patch column, column in the patch, "
-        "channels).",
-        "Which two of the six axes have to change places, so that 'which patch' stands before 'where in the patch'?",
-        "Backward has the same steps in the opposite order. Swapping two axes undoes itself.",
+        "Try an image of 4 x 4 pixels with one channel, filled with np.arange(16), and P = 2. The first patch must be "
+        "0, 1, 4, 5.",
+        "Reshape to six axes: (B, patch row, row in the patch, patch column, column in the patch, channels).",
+        "Which two of the six axes must be swapped so that 'which patch' comes before 'where in the patch'?",
+        "Backward has the same steps in reverse order. Swapping two axes twice undoes it.",
     ))

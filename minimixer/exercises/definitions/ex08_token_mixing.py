@@ -10,7 +10,7 @@ def _inputs(b: int, s: int, c: int, d: int) -> Inputs:
     return Inputs(normal(b + s, (b, s, c), (s, d), (d,), (d, s), (s,)), sizes={"B": b, "S": s, "C": c, "D": d})
 
 
-INPUTS = [_inputs(2, 3, 4, 5), _inputs(3, 4, 4, 2)]         # S = C lets a forgotten swap pass for its shape
+INPUTS = [_inputs(2, 3, 4, 5), _inputs(3, 4, 4, 2)]         # with S = C, a forgotten swap has the right shape
 SAVED = (("saved1 x", "saved1 weight"), ("saved2 x", "saved2 phi"), ("saved3 x", "saved3 weight"))
 
 
@@ -63,9 +63,9 @@ def backward_reshaped(gy: Array, saved1: Any, saved2: Any, saved3: Any) -> Any:
 
 NOT_SWAPPED = "The patches are not on the last axis when Linear is called."
 RESHAPE = ("reshape-for-swap", "The axes are reshaped, not swapped.",
-           "reshape(B, C, S) has the right shape, but it keeps the order of the numbers: patches and channels are "
-           "mixed up. Moving an axis needs swapaxes or transpose.")
-GELU = "The two Linear layers are right, but between them there is a part that is not linear."
+           "reshape(B, C, S) has the right shape, but it keeps the order of the numbers: patches and channels get "
+           "mixed up. To move an axis, use swapaxes or transpose.")
+GELU = "The two Linear layers are right, but there is a nonlinear part between them."
 
 EXERCISE = Exercise(
     id="ex08", name="token_mixing", title="Token mixing", lesson="08, token mixing",
@@ -75,29 +75,27 @@ EXERCISE = Exercise(
              mistakes=(
                  Mistake(*RESHAPE, reshaped),
                  Mistake("transpose-back-forgotten", "The axes are not swapped back.",
-                         "The result has the axes (B, C, S). It must have the shape of x, so that it can be added to "
-                         "x in a Mixer block.", no_way_back),
-                 Mistake("gelu-forgotten", "The Gelu is not in the way.", GELU, no_gelu),
+                         "The result has the axes (B, C, S). It must have the shape of x, because a Mixer block adds "
+                         "it to x.", no_way_back),
+                 Mistake("gelu-forgotten", "The Gelu is missing.", GELU, no_gelu),
                  Mistake("residual-added", "x is added to the result.",
                          "The residual connection belongs to the Mixer block, exercise 09, not to the MLP.", residual),
              ),
              errors={"ValueError": Mistake(
                  "axes-not-swapped", NOT_SWAPPED,
-                 "Linear mixes the last axis. x comes with the axes (B, S, C), but the weights are made for S "
-                 "patches.")}),
+                 "Linear mixes the last axis. x has the axes (B, S, C), but the weights expect S patches.")}),
         Task("backward", "TokenMixing.backward", 6, ("gx", "gweight1", "gbias1", "gweight2", "gbias2"),
              lambda: backward_cases(reference, INPUTS), has_gradient=True,
              mistakes=(
                  Mistake(*RESHAPE, backward_reshaped),
-                 Mistake("gelu-forgotten", "The way back does not pass the Gelu.", GELU, backward_without_gelu),
+                 Mistake("gelu-forgotten", "backward skips the Gelu.", GELU, backward_without_gelu),
              ),
              errors={"ValueError": Mistake(
-                 "axes-not-swapped", "gy has its axes in another order than the second Linear's result had.",
+                 "axes-not-swapped", "The axes of gy are not in the order of the second Linear's result.",
                  "Forward swapped the axes after the second Linear. So the first step back is to undo this swap.")}),
     ),
     hints=(
-        "x.swapaxes(1, 2) has the shape (B, C, S). Write the shape behind every line.",
-        "Backward: the same parts in the opposite order, each with what it saved. A swap of two axes is undone by "
-        "itself.",
+        "x.swapaxes(1, 2) has the shape (B, C, S). Write the shape next to every line.",
+        "Backward: the same parts in reverse order, each with what it saved. Swapping two axes twice undoes it.",
         "The result of the last step back has the axes (B, C, S); the gradient of x must have the shape of x.",
     ))

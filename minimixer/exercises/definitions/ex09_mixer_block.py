@@ -29,7 +29,7 @@ INPUTS = [_inputs(2, 3, 4, 2, 3), _inputs(1, 2, 3, 3, 2)]
 
 
 def digested(result: Any) -> Any:
-    """What forward returned; what each part saved, a tuple that only this part knows, becomes two numbers."""
+    """The result of forward, with each part's saved tuple, which only that part understands, reduced to two numbers."""
     if isinstance(result, (tuple, list)) and len(result) == 2 and isinstance(result[1], (tuple, list)):
         return result[0], tuple(map(_digest, result[1]))
     return result
@@ -53,7 +53,7 @@ def _norm(x: Array, parameters: Any) -> Any:
     return parts.LayerNorm.forward(x, weight, bias, EPS)
 
 
-# Through `parts`, so that with --chain forward saves what the student's own parts take back.
+# Looks up `parts` at each call, so that with --chain forward saves what the student's own parts expect.
 def reference(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
     normalized, saved1 = _norm(x, token_norm)
     mixed, saved2 = parts.TokenMixing.forward(normalized, *token_mixing)
@@ -64,7 +64,7 @@ def reference(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, c
 
 
 def _wired(wire: Function) -> Function:
-    """A forward made of T (token mixing), C (channel mixing) and the two norms, wired in another way."""
+    """A forward with T (token mixing), C (channel mixing) and the two norms, wired differently."""
     def forward(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
         y = wire(x, lambda a: parts.TokenMixing.forward(a, *token_mixing)[0],
                  lambda a: parts.ChannelMixing.forward(a, *channel_mixing)[0],
@@ -125,7 +125,7 @@ def _residual_of_normalized(x: Array, t: Function, c: Function, n1: Function, n2
 
 
 def _backward(first: bool, second: bool) -> Function:
-    """The way back with none, or one, of its two residual connections."""
+    """A backward with none or only one of the two residual connections."""
     def backward(gy: Array, saved1: Any, saved2: Any, saved3: Any, saved4: Any) -> Any:
         g, *mlp2 = parts.ChannelMixing.backward(gy, *saved4)
         g, *norm2 = parts.LayerNorm.backward(g, *saved3)
@@ -150,47 +150,47 @@ EXERCISE = Exercise(
              lambda: [replace(case, expected=digested(case.expected)) for case in forward_cases(reference, INPUTS)],
              call=lambda function, case: digested(function(*case.arguments)), mistakes=(
             Mistake("post-norm", "The norms come after the additions.",
-                    "This is post-norm, as in the first Transformers. A Mixer normalizes what goes into each MLP.",
+                    "This is post-norm, as in the first Transformers. A Mixer normalizes the input of each MLP.",
                     _wired(_post_norm)),
             Mistake("norm-after-mixing", "Each norm comes after its MLP.",
                     "The order in each branch is: normalize, then mix.", _wired(_norm_of_branch)),
-            Mistake("norm-forgotten", "Nothing is normalized.", "Both branches begin with a "
-                                                                "LayerNorm.", _wired(_no_norm)),
+            Mistake("norm-forgotten", "Nothing is normalized.", "Both branches start with a LayerNorm.",
+                    _wired(_no_norm)),
             Mistake(RESIDUAL, "The residual connections are missing.",
-                    "Each half adds its branch to what came in.", _wired(_no_residual)),
+                    "Each half adds its branch to its input.", _wired(_no_residual)),
             Mistake(RESIDUAL, "The second residual connection is missing.",
-                    "The token half is right. The channel half adds its branch to what came in, too.",
+                    "The token half is right. The channel half must add its branch to its input, too.",
                     _wired(_first_only)),
             Mistake(RESIDUAL, "The first residual connection is missing.",
-                    "The channel half is right. The token half adds its branch to x, too.", _wired(_second_only)),
+                    "The channel half is right. The token half must add its branch to x, too.", _wired(_second_only)),
             Mistake("residual-from-x", "The second half adds its branch to x.",
-                    "It must be added to u, the result of the first half, which is what came in.", _wired(_old_x)),
+                    "It must add it to u, the result of the first half.", _wired(_old_x)),
             Mistake("residual-of-normalized", "The branch is added to the normalized x.",
-                    "The way around the branch has no norm: the norm is inside the branch.",
+                    "The path around the branch has no norm: the norm is inside the branch.",
                     _wired(_residual_of_normalized)),
             Mistake("parallel", "Both halves get x.",
-                    "The channel half works on the result of the token half, not on x beside it.", _wired(_parallel)),
+                    "The channel half must get the result of the token half.", _wired(_parallel)),
             Mistake("mixers-swapped", "The channels are mixed before the patches.",
-                    "The order of the block is: patches first, channels second.", _wired(_other_order)),
+                    "The order in the block is: patches first, channels second.", _wired(_other_order)),
             Mistake("norm-shared", "Both halves use the first LayerNorm.",
                     "Each half has its own weight and bias.", _wired(_one_norm)),
         )),
         Task("backward", "MixerBlock.backward", 6, OUTPUTS, lambda: backward_cases(reference, INPUTS),
              has_gradient=True, mistakes=(
-                 Mistake(RESIDUAL, "The way back has no residual connections.",
-                         "u went two ways: through the branch and around it. Both ways bring a gradient back, and they "
-                         "are added. The same holds for x.", _backward(False, False)),
-                 Mistake(RESIDUAL, "The gradient that goes around the token half is missing.",
-                         "x went two ways: through the branch and around it. Both ways bring a gradient back.",
+                 Mistake(RESIDUAL, "backward has no residual connections.",
+                         "u takes two paths: through the branch and around it. Each path brings back a gradient, and "
+                         "the two are added. The same holds for x.", _backward(False, False)),
+                 Mistake(RESIDUAL, "The gradient around the token half is missing.",
+                         "x takes two paths: through the branch and around it. Each path brings back a gradient.",
                          _backward(False, True)),
-                 Mistake(RESIDUAL, "The gradient that goes around the channel half is missing.",
-                         "u went two ways: through the branch and around it. Both ways bring a gradient back.",
+                 Mistake(RESIDUAL, "The gradient around the channel half is missing.",
+                         "u takes two paths: through the branch and around it. Each path brings back a gradient.",
                          _backward(True, False)),
              )),
     ),
     hints=(
-        "Forward: five results, each with a name: normalized, mixed, u, normalized, mixed. Keep what each part saved.",
-        "Backward: the last part of forward is the first of backward, with its own saved.",
-        "An addition hands its gradient to both of its sides unchanged. Where one array was used twice, two gradients "
-        "meet and are added: this happens at u and at x.",
+        "Forward: name the five results: normalized, mixed, u, normalized, mixed. Keep what each part saved.",
+        "Backward: the last part of forward comes first in backward, with its own saved tuple.",
+        "An addition passes its gradient unchanged to both operands. Where an array was used twice, two gradients "
+        "arrive and are added: this happens at u and at x.",
     ))

@@ -32,7 +32,7 @@ def _hot(p: Array, labels: Array) -> Array:
 
 
 def _from_p(p: Function, loss: Function) -> Function:
-    """A forward from probabilities, quiet about the logarithm of zero."""
+    """A forward that computes probabilities first, without warnings about the logarithm of zero."""
     def forward(logits: Array, labels: Array) -> Any:
         with np.errstate(all="ignore"):
             return loss(p(logits), labels), (p(logits), labels)
@@ -54,25 +54,24 @@ EXERCISE = Exercise(
              lambda: forward_cases(reference, [*INPUTS, LARGE]),
              mistakes=(
                  Mistake("overflow", "Large logits overflow.",
-                         "For small logits the result is right. But e to the power of 900 is infinite, and infinite by "
-                         "infinite is not a number. Subtract something from each row before you use exp.",
+                         "For small logits the result is right. But e to the power of 900 is infinite, and infinity "
+                         "divided by infinity is not a number. Subtract something from each row before you use exp.",
                          _from_p(_unshifted, _loss)),
-                 Mistake("log-of-zero", "The logarithm of a probability that was rounded to zero.",
-                         "For small logits the result is right. For large ones some p is 0 and its logarithm infinite. "
-                         "Simplify the logarithm of the fraction on paper, before you compute it.",
+                 Mistake("log-of-zero", "You take the logarithm of a probability that was rounded to zero.",
+                         "For small logits the result is right. For large ones, some p is 0 and its logarithm is "
+                         "infinite. Simplify the logarithm of the fraction on paper before you compute it.",
                          _from_p(_softmax, _loss)),
                  Mistake("wrong-axis", "The softmax runs over the batch.",
-                         "The probabilities of one picture must add up to 1. Which axis holds the classes?",
+                         "The probabilities of each image must add up to 1. Which axis holds the classes?",
                          _from_p(lambda z: _softmax(z, 0), _loss)),
-                 Mistake("all-axes", "The softmax runs over all pictures together.",
-                         "The probabilities of each picture must add up to 1: give an axis to sum, and keep it.",
+                 Mistake("all-axes", "The softmax runs over all images together.",
+                         "The probabilities of each image must add up to 1: give sum an axis, and keep that axis.",
                          _from_p(lambda z: _softmax(z, None), _loss)),
-                 Mistake("all-pairs", "Every picture is compared with the labels of all pictures.",
-                         "An index like p[:, labels] takes all rows for every label. One element of each row is "
-                         "needed.",
+                 Mistake("all-labels", "Every image is compared with the labels of all images.",
+                         "An index like p[:, labels] takes all rows for every label. You need one element per row.",
                          _from_p(_softmax, lambda p, labels: -np.log(p[:, labels]).mean())),
-                 Mistake("all-classes", "The mean is taken over the classes too.",
-                         "Divide by the number of pictures B, not by B * K: only one class of each picture counts.",
+                 Mistake("all-classes", "The mean runs over the classes too.",
+                         "Divide by the number of images B, not by B * K: only one class of each image counts.",
                          _from_p(_softmax, lambda p, labels: -(_hot(p, labels) * np.log(p)).mean())),
                  Mistake("log-forgotten", "The logarithm is missing.",
                          "The loss is the mean of minus log p of the true class.",
@@ -82,22 +81,22 @@ EXERCISE = Exercise(
              has_gradient=True,
              mistakes=(
                  Mistake("one-hot-forgotten", "The true classes are not used.",
-                         "This is the gradient of the normalization only. The logit of the true class pulls in the "
-                         "other direction.", lambda gy, p, labels: gy * p / len(p)),
+                         "This is the gradient of the normalization only. The logit of the true class pulls the other "
+                         "way.", lambda gy, p, labels: gy * p / len(p)),
                  Mistake("only-the-label", "Only the logit of the true class gets a gradient.",
-                         "All logits of a row are in the sum below the fraction, so all get a gradient.",
+                         "All logits of a row are in the denominator, so all of them get a gradient.",
                          lambda gy, p, labels: gy * _hot(p, labels) * (p - 1) / len(p)),
                  Mistake("loss-of-p", "This is the gradient with respect to p, not to the logits.",
-                         "One more step back is needed: through the softmax.",
+                         "It takes one more step back: through the softmax.",
                          lambda gy, p, labels: -gy * _hot(p, labels) / p / len(p)),
-                 Mistake("softmax-derivative-twice", "This multiplies with the derivative of a sigmoid.",
-                         "Softmax and logarithm together have a simpler gradient than each alone: derive log p once "
-                         "more.",
+                 Mistake("softmax-derivative-twice", "This multiplies by the derivative of a sigmoid.",
+                         "Softmax and logarithm together have a simpler gradient than either alone: derive log p "
+                         "again.",
                          lambda gy, p, labels: gy * (p - _hot(p, labels)) * p * (1 - p) / len(p)),
              )),
     ),
     hints=(
-        "log p = z - log(sum of e^z). Derive this on paper for one row, for the true class and for another one.",
-        "Subtract the largest logit of each row first: then the largest e^z is 1.",
-        "The gradient of a row adds up to zero: what is pulled up at one class is pushed down at the others.",
+        "log p = z - log(sum of e^z). Derive this on paper for one row, for the true class and for another class.",
+        "First subtract the largest logit of each row: then the largest e^z is 1.",
+        "The gradient of a row adds up to zero: what goes up for one class goes down for the others.",
     ))

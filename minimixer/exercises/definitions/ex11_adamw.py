@@ -9,7 +9,7 @@ from minimixer.exercises.cases import normal
 from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
 from minimixer.optim import adamw_update
 
-OPTIONS = {"lr": 0.1, "beta1": 0.8, "beta2": 0.95, "eps": 0.01, "weight_decay": 0.2}     # large: each can be seen
+OPTIONS = {"lr": 0.1, "beta1": 0.8, "beta2": 0.95, "eps": 0.01, "weight_decay": 0.2}     # large, so that each shows
 
 
 def reference(p: Array, g: Array, m: Array, v: Array, step: int, lr: float, beta1: float, beta2: float, eps: float,
@@ -60,47 +60,48 @@ class Rule:
 def _mistakes() -> list[tuple[str, str, str, Function]]:
     return [
         ("coupled-decay", "The decay is coupled: it is part of the gradient.",
-         "That is Adam with L2 regularization: the decay gets into m and v and is divided by the root. In AdamW the "
+         "That is Adam with L2 regularization: the decay enters m and v and is divided by the root. In AdamW, the "
          "decay acts on p alone.", Rule(coupled=True)),
         ("bias-correction-forgotten", "The bias correction is missing.",
-         "m and v start at zero, so in the first steps they are too small. Look at the text above the formula.",
+         "m and v start at zero, so they are too small in the first steps. Read the text above the formula.",
          Rule(correct=lambda mean, beta, step: mean)),
         ("step-from-0", "The bias correction counts the steps from 0.",
-         "step is 1 in the first step, as given. You use step - 1.",
+         "step is 1 in the first step. You use step - 1.",
          Rule(correct=lambda mean, beta, step: mean / (1 - beta ** (step - 1)) if step > 1 else mean / 0)),
-        ("step-from-2", "The bias correction is one step ahead.", "step is 1 in the first step, as given. You use "
-                                                                  "step + 1.",
+        ("step-from-2", "The bias correction is one step ahead.",
+         "step is 1 in the first step. You use step + 1.",
          Rule(correct=lambda mean, beta, step: mean / (1 - beta ** (step + 1)))),
         ("returns-corrected", "The corrected means are returned.",
-         "The correction is only for this step. What the next step needs are m and v without it.",
+         "The correction is for this step only. The next step needs m and v without it.",
          Rule(returns_corrected=True)),
-        ("eps-inside-root", "eps is inside the root.", "In Adam, eps is added to the root of v, not to v.",
+        ("eps-inside-root", "eps is inside the square root.", "In Adam, eps is added to the root of v, not to v.",
          Rule(divide=lambda m, v, eps: m / np.sqrt(v + eps))),
-        ("no-root", "The update is divided by v, not by its root.",
-         "v is a mean of squares. Only its root has the size of a gradient.",
+        ("no-root", "The update is divided by v, not by its square root.",
+         "v is a mean of squares. Only its root has the scale of a gradient.",
          Rule(divide=lambda m, v, eps: m / (v + eps))),
-        ("decay-without-lr", "The decay is not multiplied by lr.", "Both parts of the step are scaled by the learning "
-                                                                   "rate.",
+        ("decay-without-lr", "The decay is not multiplied by lr.",
+         "The learning rate scales both parts of the step.",
          Rule(decay=lambda p, new, lr, wd: new - wd * p)),
-        ("decay-forgotten", "There is no weight decay.", "The step has two parts. Look at the last term of the "
-                                                         "formula.",
+        ("decay-forgotten", "There is no weight decay.",
+         "The step has two parts. Look at the last term of the formula.",
          Rule(decay=lambda p, new, lr, wd: new)),
-        ("decay-of-new-p", "The decay acts on the parameter after the update.",
-         "Both parts of the step start from the same p, the one before the step.",
+        ("decay-of-new-p", "The decay uses the parameter after the update.",
+         "Both parts of the step use the same p, from before the step.",
          Rule(decay=lambda p, new, lr, wd: new - lr * wd * new)),
         ("square-forgotten", "v is a mean of the gradients, not of their squares.",
-         "v measures the size of the gradients, whatever their sign.",
+         "v measures the size of the gradients, regardless of their sign.",
          Rule(square=lambda g: g)),
-        ("betas-swapped", "beta1 and beta2 have changed places.", "beta1 belongs to m, beta2 to v.",
+        ("betas-swapped", "beta1 and beta2 are swapped.", "beta1 belongs to m, beta2 to v.",
          Rule(swapped=True)),
-        ("shares-swapped", "The shares of the old mean and of the new value have changed places.",
-         "A beta near 1 means a slow mean: it keeps nearly all of the old value.",
+        ("shares-swapped", "The shares of the old mean and the new value are swapped.",
+         "A beta near 1 means a slow mean: it keeps almost all of the old value.",
          Rule(mean=lambda old, new, beta: (1 - beta) * old + beta * new)),
         ("not-a-mean", "The new value is added in full.",
-         "In a running mean the two shares add up to 1: what is kept of the old value is missing from the new one.",
+         "In a running mean, the two shares add up to 1: the more you keep of the old value, the less you take of the "
+         "new one.",
          Rule(mean=lambda old, new, beta: beta * old + new)),
-        ("uphill", "The step goes up the gradient.", "The loss grows along the gradient: go the other "
-                                                     "way.", Rule(sign=-1)),
+        ("uphill", "The step goes up the gradient.", "The loss grows along the gradient: go the other way.",
+         Rule(sign=-1)),
     ]
 
 
@@ -110,6 +111,6 @@ EXERCISE = Exercise(
                 mistakes=tuple(Mistake(*mistake) for mistake in _mistakes())),),
     hints=(
         "Five lines are enough: m, v, the corrected m, the corrected v, p.",
-        "A running mean: a large share of the old value, a small share of the new one; the shares add up to 1.",
-        "Give the corrected means names of their own. m and v are returned as they are.",
+        "A running mean: a large share of the old value plus a small share of the new one; the shares add up to 1.",
+        "Give the corrected means their own names. Return m and v without the correction.",
     ))

@@ -1,25 +1,25 @@
 # %% [markdown]
 # # Exercise 02: go back through a graph
 #
-# A calculation is a graph. Every node knows its `parents` (the nodes it was computed from) and can carry a gradient
-# one step back: `node.backward(gy)` gives one gradient for every parent, in the order of `node.parents`.
+# A computation is a graph. Every node knows its `parents` (the nodes it was computed from) and can carry a gradient
+# one step back: `node.backward(gy)` returns one gradient per parent, in the order of `node.parents`.
 #
 # Write `backward(root, gy)`. Start at the root with the gradient `gy`, walk to the leaves, and return the gradient of
 # every leaf.
 #
-# - A node can be used in several places. Its gradient is the sum of what comes from all of them.
+# - A node can be used in several places. Its gradient is the sum of the gradients from all of them.
 # - Call `node.backward` only when this sum is complete. So each node runs **once**, and the order matters.
-# - A long calculation has thousands of nodes in a row. Python stops after about 1000 nested calls.
-# - Two parents may get one and the same array. Do not write to an array that you were given.
+# - A long computation has thousands of nodes in a row. Python allows only about 1000 nested calls.
+# - Two parents may get the same array. Do not modify an array that you were given.
 #
 # Check your work: `minimixer exercises check ex02`. Help: `minimixer exercises hint ex02`.
 
 
 # %%
 class Node:
-    """A step of a calculation. The checker brings its own nodes; they look like this one.
+    """A step of a computation. The checker uses its own nodes; they have the same attributes.
 
-    `parents` is a tuple of nodes, empty for a leaf. `backward(gy)` returns one gradient for every parent.
+    `parents` is a tuple of nodes, empty for a leaf. `backward(gy)` returns one gradient per parent.
     """
 
     def __init__(self, parents=(), backward=None):
@@ -41,7 +41,7 @@ def backward(root, gy):
     Returns
     -------
     dict
-        The gradient of every leaf: the key is the leaf (a node without parents), the value is an array of its shape.
+        Each leaf (a node without parents) and its gradient, an array of the leaf's shape.
     """
     # Your code here
     raise NotImplementedError

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Exercise 03: a gradient by finite differences
 #
-# How do we know that a gradient is right? Move one number of `x` a little and see how much `f(x)` changes. This is
+# How do we know that a gradient is right? Move one entry of `x` a little and see how much `f(x)` changes. This is
 # slow, but it needs no calculus, so it can check all the other exercises.
 #
-# Write `numeric_gradient(f, x, step)` with **central** differences: look at both sides of every number. The error
-# is then of the order of `step` squared, not of `step`.
+# Write `numeric_gradient(f, x, step)` with **central** differences: move every entry to both sides. The error is then
+# of the order of `step` squared, not of `step`.
 #
 # - `x` can have any number of axes. It can also be a transposed view.
-# - When you return, `x` must be as it was before.
+# - When you return, `x` must have its original values.
 #
 # Check your work: `minimixer exercises check ex03`. Help: `minimixer exercises hint ex03`.
 
@@ -23,11 +23,11 @@ def numeric_gradient(f, x, step=1e-5):
     Parameters
     ----------
     f : callable
-        Takes an array of the shape of `x`, returns a number.
+        Takes an array of the shape of `x` and returns a number.
     x : array of float64, any shape
-        Where to measure.
+        Where to compute the gradient.
     step : float
-        How far each number is moved to each side.
+        How far to move each entry to each side.
 
     Returns
     -------

@@ -3,18 +3,18 @@
 #
 # $y = x W + b$. The last axis of `x` holds the features; all axes before it are rows that go through the same layer.
 #
-# Write the pair `Linear.forward` and `Linear.backward`. `forward` returns the result **and** a tuple of what
-# `backward` needs; `backward` gets the gradient `gy` of the result, then the items of this tuple.
+# Write `Linear.forward` and `Linear.backward`. `forward` returns the result **and** a tuple of what `backward` needs;
+# `backward` gets the gradient `gy` of the result, then the items of this tuple.
 #
 # - Find each gradient from the shapes: which product of `gy` with `x` has the shape of `weight`?
-# - Every row uses the same `weight` and the same `bias`. How do the gradients of the rows join?
+# - Every row uses the same `weight` and the same `bias`. How do you combine the gradients of the rows?
 #
 # Check your work: `minimixer exercises check ex04`. Help: `minimixer exercises hint ex04`.
 
 
 # %% nbgrader={"grade":false,"grade_id":"ex04-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class Linear:
-    """A linear layer as a pair of functions."""
+    """A linear layer: forward and backward."""
 
     @staticmethod
     def forward(x, weight, bias):

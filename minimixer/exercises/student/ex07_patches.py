@@ -1,25 +1,25 @@
 # %% [markdown]
-# # Exercise 07: cut pictures into patches
+# # Exercise 07: cut images into patches
 #
 # A Mixer does not see pixels, it sees patches: squares of P x P pixels. Each patch becomes one row of numbers.
 #
-# Write `Patches.forward`, and `Patches.backward`, which puts the gradients back in their places. No loop is needed:
-# `reshape` splits an axis in two, and `swapaxes` (or `transpose`) changes the order of axes.
+# Write `Patches.forward`, and `Patches.backward`, which puts the gradients back in their places. You need no loop:
+# `reshape` splits an axis in two, and `swapaxes` (or `transpose`) changes the order of the axes.
 #
 # - The patches are in reading order: from left to right, then from top to bottom.
-# - In a patch, the order is (row, column, channel).
-# - Write the shape behind every line. The picture has 4 axes, on the way there are 6.
+# - Within a patch, the order is (row, column, channel).
+# - Write the shape next to every line. The images have 4 axes; in between there are 6.
 #
 # Check your work: `minimixer exercises check ex07`. Help: `minimixer exercises hint ex07`.
 
 
 # %% nbgrader={"grade":false,"grade_id":"ex07-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class Patches:
-    """Pictures to patches, as a pair of functions."""
+    """Images to patches: forward and backward."""
 
     @staticmethod
     def forward(images, patch_size):
-        """Cut every picture into patches.
+        """Cut every image into patches.
 
         Parameters
         ----------
@@ -39,7 +39,7 @@ class Patches:
 
     @staticmethod
     def backward(gy, shape, patch_size):
-        """Gradient of the pictures.
+        """Gradient of the images.
 
         Parameters
         ----------

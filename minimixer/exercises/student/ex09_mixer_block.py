@@ -1,15 +1,15 @@
 # %% [markdown]
 # # Exercise 09: the Mixer block
 #
-# Equation 1 of the paper. Both halves have the same form: **normalize, mix, add to what came in**.
+# Equation 1 of the paper. Both halves have the same form: **normalize, mix, add to the input**.
 #
 # $$u = x + \mathrm{TokenMixing}(\mathrm{LayerNorm}(x)) \qquad y = u + \mathrm{ChannelMixing}(\mathrm{LayerNorm}(u))$$
 #
-# You have three pairs. `LayerNorm` takes `(x, weight, bias, eps)`; `TokenMixing` and `ChannelMixing` take
-# `(x, weight1, bias1, weight2, bias2)`. All have `forward`, which returns `y, saved`, and `backward(gy, *saved)`, which
-# returns the gradient of `x` and then one of each parameter.
+# You have three parts. `LayerNorm` takes `(x, weight, bias, eps)`; `TokenMixing` and `ChannelMixing` take
+# `(x, weight1, bias1, weight2, bias2)`. Each has `forward`, which returns `y, saved`, and `backward(gy, *saved)`, which
+# returns the gradient of `x` and then the gradient of each parameter.
 #
-# - `x` goes two ways: through the branch, and around it. What happens to the gradients where the ways part?
+# - `x` takes two paths: through the branch and around it. What happens to the gradients where the paths split?
 # - Each half has its own LayerNorm with its own parameters.
 #
 # Check your work: `minimixer exercises check ex09`. Help: `minimixer exercises hint ex09`.
@@ -22,7 +22,7 @@ EPS = 1e-6
 
 # %% nbgrader={"grade":false,"grade_id":"ex09-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class MixerBlock:
-    """A block of the Mixer, as a pair of functions.  B pictures, S patches, C channels."""
+    """A Mixer block: forward and backward.  B images, S patches, C channels."""
 
     @staticmethod
     def forward(x, token_norm, token_mixing, channel_norm, channel_mixing):
@@ -32,7 +32,7 @@ class MixerBlock:
         ----------
         x : array, shape (B, S, C)
         token_norm, channel_norm : tuple
-            `(weight, bias)` of each LayerNorm, both of shape (C,); use `EPS` for its eps.
+            `(weight, bias)` of each LayerNorm, both of shape (C,); use `EPS` for eps.
         token_mixing, channel_mixing : tuple
             `(weight1, bias1, weight2, bias2)` of each MLP.
 
@@ -40,7 +40,7 @@ class MixerBlock:
         -------
         y : array, shape (B, S, C)
         saved : tuple
-            `(saved1, saved2, saved3, saved4)`, what the four parts saved, in the order of the calculation
+            `(saved1, saved2, saved3, saved4)`, what the four parts saved, in the order of computation
         """
         # Your code here
         raise NotImplementedError
@@ -60,7 +60,7 @@ class MixerBlock:
         -------
         gx : array, shape (B, S, C)
         gtoken_norm, gtoken_mixing, gchannel_norm, gchannel_mixing : tuple of array
-            One gradient for every parameter, in the order of `forward`'s tuples.
+            One gradient per parameter, in the order of `forward`'s tuples.
         """
         # Your code here
         raise NotImplementedError

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Exercise 10: softmax and cross-entropy
 #
-# The model gives K numbers (logits) for every picture. Softmax makes probabilities of them; the loss is the mean over
-# the batch of minus the logarithm of the probability of the true class.
+# The model computes K numbers (logits) for every image. Softmax turns them into probabilities; the loss is the mean,
+# over the batch, of minus the logarithm of the true class's probability.
 #
 # $$p_{bk} = \frac{e^{z_{bk}}}{\sum_j e^{z_{bj}}} \qquad loss = -\frac{1}{B} \sum_b \log p_{b, label_b}$$
 #
 # - Logits can be large: `np.exp(1000)` is infinite. You may subtract the same number from all logits of a row; this
 #   does not change p.
-# - A probability can be so small that it becomes 0, and log(0) is infinite. Work with log p, not with p.
+# - A probability can be so small that it is rounded to 0, and log(0) is infinite. Work with log p, not with p.
 #
 # Check your work: `minimixer exercises check ex10`. Help: `minimixer exercises hint ex10`.
 
@@ -18,7 +18,7 @@ import numpy as np
 
 # %% nbgrader={"grade":false,"grade_id":"ex10-code-1","locked":false,"schema_version":3,"solution":true,"task":false}
 class CrossEntropy:
-    """Softmax and cross-entropy, as a pair of functions."""
+    """Softmax and cross-entropy: forward and backward."""
 
     @staticmethod
     def forward(logits, labels):
@@ -34,7 +34,7 @@ class CrossEntropy:
         -------
         loss : a number (shape ())
         saved : tuple
-            `(p, labels)`, p the probabilities, shape (B, K)
+            `(p, labels)`; p are the probabilities, shape (B, K)
         """
         # Your code here
         raise NotImplementedError

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Exercise 12: warm-up and cosine
 #
-# The learning rate of a training run. First a **warm-up**: a straight line up to `peak`. Then half a cosine wave
-# down to `final`.
+# The learning rate of a training run: first a **warm-up**, a straight line up to `peak`, then half a cosine wave down
+# to `final`.
 #
-# Steps are counted from 0. The run has `total_steps` steps, the first `warmup_steps` of them are the warm-up.
+# Steps are counted from 0. The run has `total_steps` steps; the first `warmup_steps` of them are the warm-up.
 #
-# - The first step must not be wasted with a rate of 0: in the warm-up, step 0 has `peak / warmup_steps`, and the last
-#   step of the warm-up has `peak`.
-# - The step after the warm-up begins the cosine, at `peak`. The **last** step of the run has exactly `final`.
+# - A rate of 0 would waste the first step: in the warm-up, step 0 has `peak / warmup_steps`, and the last step has
+#   `peak`.
+# - The step after the warm-up starts the cosine, at `peak`. The **last** step of the run has exactly `final`.
 # - After the last step the rate stays at `final`. A warm-up of 0 steps is allowed.
 #
 # Check your work: `minimixer exercises check ex12`. Help: `minimixer exercises hint ex12`.
@@ -24,7 +24,7 @@ def learning_rate(step, peak, total_steps, warmup_steps, final):
     Parameters
     ----------
     step : int
-        Counted from 0; it may be larger than `total_steps`.
+        Starts at 0; it may be larger than `total_steps`.
     peak, final : float
         The largest rate, and the rate of the last step.
     total_steps, warmup_steps : int

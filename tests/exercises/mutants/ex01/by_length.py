@@ -1,5 +1,5 @@
 # diagnosis: shapes-do-not-fit
-# bug: sums over the axes whose length is not in shape, wherever that length stands
+# bug: sums over the axes whose length does not occur in shape, at any position
 
 
 def unbroadcast(gy, shape):

@@ -1,5 +1,5 @@
 # diagnosis: first-only
-# bug: keeps one of the repeated places
+# bug: keeps only one of the repeated places
 def unbroadcast(gy, shape):
     while gy.ndim > len(shape):
         gy = gy[0]

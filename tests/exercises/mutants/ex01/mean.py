@@ -1,5 +1,5 @@
 # diagnosis: mean-for-sum
-# bug: takes the mean over the repeated places
+# bug: averages over the repeated places
 def unbroadcast(gy, shape):
     while gy.ndim > len(shape):
         gy = gy.mean(axis=0)

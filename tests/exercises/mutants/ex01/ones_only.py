@@ -1,5 +1,5 @@
 # diagnosis: leading-not-summed
-# bug: sums the axes that had length 1, and forgets the axes that broadcasting added in front
+# bug: sums the axes that had length 1, and forgets the leading axes that broadcasting added
 def unbroadcast(gy, shape):
     offset = gy.ndim - len(shape)
     for i, n in enumerate(shape):

@@ -1,4 +1,4 @@
 # diagnosis: shapes-do-not-fit
-# bug: tries to reshape the gradient without a sum
+# bug: tries to reshape the gradient without summing
 def unbroadcast(gy, shape):
     return gy.reshape(shape)

@@ -1,5 +1,5 @@
 # diagnosis: too-early
-# bug: runs each node when it is first met, before all of its gradients have arrived
+# bug: runs each node when it is first reached, before all of its gradients have arrived
 def backward(root, gy):
     gradients, queue, seen = {root: gy}, [root], {root}
     for node in queue:

@@ -1,5 +1,5 @@
 # diagnosis: visits-paths
-# bug: follows every path from the root to a leaf by itself
+# bug: follows every path from the root to a leaf separately
 def backward(root, gy):
     leaves, stack = {}, [(root, gy)]
     while stack:

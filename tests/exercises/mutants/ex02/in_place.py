@@ -1,5 +1,5 @@
 # diagnosis: writes-input
-# bug: adds with += into an array that it was given
+# bug: adds with += to an array that it was given
 def backward(root, gy):
     uses, stack = {root: 0}, [root]
     while stack:

@@ -1,5 +1,5 @@
 # diagnosis: overwrites
-# bug: a second gradient of a node takes the place of the first
+# bug: replaces a node's first gradient by the second
 def backward(root, gy):
     order, seen = [], set()
     stack = [(root, False)]

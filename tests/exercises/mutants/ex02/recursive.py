@@ -1,5 +1,5 @@
 # diagnosis: recursion
-# bug: sorts the nodes with a function that calls itself
+# bug: sorts the nodes with a recursive function
 def backward(root, gy):
     order, seen = [], set()
 

@@ -1,4 +1,4 @@
 # diagnosis: raises
-# bug: returns the gradients without saying whose they are
+# bug: returns the gradients without their leaves
 def backward(root, gy):
     return [gy]

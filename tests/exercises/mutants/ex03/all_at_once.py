@@ -1,5 +1,5 @@
 # diagnosis: moves-all
-# bug: moves all numbers together
+# bug: moves all entries at once
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: memory-order
-# bug: reshape(-1) of a transposed array is a copy, so that x never moves
+# bug: moves a copy: reshape(-1) copies a transposed array, so x never changes
 import numpy as np
 
 

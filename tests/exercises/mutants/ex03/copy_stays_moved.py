@@ -1,5 +1,5 @@
 # diagnosis: not-put-back
-# bug: moves entry after entry of one copy, and puts none of them back
+# bug: moves entry after entry of one copy and restores none of them
 import numpy as np
 
 

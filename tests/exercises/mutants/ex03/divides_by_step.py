@@ -1,5 +1,5 @@
 # diagnosis: divides-by-step
-# bug: goes one step to each side, and divides by one step
+# bug: goes one step to each side, but divides by one step
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: flattened
-# bug: returns one long row
+# bug: returns a flat array
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: writes-input
-# bug: moves the numbers of x itself, and leaves them moved
+# bug: moves the entries of x itself and does not restore them
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: ignores-step
-# bug: always goes 1e-5, whatever the step
+# bug: always moves by 1e-5, regardless of step
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: not-summed
-# bug: gives the bias the gradient of every row
+# bug: does not sum the gradient of the bias over the rows
 def backward(gy, x, weight):
     rows = gy.reshape(-1, gy.shape[-1])
     return gy @ weight.T, x.reshape(-1, x.shape[-1]).T @ rows, gy

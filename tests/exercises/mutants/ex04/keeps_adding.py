@@ -1,5 +1,5 @@
 # diagnosis: accumulates
-# bug: adds the gradients up from call to call
+# bug: accumulates the gradients from call to call
 total = {}
 
 

@@ -1,5 +1,5 @@
 # diagnosis: saved
-# bug: saves y in the place of x
+# bug: saves y instead of x
 def forward(x, weight, bias):
     y = x @ weight + bias
     return y, (y[..., :1] + 0 * x, weight)

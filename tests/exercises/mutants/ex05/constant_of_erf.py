@@ -1,5 +1,5 @@
 # diagnosis: erf-derivative
-# bug: takes the constant of the derivative of erf
+# bug: uses the constant of the derivative of erf
 import numpy as np
 
 

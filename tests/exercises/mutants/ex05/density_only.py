@@ -1,5 +1,5 @@
 # diagnosis: second-term-only
-# bug: takes the factor x for a constant
+# bug: treats the factor x as a constant
 import numpy as np
 
 

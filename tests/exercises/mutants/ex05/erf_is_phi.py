@@ -1,5 +1,5 @@
 # diagnosis: erf-for-phi
-# bug: takes erf for Phi
+# bug: uses erf instead of Phi
 import numpy as np
 
 

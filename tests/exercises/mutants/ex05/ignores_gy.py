@@ -1,5 +1,5 @@
 # diagnosis: ignores-gy
-# bug: returns the derivative without the gradient that comes in
+# bug: returns the derivative without the incoming gradient
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: sqrt-2-forgotten
-# bug: gives x itself to erf
+# bug: passes x itself to erf
 def forward(x):
     phi = (1 + erf(x)) / 2
     return x * phi, (x, phi)

@@ -1,4 +1,4 @@
 # diagnosis: first-term-only
-# bug: takes Phi for a constant
+# bug: treats Phi as a constant
 def backward(gy, x, phi):
     return gy * phi

@@ -1,5 +1,5 @@
 # diagnosis: sigmoid-for-erf
-# bug: uses the approximation with a sigmoid
+# bug: uses the sigmoid approximation
 import numpy as np
 
 

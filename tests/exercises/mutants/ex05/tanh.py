@@ -1,5 +1,5 @@
 # diagnosis: tanh-for-erf
-# bug: uses the approximation with tanh
+# bug: uses the tanh approximation
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: tanh-for-erf
-# bug: derives the approximation with tanh
+# bug: differentiates the tanh approximation
 import numpy as np
 
 

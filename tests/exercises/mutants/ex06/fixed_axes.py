@@ -1,5 +1,5 @@
 # diagnosis: fixed-axes
-# bug: sums the gradients of weight and bias over the first two axes, however many there are
+# bug: sums the gradients of weight and bias over the first two axes, regardless of how many there are
 def backward(gy, normalized, rstd, weight):
     g = gy * weight
     gx = rstd * (g - g.mean(axis=-1, keepdims=True) - normalized * (g * normalized).mean(axis=-1, keepdims=True))

@@ -1,5 +1,5 @@
 # diagnosis: writes-input
-# bug: subtracts the mean from the caller's own array
+# bug: subtracts the mean from the caller's array in place
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: mean-term-sign
-# bug: adds the term through the mean
+# bug: adds the term through the mean instead of subtracting it
 def backward(gy, normalized, rstd, weight):
     rows, c = tuple(range(gy.ndim - 1)), gy.shape[-1]
     g = gy * weight

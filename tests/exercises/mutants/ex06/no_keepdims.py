@@ -1,5 +1,5 @@
 # diagnosis: axis-lost
-# bug: lets mean and var take the last axis away
+# bug: lets mean and var remove the last axis
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: weight-forgotten
-# bug: forgets that the scale comes between y and the normalized x
+# bug: forgets the scale between y and the normalized x
 def backward(gy, normalized, rstd, weight):
     rows = tuple(range(gy.ndim - 1))
     inner = normalized * (gy * normalized).mean(axis=-1, keepdims=True)

@@ -1,5 +1,5 @@
 # diagnosis: sum-for-mean
-# bug: takes sums over the row
+# bug: sums over the row
 def backward(gy, normalized, rstd, weight):
     rows, g = tuple(range(gy.ndim - 1)), gy * weight
     gx = (g - g.sum(axis=-1, keepdims=True) - normalized * (g * normalized).sum(axis=-1, keepdims=True)) * rstd

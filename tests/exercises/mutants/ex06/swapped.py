@@ -1,5 +1,5 @@
 # diagnosis: swapped
-# bug: returns the gradient of bias before that of weight
+# bug: returns the gradient of bias before the gradient of weight
 def backward(gy, normalized, rstd, weight):
     rows, g = tuple(range(gy.ndim - 1)), gy * weight
     gx = rstd * (g - g.mean(axis=-1, keepdims=True) - normalized * (g * normalized).mean(axis=-1, keepdims=True))

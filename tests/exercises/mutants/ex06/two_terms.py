@@ -1,5 +1,5 @@
 # diagnosis: variance-term-forgotten
-# bug: takes the standard deviation for a constant
+# bug: treats the standard deviation as a constant
 def backward(gy, normalized, rstd, weight):
     rows = tuple(range(gy.ndim - 1))
     g = gy * weight * rstd

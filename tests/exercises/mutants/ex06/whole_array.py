@@ -1,5 +1,5 @@
 # diagnosis: all-axes
-# bug: takes one mean and one variance of all numbers
+# bug: takes one mean and one variance over all numbers
 import numpy as np
 
 

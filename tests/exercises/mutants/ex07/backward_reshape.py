@@ -1,4 +1,4 @@
 # diagnosis: axes-not-swapped
-# bug: only gives the gradient the shape of the pictures
+# bug: only reshapes the gradient to the shape of the images
 def backward(gy, shape, patch_size):
     return gy.reshape(shape)

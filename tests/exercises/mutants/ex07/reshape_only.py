@@ -1,5 +1,5 @@
 # diagnosis: axes-not-swapped
-# bug: reshapes without a swap of axes
+# bug: reshapes without swapping axes
 def forward(images, patch_size):
     b, h, w, channels = images.shape
     s = h * w // patch_size**2

@@ -1,5 +1,5 @@
 # diagnosis: axes-not-swapped
-# bug: gives gy to the second Linear as it comes
+# bug: passes gy to the second Linear without swapping its axes
 def backward(gy, saved1, saved2, saved3):
     g, gweight2, gbias2 = Linear.backward(gy, *saved3)
     g = Gelu.backward(g, *saved2)

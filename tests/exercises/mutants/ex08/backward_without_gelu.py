@@ -1,5 +1,5 @@
 # diagnosis: gelu-forgotten
-# bug: goes back around the Gelu
+# bug: skips the Gelu in backward
 def backward(gy, saved1, saved2, saved3):
     g, gweight2, gbias2 = Linear.backward(gy.swapaxes(-1, -2), *saved3)
     gx, gweight1, gbias1 = Linear.backward(g, *saved1)

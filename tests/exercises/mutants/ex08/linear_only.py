@@ -1,5 +1,5 @@
 # diagnosis: gelu-forgotten
-# bug: does not give the result of Gelu to the second Linear
+# bug: does not pass the result of Gelu to the second Linear
 def forward(x, weight1, bias1, weight2, bias2):
     hidden, saved1 = Linear.forward(x.swapaxes(-1, -2), weight1, bias1)
     _, saved2 = Gelu.forward(hidden)

@@ -1,5 +1,5 @@
 # diagnosis: reshape-for-swap
-# bug: reshapes to the shape that a swap would give
+# bug: reshapes to the shape of the swapped array
 def forward(x, weight1, bias1, weight2, bias2):
     b, s, c = x.shape
     hidden, saved1 = Linear.forward(x.reshape(b, c, s), weight1, bias1)

@@ -1,5 +1,5 @@
 # diagnosis: residual-added
-# bug: adds x, which is the work of the block
+# bug: adds x, which is the job of the block
 def forward(x, weight1, bias1, weight2, bias2):
     hidden, saved1 = Linear.forward(x.swapaxes(-1, -2), weight1, bias1)
     active, saved2 = Gelu.forward(hidden)

@@ -1,5 +1,5 @@
 # diagnosis: residual-forgotten
-# bug: follows the branches only
+# bug: goes back through the branches only
 def backward(gy, saved1, saved2, saved3, saved4):
     g, *mlp2 = ChannelMixing.backward(gy, *saved4)
     g, *norm2 = LayerNorm.backward(g, *saved3)

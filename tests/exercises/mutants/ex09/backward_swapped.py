@@ -1,5 +1,5 @@
 # diagnosis: swapped
-# bug: returns the gradients of the norms in the order in which they are found
+# bug: returns the gradients of the norms in the order of computation
 def backward(gy, saved1, saved2, saved3, saved4):
     g, *mlp2 = ChannelMixing.backward(gy, *saved4)
     g, *norm2 = LayerNorm.backward(g, *saved3)

@@ -1,5 +1,5 @@
 # diagnosis: residual-from-x
-# bug: adds the second branch to the x of the beginning
+# bug: adds the second branch to the original x
 def forward(x, token_norm, token_mixing, channel_norm, channel_mixing):
     n, saved1 = LayerNorm.forward(x, *token_norm, EPS)
     m, saved2 = TokenMixing.forward(n, *token_mixing)

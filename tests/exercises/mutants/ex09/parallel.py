@@ -1,5 +1,5 @@
 # diagnosis: parallel
-# bug: gives x to both halves
+# bug: passes x to both halves
 def forward(x, token_norm, token_mixing, channel_norm, channel_mixing):
     n, saved1 = LayerNorm.forward(x, *token_norm, EPS)
     m, saved2 = TokenMixing.forward(n, *token_mixing)

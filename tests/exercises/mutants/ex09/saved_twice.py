@@ -1,5 +1,5 @@
 # diagnosis: saved
-# bug: uses the names of what the first half saved again for the second half, and returns both twice
+# bug: reuses the names of the first half's saved tuples in the second half, and returns those twice
 def forward(x, token_norm, token_mixing, channel_norm, channel_mixing):
     y, saved1 = LayerNorm.forward(x, *token_norm, EPS)
     y, saved2 = TokenMixing.forward(y, *token_mixing)

@@ -1,5 +1,5 @@
 # diagnosis: ignores-gy
-# bug: believes that gy is always 1
+# bug: assumes that gy is always 1
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: constant
-# bug: uses the logarithm to the base 2
+# bug: uses the base-2 logarithm
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: log-of-zero
-# bug: takes the logarithm of probabilities that are rounded to zero
+# bug: takes the logarithm of probabilities that were rounded to zero
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: wrong-sign
-# bug: forgets the minus
+# bug: forgets the minus sign
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: only-the-label
-# bug: gives a gradient to the true class only
+# bug: computes a gradient for the true class only
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: overflow
-# bug: takes exp of the logits as they are
+# bug: takes exp of the logits without shifting them
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: wrong-sign
-# bug: subtracts the other way round
+# bug: subtracts the other way around
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: factor:B
-# bug: adds the losses up
+# bug: sums the losses
 import numpy as np
 
 

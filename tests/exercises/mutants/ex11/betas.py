@@ -1,5 +1,5 @@
 # diagnosis: betas-swapped
-# bug: takes beta2 for m and beta1 for v
+# bug: uses beta2 for m and beta1 for v
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: decay-of-new-p
-# bug: lets the parameter decay after the update
+# bug: applies the decay after the update
 import numpy as np
 
 

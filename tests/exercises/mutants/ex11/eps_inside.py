@@ -1,5 +1,5 @@
 # diagnosis: eps-inside-root
-# bug: adds eps below the root
+# bug: adds eps inside the square root
 import numpy as np
 
 

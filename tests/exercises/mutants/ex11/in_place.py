@@ -1,5 +1,5 @@
 # diagnosis: writes-input
-# bug: changes the caller's arrays
+# bug: modifies the caller's arrays
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: bias-correction-forgotten
-# bug: uses the running means as they are
+# bug: uses the running means without correction
 import numpy as np
 
 

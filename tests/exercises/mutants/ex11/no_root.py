@@ -1,5 +1,5 @@
 # diagnosis: no-root
-# bug: forgets the root
+# bug: forgets the square root
 def adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2

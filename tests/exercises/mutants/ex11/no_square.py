@@ -1,5 +1,5 @@
 # diagnosis: square-forgotten
-# bug: puts the gradient itself into v
+# bug: averages the gradient itself in v
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: uphill
-# bug: adds the update
+# bug: adds the update instead of subtracting it
 import numpy as np
 
 

@@ -1,5 +1,5 @@
 # diagnosis: warm-up-too-long
-# bug: one step too many belongs to the warm-up
+# bug: makes the warm-up one step too long
 import math
 
 

@@ -1,5 +1,5 @@
 # diagnosis: division-by-zero
-# bug: divides by warmup_steps before it looks whether there is a warm-up
+# bug: divides by warmup_steps before testing whether there is a warm-up
 import math
 
 

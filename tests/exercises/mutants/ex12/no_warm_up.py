@@ -1,5 +1,5 @@
 # diagnosis: no-warm-up
-# bug: begins at the peak
+# bug: starts at the peak
 import math
 
 

@@ -1,5 +1,5 @@
 # diagnosis: returns-none
-# bug: prints the rate and does not return it
+# bug: prints the rate instead of returning it
 import math
 
 

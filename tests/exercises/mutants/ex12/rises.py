@@ -1,5 +1,5 @@
 # diagnosis: rises-again
-# bug: lets the cosine go on after the end
+# bug: lets the cosine continue after the end
 import math
 
 

@@ -1,5 +1,5 @@
 # diagnosis: cosine-over-total
-# bug: spreads the cosine over all steps, also those of the warm-up
+# bug: spreads the cosine over all steps, including the warm-up
 import math
 
 

@@ -1,5 +1,5 @@
 # diagnosis: cosine-over-all
-# bug: counts the cosine from step 0
+# bug: starts the cosine at step 0
 import math
 
 

@@ -1,19 +1,19 @@
-"""Write docs/common-bugs.md from the mutants: ``python -m tests.exercises.common_bugs``."""
+"""Write docs/common-bugs.md from the mutants: ``python -m tests.support.common_bugs``."""
 
 import re
 from pathlib import Path
 
-from tests.exercises.material import load, mutants, names, run
+from tests.support.answers import load, mutants, names, run
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "common-bugs.md"
+PAGE = Path(__file__).parents[2] / "docs" / "common-bugs.md"
 HEAD = """# Common bugs
 
-Wrong answers to the [exercises](teachers.md), what the table shows of each, and what the checker says. This page is
-made from the wrong answers that the checker is tested with: `python -m tests.exercises.common_bugs`.
+Wrong answers to the [exercises](teachers.md), what the report shows for each, and what the checker says. This page is
+generated from the wrong answers that test the checker: `python -m tests.support.common_bugs`.
 
-The table of a check has one line for each tensor: its shape in the case where it is worst, and there the largest
-difference from what is expected, divided by the largest entry. Small differences come from rounding, and count as
-right. The word in brackets, such as `[ddof-1]`, is the name of the mistake: look for it here.
+The report's table has one line per tensor: its shape in the worst case, and the largest difference from the expected
+values there, relative to the largest entry. Tiny differences are rounding and count as right. The word in brackets,
+such as `[ddof-1]`, names the mistake: look it up here.
 """
 
 

@@ -1,4 +1,4 @@
-"""Pictures are figures with the labels that they promise; they refuse what they cannot draw."""
+"""Plots have the labels they promise, and refuse what they cannot draw."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ def test_patch_grid_numbers_the_patches_in_reading_order(channels, rng):
 def test_patch_grid_shows_what_the_op_cuts(rng):
     image = rng.random((8, 12, 3), np.float32)
     patches = mm.functional.patches(mm.Tensor(image[None]), 4).data[0].reshape(6, 4, 4, 3)
-    shown = [np.asarray(picture.get_array()) for picture in plots.patch_grid(image, 4).axes[1].images]
+    shown = [np.asarray(drawn.get_array()) for drawn in plots.patch_grid(image, 4).axes[1].images]
     np.testing.assert_array_equal(shown, patches)
     with pytest.raises(ValueError, match="cannot be cut"):
         plots.patch_grid(image, 5)
@@ -104,14 +104,14 @@ def test_a_figure_shows_itself_without_pyplot():
 
 
 @pytest.mark.parametrize("title", ["", "what they show"])
-def test_a_grid_shows_every_picture_in_reading_order(tmp_path, title):
+def test_a_grid_shows_every_image_in_reading_order(tmp_path, title):
     from matplotlib.image import imread
-    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]], np.uint8)
-    images = np.broadcast_to(colours[:, None, None], (5, 6, 6, 3))
-    plots.picture_grid(images, list("abcde"), tmp_path / "grid.png", title, columns=3)
+    colors = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]], np.uint8)
+    images = np.broadcast_to(colors[:, None, None], (5, 6, 6, 3))
+    plots.image_grid(images, list("abcde"), tmp_path / "grid.png", title, columns=3)
     drawn = np.rint(255 * imread(tmp_path / "grid.png")[..., :3])
-    centres = [np.argwhere((drawn == colour).all(-1)).mean(0) for colour in colours]
-    rows, columns = np.array(centres).T
+    centers = [np.argwhere((drawn == color).all(-1)).mean(0) for color in colors]
+    rows, columns = np.array(centers).T
     assert rows[0] == pytest.approx(rows[1]) == pytest.approx(rows[2])
     assert rows[3] == pytest.approx(rows[4])
     assert rows[0] < rows[3]
@@ -120,12 +120,19 @@ def test_a_grid_shows_every_picture_in_reading_order(tmp_path, title):
     assert columns[0] < columns[1] < columns[2]
 
 
-def test_pictures_of_one_channel_are_grey_from_black_to_white(tmp_path):
+def test_images_of_one_channel_are_gray_from_black_to_white(tmp_path):
     from matplotlib.image import imread
     images = np.stack([np.full((4, 4, 1), level, np.uint8) for level in (0, 128)])
-    plots.picture_grid(images, ["black", "grey"], tmp_path / "grid.png")
+    plots.image_grid(images, ["black", "gray"], tmp_path / "grid.png")
     drawn = np.rint(255 * imread(tmp_path / "grid.png")[..., :3])
     assert {(0, 0, 0), (128, 128, 128)} <= set(map(tuple, drawn.reshape(-1, 3)))
+
+
+def test_the_old_name_of_the_grid_warns_and_works():
+    with pytest.warns(DeprecationWarning, match="picture_grid is now called image_grid"):
+        assert plots.picture_grid is plots.image_grid
+    with pytest.raises(AttributeError, match="no attribute 'picture_grids'"):
+        plots.picture_grids  # noqa: B018
 
 
 def test_a_confusion_matrix_is_shares_of_its_rows(tmp_path):

@@ -1,13 +1,13 @@
-"""Submissions that are no answers: what each does, and the status that it must get."""
+"""Hostile and broken submissions, and the status that each must get."""
 
 import os
 
 STARTS_FORKING = """
 import ctypes, os, time
-libc = ctypes.CDLL(None)                # past os.fork, which would be refused
+libc = ctypes.CDLL(None)                # bypasses os.fork, which would be refused
 for _ in range(6):
     if libc.fork() == 0:
-        os.setsid()                     # out of the group that is killed
+        os.setsid()                     # leaves the group that will be killed
         time.sleep(600)
         os._exit(0)
 """

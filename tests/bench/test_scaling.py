@@ -1,22 +1,22 @@
-"""The arithmetic of what more processes would reach, and the command that measures them."""
+"""The prediction for more processes, and the command that measures them."""
 
 import json
 
-import joblib
 import pytest
 
 from minimixer.bench import scaling
+from minimixer.bench.machine import physical_cores
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
 from tests.distributed.launch import NEEDS_MPI
 from tests.support.commands import bench as main
 
 
 def test_the_fit_finds_the_numbers_that_made_the_measurements():
-    made = Model(fixed=0.02, per_picture=0.004, latency=5e-6, rate=2e9, length=1_000_000)
-    steps = [(n, made.fixed + n * made.per_picture) for n in (16, 32, 64)]
+    made = Model(fixed=0.02, per_image=0.004, latency=5e-6, rate=2e9, length=1_000_000)
+    steps = [(n, made.fixed + n * made.per_image) for n in (16, 32, 64)]
     exchanges = [(n, made.exchange(2, n)) for n in (1, 1 << 16, 1 << 18, 1 << 20)]
     found = fit(steps, exchanges, 2, 1_000_000)
-    for name in ("fixed", "per_picture", "latency", "rate"):
+    for name in ("fixed", "per_image", "latency", "rate"):
         assert getattr(found, name) == pytest.approx(getattr(made, name), rel=1e-2), name
     assert found.step(1, 64) == pytest.approx(0.02 + 64 * 0.004, rel=1e-3)      # one process sends nothing
     assert found.step(2, 63) == pytest.approx(found.step(2, 64))                # the busiest one counts
@@ -26,10 +26,10 @@ def test_the_fit_finds_the_numbers_that_made_the_measurements():
 
 
 @NEEDS_MPI
-@pytest.mark.skipif(joblib.cpu_count(only_physical_cores=True) < 2, reason="needs two cores")
+@pytest.mark.skipif(physical_cores() < 2, reason="needs two cores")
 def test_the_command_measures_and_predicts_and_reads_its_own_file(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(scaling.WORK, "pico", scaling.Work(batch=32, steps=1, strong=256, weak=16))
-    monkeypatch.setattr(joblib, "cpu_count", lambda **_: 2)
+    monkeypatch.setattr(scaling, "physical_cores", lambda: 2)
     file = tmp_path / "scaling.json"
     assert main(["scaling", "--sizes", "pico", "--rounds", "1", "--json", str(file)]) == 0
     said = capsys.readouterr().out
@@ -43,7 +43,7 @@ def test_the_command_measures_and_predicts_and_reads_its_own_file(tmp_path, caps
 
 def test_without_mpiexec_one_sentence_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(scaling.shutil, "which", lambda *_, **__: None)
-    monkeypatch.setattr(joblib, "cpu_count", lambda **_: 2)
+    monkeypatch.setattr(scaling, "physical_cores", lambda: 2)
     monkeypatch.setattr(scaling.subprocess, "run", lambda *_, **__: pytest.fail("nothing should be started"))
     monkeypatch.setattr(scaling, "measure", lambda size, cores, rounds: launch(size, 32, 2, 1, True))
     assert main(["scaling", "--sizes", "pico"]) == 1

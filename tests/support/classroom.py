@@ -1,6 +1,6 @@
-"""A class, generated: right, wrong, empty, broken, hanging and hostile submissions, graded twice.
+"""Generate a class with right, wrong, empty, broken, hanging and hostile submissions, and grade it twice.
 
-``python -m tests.exercises.classroom --students 200`` prints how long it took and whether both tables are the same.
+``python -m tests.support.classroom --students 200`` prints the time and whether both tables are identical.
 """
 
 import argparse
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from minimixer.exercises.grade import grade
 from minimixer.exercises.runner import Limits
-from tests.exercises.hostile import HOSTILE, STARTS_FORKING
-from tests.exercises.material import load, mutants, names, source, student_version
+from tests.support.answers import load, mutants, names, source, student_version
+from tests.support.hostile import HOSTILE, STARTS_FORKING
 
-PER_STUDENT = 2     # exercises that each hands in
+PER_STUDENT = 2     # exercises per student
 
 
 def submission(kind, name, rng, precious):
-    """The bytes of one submission; None for nothing."""
+    """The bytes of one submission; None if nothing is handed in."""
     if kind == "right":
         return source(name).encode()
     if kind == "wrong":
@@ -34,7 +34,7 @@ def submission(kind, name, rng, precious):
 
 
 def make_class(folder, students, seed=0):
-    """Write the folders of a class; return what kind of submission each is, by student and exercise."""
+    """Write the folders of a class; return the kind of each submission by student and exercise."""
     rng = random.Random(seed)
     precious = folder / "precious.txt"
     precious.write_text("all grades")
@@ -45,7 +45,7 @@ def make_class(folder, students, seed=0):
         place = folder / "submissions" / student
         place.mkdir(parents=True)
         for name in rng.sample(names(), PER_STUDENT):
-            # one in six is hostile, and each kind of it occurs
+            # one in six is hostile, and every kind occurs
             kind = (hostile[number // 6 % len(hostile)] if number % 6 == 0 else
                     rng.choices(["right", "wrong", "stub", "missing"], [4, 4, 1, 1])[0])
             code = submission(kind, name, rng, precious)

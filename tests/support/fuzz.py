@@ -1,9 +1,9 @@
-"""Damage valid files at random and read them: only the documented exceptions may come out.
+"""Damage valid files at random and read them: only the documented exceptions may be raised.
 
-    python -m tests.fuzz.readers --cases 100000 --seed 0
-    python -m tests.fuzz.readers --replay checkpoint fuzz-failures/checkpoint-0-17
+    python -m tests.support.fuzz --cases 100000 --seed 0
+    python -m tests.support.fuzz --replay checkpoint fuzz-failures/checkpoint-0-17
 
-A case is determined by the seed and its number.  A checkpoint, and an archive whose outer bytes are damaged, must be
+The seed and the number of a case determine it.  A checkpoint, and an archive whose outer bytes are damaged, must be
 refused or give exactly what was saved: both have a checksum.
 """
 
@@ -33,23 +33,23 @@ from minimixer.train.checkpoint import CheckpointError
 from minimixer.weights import WeightsError
 from tests.data.cifar_files import official, pack, packed, records, unpack
 
-MOST_SECONDS = 5            # of processor time, for one case
-MOST_MEMORY = 128 << 20     # bytes more than before the first case, also as address space
+MOST_SECONDS = 5            # CPU time of one case
+MOST_MEMORY = 128 << 20     # bytes of address space beyond the first case
 
 
 class Offence(Exception):
-    """A reader did what it must not."""
+    """A reader did something that it must not do."""
 
 
 @dataclass
 class Reader:
-    """A format: valid contents, how one is read, and what may be raised."""
+    """A file format: valid contents, how to read it, and which exception it may raise."""
 
     valid: list[bytes]
     read: Callable[[Path], object]      # gives something that == compares
     documented: type[Exception]
-    tar: bool = False                   # half of the cases are damaged below the gzip
-    checksum: bool = False              # what is read must be what was written
+    tar: bool = False                   # damage the .tar inside the gzip, too
+    checksum: bool = False              # what is read must equal what was written
 
 
 def read_checkpoint(path):
@@ -79,10 +79,10 @@ def small_weights(folder, save):
 
 
 def readers(folder):
-    """The formats by name; the files that a reader wants beside the damaged one lie in the folder."""
+    """The formats by name; ``folder`` holds the files that a reader needs next to the damaged one."""
     from tests.train.test_checkpoint import small_checkpoint
 
-    plain = {name: records(CIFAR10, [i]) for i, name in enumerate(CIFAR10.files)}      # it compresses well, so is quick
+    plain = {name: records(CIFAR10, [i]) for i, name in enumerate(CIFAR10.files)}      # compresses well, so it is quick
     names = official(CIFAR10, count=1)[CIFAR10.names_file]
     unpack(folder / "files", plain | {CIFAR10.names_file: names})
 
@@ -101,14 +101,14 @@ def readers(folder):
 
     archive = pack(folder / "valid.tar.gz", {f"{CIFAR10.folder}/{name}": content for name, content in
                                              ({CIFAR10.names_file: names} | plain).items()}).read_bytes()
-    coloured = pack(folder / "coloured.tar.gz", packed(CIFAR10, count=1)).read_bytes()
+    colored = pack(folder / "colored.tar.gz", packed(CIFAR10, count=1)).read_bytes()
     (folder / "valid.tar.gz").unlink()
-    (folder / "coloured.tar.gz").unlink()
+    (folder / "colored.tar.gz").unlink()
     return {
         "checkpoint": Reader([small_checkpoint()], read_checkpoint, CheckpointError, checksum=True),
         "cifar file": Reader([plain[CIFAR10.files[0]], records(CIFAR10, [3, 9])], read_file, DataError),
         "cifar names": Reader([names], read_names, DataError),
-        "cifar archive": Reader([archive, archive, archive, coloured], read_cifar, DataError, checksum=True),
+        "cifar archive": Reader([archive, archive, archive, colored], read_cifar, DataError, checksum=True),
         "cifar tar": Reader([archive], read_cifar, DataError, tar=True),
         "official weights": Reader([small_weights(folder, weights.save_official)], read_weights, WeightsError),
         "timm weights": Reader([small_weights(folder, weights.save_timm)], read_weights, WeightsError),
@@ -150,7 +150,7 @@ def damage(rng, content, others):
 
 
 def damage_tar(rng, content):
-    """Damage one header of a .tar and give it its right checksum, so that the rest is believed; or anything else."""
+    """Damage one header of a .tar and fix its checksum, so that the reader trusts it; or damage any bytes."""
     raw = bytearray(gzip.decompress(content))
     if rng.random() < 0.25:
         return gzip.compress(damage(rng, raw, [bytes(raw)]), 1)
@@ -189,7 +189,7 @@ def time_limit():
 
 @contextmanager
 def memory_limit():
-    """Raise MemoryError in a case that asks for much, even if it never uses it."""
+    """Raise MemoryError in a case that asks for a lot of memory, even if it never uses it."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY, before[1]))
@@ -200,7 +200,7 @@ def memory_limit():
 
 
 def outcome(reader, content, folder, expected):
-    """What a reader makes of a content, in a word.  Raises Offence, or what the reader should not have raised."""
+    """The outcome of reading some content, in words.  Raises Offence, or what the reader should not have raised."""
     path = folder / "damaged.tar.gz"
     path.write_bytes(content)
     try:
@@ -226,7 +226,7 @@ def make_case(reader, seed, name, number):
 def run(cases, seed, failures, say=lambda line: None):
     """Run the cases, in turn for each reader; counts by reader and outcome, and the files of the offending cases."""
     counts, slowest, offending = Counter(), Counter(), []
-    memory_disk = "/dev/shm" if Path("/dev/shm").is_dir() else None         # quick, and spares the real disk
+    memory_disk = "/dev/shm" if Path("/dev/shm").is_dir() else None         # fast, and spares the real disk
     with tempfile.TemporaryDirectory(dir=memory_disk) as place, memory_limit():
         folder = Path(place)
         formats = readers(folder)

@@ -1,4 +1,4 @@
-# diagnosis: all-pairs
+# diagnosis: all-labels
 # bug: p[:, labels] takes every row for every label
 import numpy as np
 

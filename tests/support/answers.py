@@ -1,4 +1,4 @@
-"""Answers to try the grader with: the references, the untouched stubs, and the mutants."""
+"""Answers for testing the checker: right answers, untouched student files, and wrong answers (mutants)."""
 
 import re
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from lessons.exercises.build import source, student_version
 from minimixer.exercises.checker import check_task
 from minimixer.exercises.definitions import load, names
 
-MUTANTS = Path(__file__).parent / "mutants"
+MUTANTS = Path(__file__).parents[1] / "exercises" / "mutants"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A plausible wrong answer: a file of functions that take the place of the right ones."""
+    """A plausible wrong answer: a file of functions that replace the right ones."""
 
     path: Path
-    diagnosis: str          # what it must get
-    bug: str                # what is wrong in it, in words
+    diagnosis: str          # the expected diagnosis
+    bug: str                # what is wrong, in words
 
     @property
     def exercise(self):
@@ -26,7 +26,7 @@ class Mutant:
 
     @property
     def code(self):
-        """A whole submission: the right answer, and behind it the wrong functions in its place."""
+        """A whole submission: the right answer, overridden by the wrong functions."""
         mutant = self.path.read_text()
         exercise = load(self.exercise)
         lines = [source(self.exercise), mutant]
@@ -56,7 +56,7 @@ def mutants():
 
 
 def run(code, exercise):
-    """The results of all tasks, in this process."""
+    """Check all tasks in this process and return their results."""
     namespace = {}
     exec(compile(code, f"<{exercise}>", "exec"), namespace)
     return [check_task(task, namespace) for task in load(exercise).tasks]

@@ -1,4 +1,4 @@
-"""Small Mixers, and the arrays of a file of each layout, written down here a second time and not read off the table."""
+"""Small Mixers, and the arrays of official files, written out independently of the table in weights/names.py."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ SMALL = nn.MixerConfig(image_size=12, patch_size=4, hidden_dim=6, num_blocks=3, 
 
 
 def randomized(config, rng, dtype=np.float32):
-    """A Mixer of which every weight is a random number."""
+    """A Mixer in which every weight is random."""
     model = nn.MlpMixer(config)
     for p in model.parameters():
         p.data = (p.data + 0.3 * rng.standard_normal(p.shape)).astype(dtype)

@@ -1,0 +1,22 @@
+"""The graded work of one student on one exercise."""
+
+from dataclasses import dataclass
+
+from minimixer.exercises.report import Report
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One exercise of one student."""
+
+    student: str
+    report: Report
+    file: str = ""                  # below the student's folder; empty where there is none
+    sha256: str = ""
+    printed: str = ""
+    seconds: float = 0.0
+
+    @property
+    def earned(self) -> int:
+        """Points of the exercise."""
+        return sum(result.earned for result in self.report.results)
