@@ -221,7 +221,7 @@ figure
 # pictures does. The row is the true class, the column what the model said.
 
 # %%
-facts = json.loads(nn.shipped()["cifar10-micro"].with_suffix(".json").read_text())
+facts = json.loads(nn.list_pretrained()["cifar10-micro"].with_suffix(".json").read_text())
 names = [row["class"] for row in facts["classes"]]
 counts = np.array(facts["confusion"])                                   # (K, K)
 plots.confusion(counts, names, title=f"{facts['accuracy']:.1%} of {counts.sum():,} test pictures are right")

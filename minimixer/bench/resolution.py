@@ -105,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         steps = {pixels: steps_of(nn.mixer("micro", image_size=pixels), options.batch, workers) for pixels in PIXELS}
         samples = interleave({f"{mode} at {pixels}": partial(timed, steps[pixels][mode], options.batch)
                               for pixels, mode in product(PIXELS, MODES)}, options.rounds)
-    patches = [replace(nn.VARIANTS["micro"], image_size=pixels).num_patches for pixels in PIXELS]
+    patches = [replace(nn.MIXERS["micro"], image_size=pixels).num_patches for pixels in PIXELS]
     seconds = {mode: [median(samples[f"{mode} at {pixels}"]) for pixels in PIXELS] for mode in MODES}
     slopes = {mode: slope(patches, seconds[mode]) for mode in MODES}
 

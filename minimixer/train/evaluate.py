@@ -16,7 +16,7 @@ from minimixer.console import Computing, at_least, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
-from minimixer.nn import shipped
+from minimixer.nn import list_pretrained
 from minimixer.train.parallel import score
 from minimixer.train.results import confusion_matrix
 from minimixer.train.trained import Trained, load_run
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def find_data(options: Evaluation, trained: Trained) -> Dataset:
     """The data set to test on.  Raises DataError or UsageError."""
     name, data_dir = options.data, options.data_dir
-    if name is None and trained.path in shipped().values():
+    if name is None and trained.path in list_pretrained().values():
         name = trained.metadata["data"]
     if name is None:
         file = trained.path.parent / "config.json"
