@@ -28,7 +28,7 @@ class Dataset:
     class_names : tuple of str
         One name a class.
     source : Path or None
-        Where the pictures were read; None for pictures that come with a package.
+        Where the pictures were read; None for images that come with minimixer.
     """
 
     name: str

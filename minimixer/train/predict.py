@@ -14,7 +14,7 @@ import tyro
 from minimixer.backend import choose_device
 from minimixer.console import at_least, console, parse, show, table
 from minimixer.data import DataError
-from minimixer.data.pictures import printable, read_picture
+from minimixer.data.images import printable, read_image
 from minimixer.errors import DATA, OK, UsageError, run_command
 from minimixer.train.trained import Trained, load_run
 
@@ -114,7 +114,7 @@ def predictions(trained: Trained, images: Sequence[Path],
         pictures, failures = {}, {}
         for path in paths:
             try:
-                picture = read_picture(path, size, channels)                        # (size, size, channels)
+                picture = read_image(path, size, channels)                        # (size, size, channels)
                 pictures[path] = 255 - picture if options.invert else picture
             except DataError as error:
                 failures[path] = error

@@ -67,8 +67,8 @@ def test_eval_of_a_folder_without_its_data_set(prepare, arguments, message, trai
 
 
 def test_eval_on_another_data_set_is_refused(trained_run, tmp_path, capsys):
-    from minimixer.data.cifar import CIFAR10
-    from tests.data.cifar_files import official, unpack
+    from minimixer.data.sources.cifar import CIFAR10
+    from tests.support.cifar_files import official, unpack
     unpack(tmp_path, official(CIFAR10))
     assert evaluate.main([str(trained_run), "--data", "cifar10", "--data-dir", str(tmp_path)]) == 2
     assert "the model takes pictures of shape (8, 8, 1) in 10 classes" in capsys.readouterr().err
@@ -184,8 +184,8 @@ def test_predict_tells_a_picture_from_a_run(arguments, code, message, tmp_path, 
 
 
 def test_eval_and_inspect_know_the_model_that_comes_with_minimixer(tmp_path, capsys):
-    from minimixer.data.cifar import CIFAR10
-    from tests.data.cifar_files import official, unpack
+    from minimixer.data.sources.cifar import CIFAR10
+    from tests.support.cifar_files import official, unpack
     unpack(tmp_path, official(CIFAR10))
     assert evaluate.main(["cifar10-micro", "--data-dir", str(tmp_path), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

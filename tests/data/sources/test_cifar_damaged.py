@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minimixer.data import cifar
-from minimixer.data.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
+from minimixer.data.sources import cifar
+from minimixer.data.sources.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
 from minimixer.data.dataset import DataError
-from tests.data.cifar_files import official, pack, packed, records, unpack
+from tests.support.cifar_files import official, pack, packed, records, unpack
 
 BOTH = pytest.mark.parametrize(("archive", "load"), [(CIFAR10, load_cifar10), (CIFAR100, load_cifar100)])
 

@@ -20,7 +20,7 @@ def printable(path: Path) -> str:
     return str(path).encode(errors="replace").decode()
 
 
-def read_picture(path: Path, size: int, channels: int) -> Array:
+def read_image(path: Path, size: int, channels: int) -> Array:
     """One picture, as a model with square pictures of this size wants it.
 
     It is turned upright as its EXIF entry says, laid on white where it is transparent, brought to 8 bits a colour,

@@ -22,7 +22,7 @@ import numpy as np
 
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
-from minimixer.data.unpacked import BLOCK, HEADER, Unpacked
+from minimixer.data.sources.unpacked import BLOCK, HEADER, Unpacked
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SIDE = 32           # pixels
