@@ -238,8 +238,8 @@ crossing = off_diagonal[animals][:, ~animals].sum() + off_diagonal[~animals][:, 
 print(f"{off_diagonal.sum():,} mistakes, {crossing:,} of them between animals and vehicles")
 
 # %% [markdown]
-# **What it must not be used for.** Two images come with matplotlib: a drawing of a gift, and the library's logo. Neither
-# is one of the ten classes. What does the model say?
+# **What it must not be used for.** Two images come with matplotlib: a drawing of a gift, and the library's logo.
+# Neither is one of the ten classes. What does the model say?
 
 # %%
 trained_model = mm.train.load_run("cifar10-micro")                      # the same weights, and how pictures are scaled

@@ -1,4 +1,4 @@
-"""RandAugment for CuPy: the pictures of a batch are changed by one kernel, randaugment.cu."""
+"""RandAugment for CuPy: one kernel, randaugment.cu, changes all images of a batch."""
 
 import functools
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from minimixer.backend import Array, array_module
-from minimixer.data.randaugment import COLOURS, GEOMETRIES, OPERATIONS, change, factors, fixed, kept_bits, thresholds
+from minimixer.data.randaugment import COLORS, GEOMETRIES, OPERATIONS, change, factors, fixed, kept_bits, thresholds
 from minimixer.kernels.cuda import THREADS, compiled
 from minimixer.kernels.registry import fast
 
 SOURCE = Path(__file__).with_name("randaugment.cu")
-AFFINE = 1 + len(COLOURS)       # the kernel's number for all of GEOMETRIES; those before it are as in OPERATIONS
+AFFINE = 1 + len(COLORS)       # the kernel's number for all GEOMETRIES; the numbers below it are as in OPERATIONS
 
 
 @functools.cache

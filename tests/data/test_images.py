@@ -11,7 +11,7 @@ from PIL import Image
 from minimixer.data import DataError
 from minimixer.data.images import read_image
 
-GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_picture_of_the_right_size_keeps_its_pixels(write, rng):
     pixels = rng.integers(0, 256, (32, 32, 3), np.uint8)
     for name in ("a.png", "a.bmp", "a.tiff", "a.ppm"):
         assert np.array_equal(read_image(write(Image.fromarray(pixels), name), 32, 3), pixels), name
-    assert np.array_equal(read_image(write(Image.fromarray(GREY)), 8, 1)[..., 0], GREY)
+    assert np.array_equal(read_image(write(Image.fromarray(GRAY)), 8, 1)[..., 0], GRAY)
 
 
 def test_a_picture_is_cut_to_the_square_in_its_middle(write):
@@ -43,7 +43,7 @@ def test_a_large_picture_is_averaged_not_sampled(write):
 
 
 def test_a_grey_picture_is_shown_to_a_model_of_colours_and_the_other_way(write):
-    assert np.array_equal(read_image(write(Image.fromarray(GREY)), 8, 3), np.dstack([GREY] * 3))
+    assert np.array_equal(read_image(write(Image.fromarray(GRAY)), 8, 3), np.dstack([GRAY] * 3))
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     assert (read_image(write(Image.fromarray(red)), 8, 1) == 76).all()          # ITU-R 601: 0.299 of 255
@@ -73,18 +73,18 @@ def test_what_is_transparent_is_white(mode, write):
 
 @pytest.mark.parametrize("name", ["a.png", "a.tiff"])
 def test_sixteen_bits_become_the_eight_most_significant(name, write):
-    path = write(Image.fromarray(GREY.astype(np.uint16) * 257), name)
-    assert np.array_equal(read_image(path, 8, 1)[..., 0], GREY)
+    path = write(Image.fromarray(GRAY.astype(np.uint16) * 257), name)
+    assert np.array_equal(read_image(path, 8, 1)[..., 0], GRAY)
 
 
 def test_other_kinds_of_pixels(write):
     assert (read_image(write(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "a.tiff"), 8, 3) == [255, 0, 0]).all()
     assert (read_image(write(Image.new("1", (8, 8), 1)), 8, 1) == 255).all()
-    assert np.array_equal(read_image(write(Image.fromarray(GREY), "a.gif"), 8, 1)[..., 0], GREY)
-    with pytest.raises(DataError, match="32 bits without a stated white"):
+    assert np.array_equal(read_image(write(Image.fromarray(GRAY), "a.gif"), 8, 1)[..., 0], GRAY)
+    with pytest.raises(DataError, match="32-bit pixels and no defined white"):
         read_image(write(Image.fromarray(np.ones((8, 8), np.float32)), "a.tiff"), 8, 1)
-    with pytest.raises(DataError, match="4 colours a pixel: expected 1 or 3"):
-        read_image(write(Image.fromarray(GREY)), 8, 4)
+    with pytest.raises(DataError, match="4 channels: expected 1 or 3"):
+        read_image(write(Image.fromarray(GRAY)), 8, 4)
 
 
 def chunk(kind, content):
@@ -98,21 +98,21 @@ def bomb():
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-BIG = np.kron(GREY, np.ones((9, 9), np.uint8))
+BIG = np.kron(GRAY, np.ones((9, 9), np.uint8))
 
 
-def encoded(name, pixels=GREY):
+def encoded(name, pixels=GRAY):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, name)
     return file.getvalue()
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"not a picture", "is not a picture that Pillow knows: expected PNG, JPEG"),
-    (b"", "is not a picture that Pillow knows"),
-    (encoded("png", BIG)[:90], "is a damaged picture .*: save or fetch it again"),
-    (encoded("jpeg", BIG)[:-400], "is a damaged picture .*truncated"),
-    (bomb(), "claims more than 89,478,485 pixels, too many to unpack safely"),
+    (b"not an image", "is not an image that Pillow can read: expected PNG, JPEG"),
+    (b"", "is not an image that Pillow can read"),
+    (encoded("png", BIG)[:90], "is a damaged image .*: save or download it again"),
+    (encoded("jpeg", BIG)[:-400], "is a damaged image .*truncated"),
+    (bomb(), "claims more than 89,478,485 pixels, too many to decode safely"),
 ])
 def test_damaged_files_get_one_sentence(content, message, tmp_path):
     (tmp_path / "file").write_bytes(content)
@@ -124,7 +124,7 @@ def test_damaged_files_get_one_sentence(content, message, tmp_path):
 def test_missing_files_and_folders_get_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*nothing\.png"):
         read_image(tmp_path / "nothing.png", 8, 1)
-    with pytest.raises(DataError, match="is a folder: name the pictures in it"):
+    with pytest.raises(DataError, match="is a folder: name the images in it"):
         read_image(tmp_path, 8, 1)
 
 

@@ -73,12 +73,12 @@ def test_it_computes_what_pillow_computes_to_the_last_bit(name, photos, device):
     assert not np.array_equal(found, photos)
 
 
-@pytest.mark.parametrize("name", sorted(ra.COLOURS))
-def test_grey_pictures_of_one_channel_too(name, photos):
-    grey = photos[..., :1]
+@pytest.mark.parametrize("name", sorted(ra.COLORS))
+def test_gray_pictures_of_one_channel_too(name, photos):
+    gray = photos[..., :1]
     strength = np.linspace(-1, 1, N)
-    ours = ra.COLOURS[name](grey, strength)
-    threes = ra.COLOURS[name](np.repeat(grey, 3, axis=-1), strength)
+    ours = ra.COLORS[name](gray, strength)
+    threes = ra.COLORS[name](np.repeat(gray, 3, axis=-1), strength)
     assert np.array_equal(ours, threes[..., 1:2])
 
 
