@@ -185,7 +185,7 @@ print("patches and a Linear are the moved filter:", np.allclose(tokens[0].reshap
 # (lesson 14). It knows nothing of patches. We give it our weights.
 
 # %%
-convolution = mm.nn.Convolution(3, 5, kernel_size=8, stride=8, padding=0)
+convolution = mm.nn.Conv2d(3, 5, kernel_size=8, stride=8, padding=0)
 convolution.filters = stem                                              # the same weight and bias
 image = mm.Tensor(scene[None].astype(np.float32))                       # (B, H, W, K)
 by_convolution = convolution(image)                                     # (B, H/P, W/P, C)
@@ -324,7 +324,7 @@ print(16 * 16 * 3 * 768 + 768)
 # more, it stops. With P = 5 it makes 6 x 6 tokens out of 30 x 30 pixels, and two rows and two columns are lost.
 
 # %%
-print(mm.nn.Convolution(3, 5, kernel_size=5, stride=5, padding=0)(image).shape)
+print(mm.nn.Conv2d(3, 5, kernel_size=5, stride=5, padding=0)(image).shape)
 try:
     mm.functional.patches(image, 5)
 except ValueError as refusal:

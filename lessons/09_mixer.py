@@ -22,7 +22,7 @@ import numpy as np
 
 import minimixer as mm
 from minimixer import plots
-from minimixer.nn import Gelu, LayerNorm, Linear, Module
+from minimixer.nn import GELU, LayerNorm, Linear, Module
 
 # %% [markdown]
 # ## Picture
@@ -84,7 +84,7 @@ plots.weight_maps(np.array(reached, float), list(steps))
 class Mlp(Module):
     def __init__(self, dim, hidden_dim):
         self.fc1 = Linear(dim, hidden_dim)
-        self.gelu = Gelu("tanh")
+        self.gelu = GELU("tanh")
         self.fc2 = Linear(hidden_dim, dim)
 
     def forward(self, x):
@@ -243,7 +243,7 @@ print(inspect.getsource(mm.nn.MlpMixer.forward))
 # over S = 196. We build all three readings of "micro".
 
 # %%
-micro = mm.nn.VARIANTS["micro"]
+micro = mm.nn.MIXERS["micro"]
 s, c = micro.num_patches, micro.hidden_dim                              # 64, 128
 readings = {"right: D_S = 0.5 C, D_C = 4 C": (c // 2, 4 * c), "exchanged": (4 * c, c // 2),
             "0.5 of S": (s // 2, 4 * c)}
@@ -289,7 +289,7 @@ print(f"micro by the formula: {count(micro):,}")
 paper = {"S/32": 19, "S/16": 18, "B/32": 60, "B/16": 59, "L/32": 206, "L/16": 207, "H/14": 431}     # millions
 print("name   blocks    C    S  D_S   D_C     formula       model   no head  paper")
 for name, millions in paper.items():
-    config = mm.nn.VARIANTS[name]
+    config = mm.nn.MIXERS[name]
     in_model = mm.nn.mixer(name, seed=None).num_parameters()
     no_head = in_model - (config.hidden_dim * 1000 + 1000)
     print(f"{name:<6}{config.num_blocks:>7}{config.hidden_dim:>6}{config.num_patches:>5}{config.tokens_mlp_dim:>5}"

@@ -186,7 +186,7 @@ for way, best in means.items():
 # shard has follows from the size of the model's largest array, here that of micro:
 
 # %%
-config = mm.nn.VARIANTS["micro"]
+config = mm.nn.MIXERS["micro"]
 print("the largest array of a picture:", 4 * config.widest_array, "bytes")
 for part in shards(128, config):
     print("pictures", part.start, "to", part.stop - 1)

@@ -19,13 +19,14 @@
 # %%
 import inspect
 import json
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
+from matplotlib.cbook import get_sample_data
 
 import minimixer as mm
 from minimixer import nn, plots
-from minimixer.data.pictures import read_picture
+from minimixer.data.images import read_image
 
 model = nn.mixer("micro", pretrained="cifar10")
 config = model.config
@@ -221,7 +222,7 @@ figure
 # pictures does. The row is the true class, the column what the model said.
 
 # %%
-facts = json.loads(nn.shipped()["cifar10-micro"].with_suffix(".json").read_text())
+facts = json.loads(nn.list_pretrained()["cifar10-micro"].with_suffix(".json").read_text())
 names = [row["class"] for row in facts["classes"]]
 counts = np.array(facts["confusion"])                                   # (K, K)
 plots.confusion(counts, names, title=f"{facts['accuracy']:.1%} of {counts.sum():,} test pictures are right")
@@ -237,13 +238,13 @@ crossing = off_diagonal[animals][:, ~animals].sum() + off_diagonal[~animals][:, 
 print(f"{off_diagonal.sum():,} mistakes, {crossing:,} of them between animals and vehicles")
 
 # %% [markdown]
-# **What it must not be used for.** Two photographs come with scikit-learn: a temple and a flower. Neither is one of the
-# ten classes. What does the model say?
+# **What it must not be used for.** Two images come with matplotlib: a drawing of a gift, and the library's logo.
+# Neither is one of the ten classes. What does the model say?
 
 # %%
 trained_model = mm.train.load_run("cifar10-micro")                      # the same weights, and how pictures are scaled
-photographs = [files("sklearn") / "datasets" / "images" / name for name in ("china.jpg", "flower.jpg")]
-pictures = np.stack([read_picture(path, config.image_size, 3) for path in photographs])    # (B, 32, 32, 3)
+paths = [Path(get_sample_data(name, asfileobj=False)) for name in ("Minduka_Present_Blue_Pack.png", "logo2.png")]
+pictures = np.stack([read_image(path, config.image_size, 3) for path in paths])         # (B, 32, 32, 3)
 figure_of_two = plots.figure(5.6, 2.9)
 for panel, picture, probabilities in zip(figure_of_two.subplots(1, 2), pictures, trained_model.predict(pictures),
                                          strict=True):

@@ -160,7 +160,7 @@ plots.weight_maps(fc1.weight.data.T.reshape(5, 4, 4), [f"filter {d}" for d in ra
 # Is that one ours? Read it, in `minimixer/nn/convnet.py`, and the op below it, in `minimixer/ops/unfold.py`:
 
 # %%
-print(inspect.getsource(nn.Convolution.forward))
+print(inspect.getsource(nn.Conv2d.forward))
 print(inspect.getsource(Unfold.forward))
 
 # %% [markdown]
@@ -174,12 +174,12 @@ print(inspect.getsource(Unfold.forward))
 #
 # A convolution is a Linear layer on windows. This is the reason why the three identities hold.
 #
-# **Second check: the whole Mixer, as a network of `nn.Convolution`.** We give the convolutions the Mixer's own weights.
+# **Second check: the whole Mixer, as a network of `nn.Conv2d`.** We give the convolutions the Mixer's own weights.
 
 
 # %%
 def convolution(linear_layer, kernel, in_channels, stride=1):
-    conv = nn.Convolution(in_channels, linear_layer.bias.size, kernel, stride, padding=0)
+    conv = nn.Conv2d(in_channels, linear_layer.bias.size, kernel, stride, padding=0)
     conv.filters = linear_layer                                         # the same Tensors, no copy
     return conv
 
@@ -271,8 +271,8 @@ plots.weight_maps(np.stack([digit[..., 0], moved[..., 0]]), ["digit", "moved"])
 
 # %%
 draw = nn.lecun_normal(np.random.default_rng(5))
-small_kernel = nn.Convolution(1, 4, 3, init=draw)                       # a usual CNN: kernel 3, stride 1
-stem = nn.Convolution(1, 4, 3, stride=3, padding=0, init=draw)          # a Mixer's stem: kernel 3, stride 3
+small_kernel = nn.Conv2d(1, 4, 3, init=draw)                       # a usual CNN: kernel 3, stride 1
+stem = nn.Conv2d(1, 4, 3, stride=3, padding=0, init=draw)          # a Mixer's stem: kernel 3, stride 3
 full_size = nn.MlpBlock(36, 18, init=draw)                              # token mixing for 6 x 6 patches
 
 

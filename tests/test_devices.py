@@ -12,7 +12,7 @@ from minimixer.tensor import Tensor
 from minimixer.train.parallel import ShardedModel, Workers, score
 from tests.support import standin
 
-CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20,
+CONFIG = replace(nn.MIXERS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20,
                  dropout=0.1, stochastic_depth=0.2)
 
 

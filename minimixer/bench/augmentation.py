@@ -18,7 +18,7 @@ from minimixer.bench.timing import seconds_of
 from minimixer.console import Computing, at_least, parse
 from minimixer.data import Augmentation, Batches, Dataset
 from minimixer.data.mix import random_erasing
-from minimixer.data.randaugment import OPERATIONS, change
+from minimixer.data.randaugment.reference import OPERATIONS, change
 from minimixer.errors import OK
 from minimixer.train.parallel import ShardedModel, Workers
 

@@ -30,7 +30,7 @@ from minimixer.bench.report import flops_per_image
 from minimixer.bench.timing import interleave
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, UsageError
-from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
+from minimixer.gpu.rates import copy_rate, describe, milliseconds, product_rate
 from minimixer.train import checkpoint
 
 RACES = (("micro", 512), ("B/16", 64))
@@ -118,7 +118,7 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
     result = {"machine": describe(cupy), "versions": versions, "rates": rates, "rounds": rounds, "block": block,
               "races": rows}
     for size, batch in RACES:
-        config = nn.VARIANTS[size]
+        config = nn.MIXERS[size]
         for precision in PRECISIONS:
             if rates[precision] is None:
                 continue
@@ -153,7 +153,7 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
         set_matmul_precision(row["precision"], "gpu")
         for name, kernels in KERNELS.items():
             with kernels(), contextlib.suppress(MemoryError):
-                step = minimixer_step(nn.VARIANTS[row["size"]], row["batch"], graph=False)
+                step = minimixer_step(nn.MIXERS[row["size"]], row["batch"], graph=False)
                 row["launches"][name] = launches(torch, step)
             free_memory(cupy, torch)
         keep(result)

@@ -59,7 +59,7 @@ class Rung(Timed):
         self.map: Any = stack.enter_context(Workers(compiled=compiled)).map if all_cores else map
         self.stack = stack
 
-        config = nn.VARIANTS["micro"]
+        config = nn.MIXERS["micro"]
         rng = np.random.default_rng(0)
         shape = BATCH, config.num_patches, config.hidden_dim
         self.x, self.gy = (rng.standard_normal(shape, np.float32) for _ in range(2))

@@ -104,7 +104,7 @@ def race(children: dict[str, Child], roofline: Child, size: str, batch: int, mod
     results = interleave({**blocks, "roofline": partial(roofline.call, "block")}, rounds)
     gflops = results.pop("roofline")
     return {"size": size, "batch": batch, "mode": mode,
-            "flops_per_image": flops_per_image(nn.VARIANTS[size], mode == "train"),
+            "flops_per_image": flops_per_image(nn.MIXERS[size], mode == "train"),
             "steps": steps, "third_loss": losses, "roofline": gflops, "failures": failed,
             "samples": {name: samples for name, samples in results.items() if name not in failed}}
 

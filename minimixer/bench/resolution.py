@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
             for pixels, mode in product(PIXELS, MODES)}
         samples = {name: [seconds / options.batch for seconds in several]
                    for name, several in interleave(blocks, options.rounds).items()}
-    patches = [replace(nn.VARIANTS["micro"], image_size=pixels).num_patches for pixels in PIXELS]
+    patches = [replace(nn.MIXERS["micro"], image_size=pixels).num_patches for pixels in PIXELS]
     seconds = {mode: [median(samples[f"{mode} at {pixels}"]) for pixels in PIXELS] for mode in MODES}
     slopes = {mode: slope(patches, seconds[mode]) for mode in MODES}
 

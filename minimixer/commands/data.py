@@ -32,8 +32,8 @@ def list_known(data_dir: Path | None = None) -> int:
             where = str(locate(name, data_dir))
         except DataError:
             where = f"not found; minimixer data download {name}"
-        print(f"{name}\n  {known.content}, {known.pictures:,} images{size}")
-        print(f"  found    {where}\n  source   {known.source}\n  license  {known.licence}")
+        print(f"{name}\n  {known.content}, {known.images:,} images{size}")
+        print(f"  found    {where}\n  source   {known.source}\n  license  {known.license}")
     return OK
 
 

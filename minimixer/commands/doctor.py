@@ -21,10 +21,10 @@ from minimixer.kernels.host import (
     keep_freed_memory,
     product_error,
 )
-from minimixer.kernels.rates import copy_rate, product_rate
-from minimixer.kernels.rates import describe as describe_gpu
+from minimixer.gpu.rates import copy_rate, product_rate
+from minimixer.gpu.rates import describe as describe_gpu
 from minimixer.kernels.registry import compiled_loops
-from minimixer.nn import VARIANTS
+from minimixer.nn import MIXERS
 from minimixer.train.group import library_of
 
 INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
@@ -102,7 +102,7 @@ def mpi_library() -> str:
 def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float, float]]:
     """Name, shape (n, k, m), and GFLOP/s of one thread and of all, for the products in a block of the micro Mixer."""
     from threadpoolctl import threadpool_limits
-    c = VARIANTS["micro"]
+    c = MIXERS["micro"]
     rows = 16 * c.num_patches
     shapes = {
         "token mixing": (c.tokens_mlp_dim, c.num_patches, c.hidden_dim),

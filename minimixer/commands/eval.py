@@ -13,7 +13,7 @@ from minimixer.console import Computing, OnDevice, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
-from minimixer.nn import shipped
+from minimixer.nn import list_pretrained
 from minimixer.train.evaluate import evaluate
 from minimixer.train.trained import Trained, load_run
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 def find_data(options: Evaluation, trained: Trained) -> Dataset:
     """The data set to test on.  Raises DataError or UsageError."""
     name, data_dir = options.data, options.data_dir
-    if name is None and trained.path in shipped().values():
+    if name is None and trained.path in list_pretrained().values():
         name = trained.metadata["data"]
     if name is None:
         file = trained.path.parent / "config.json"

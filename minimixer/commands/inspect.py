@@ -10,8 +10,8 @@ import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
-from minimixer.nn import VARIANTS, MlpMixer, mixer, shipped, trace
-from minimixer.nn.inspect import Trace, short
+from minimixer.nn import MIXERS, MlpMixer, mixer, list_pretrained, trace
+from minimixer.nn.trace_table import Trace, short
 from minimixer.train.trained import load_run
 
 
@@ -47,13 +47,13 @@ def main(arguments: Sequence[str]) -> int:
 def find_model(options: Inspection) -> MlpMixer:
     """The Mixer of a size, or of a run.  Raises UsageError or CheckpointError."""
     changes: dict[str, Any] = {} if options.image_size is None else {"image_size": options.image_size}
-    if options.model in VARIANTS:
+    if options.model in MIXERS:
         try:
             return mixer(options.model, seed=None, **changes)
         except ValueError as error:
             raise UsageError(f"{options.model}: {error}") from error
-    if not Path(options.model).exists() and options.model not in shipped():
-        known = [*VARIANTS, *shipped()]
+    if not Path(options.model).exists() and options.model not in list_pretrained():
+        known = [*MIXERS, *list_pretrained()]
         raise UsageError(f"there is no size and no run {options.model!r}; {nearest(options.model, known)}")
     if changes:
         raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "

@@ -14,7 +14,7 @@ import tyro
 from minimixer.backend import choose_device
 from minimixer.console import OnDevice, at_least, console, parse, show, table
 from minimixer.data import DataError
-from minimixer.data.pictures import printable, read_picture
+from minimixer.data.images import printable, read_image
 from minimixer.errors import DATA, OK, UsageError
 from minimixer.train.trained import Trained, load_run
 
@@ -108,7 +108,7 @@ def predictions(trained: Trained, files: Sequence[Path],
         images, failures = {}, {}
         for path in paths:
             try:
-                image = read_picture(path, size, channels)                          # (size, size, channels)
+                image = read_image(path, size, channels)                          # (size, size, channels)
                 images[path] = 255 - image if options.invert else image
             except DataError as error:
                 failures[path] = error

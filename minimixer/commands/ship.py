@@ -81,7 +81,7 @@ def ship(options: Shipment) -> dict[str, Any]:
     facts = {
         "name": name, "bytes": file.stat().st_size, "model": asdict(trained.model.config),
         "parameters": trained.model.num_parameters(), "data": options.title or config.data,
-        "data_license": KNOWN[config.data].licence, "training_images": len(dataset.train_images),
+        "data_license": KNOWN[config.data].license, "training_images": len(dataset.train_images),
         "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
                                                   if field not in FREE},
         "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],

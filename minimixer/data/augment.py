@@ -1,7 +1,7 @@
-"""Random changes to a batch of training pictures, vectorised over the batch.
+"""Random changes to a batch of training images, vectorized over the batch.
 
-What is random is drawn on the host by one NumPy Generator, what is computed is computed where the pictures are: the
-same seed gives the same pictures on a CPU and on a GPU.
+One NumPy Generator draws all random numbers on the host; pixels are computed on the device of the images.  The same
+seed gives the same images on a CPU and on a GPU.
 """
 
 import math
@@ -16,14 +16,14 @@ from minimixer.errors import UsageError, flag
 
 
 def pad_crop(images: Array, padding: int, offsets: Array) -> Array:
-    """Surround pictures with ``padding`` black pixels and cut out windows of the old size.
+    """Surround images with ``padding`` black pixels and cut out windows of the old size.
 
     Parameters
     ----------
     images : array, shape (B, H, W, channels)
     padding : int
     offsets : array of int, shape (B, 2)
-        Row and column of the upper left corner of each window, in 0..2 * padding.
+        Row and column of the top left corner of each window, in 0..2 * padding.
 
     Returns
     -------
@@ -38,14 +38,14 @@ def pad_crop(images: Array, padding: int, offsets: Array) -> Array:
 
 
 def flip(images: Array, chosen: Array) -> Array:
-    """Mirror the chosen pictures, left to right.  images: (B, H, W, channels), chosen: (B,) of bool."""
+    """Mirror the chosen images, left to right.  images: (B, H, W, channels), chosen: (B,) of bool."""
     xp = array_module(images)
     return xp.where(chosen[:, None, None, None], images[:, :, ::-1], images)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which random changes training pictures get, in this order.
+    """The random changes applied to training images, in this order.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Augmentation:
     randaugment : int
         Operations of RandAugment a picture; 0 for none.
     magnitude : float
-        Their strength, 0 to 30; 10 is the end of AutoAugment's ranges (see ``data/randaugment.py``).
+        Their strength, 0 to 30; 10 is the end of AutoAugment's ranges (see ``data/randaugment/reference.py``).
     erasing : float
         Share of the pictures in which a rectangle is filled with noise.
     cutmix, mixup : float
@@ -89,15 +89,15 @@ class Augmentation:
 
     def __call__(self, images: Array, rng: np.random.Generator, rows: np.ndarray | None = None,
                  batch: int = 0) -> Array:
-        """Change every picture by itself.
+        """Change each image on its own.
 
         Parameters
         ----------
         images : array of uint8, shape (B, H, W, channels)
         rng : numpy.random.Generator
         rows : numpy array of int, shape (B,), optional
-            Where these pictures stand in a batch of ``batch`` pictures.  They come out as they do there: the numbers
-            for the whole batch are drawn, and only these pictures are changed.
+            Positions of these images in a batch of ``batch`` images.  Random numbers are drawn for the whole batch,
+            so these images come out as they do there.
         batch : int
 
         Returns
@@ -120,12 +120,12 @@ class Augmentation:
 
     @property
     def mixes(self) -> bool:
-        """Whether pictures are mixed with those before them in the batch."""
+        """Whether images are mixed with their predecessors in the batch."""
         return bool(self.cutmix or self.mixup)
 
     def mix(self, images: Array, labels: np.ndarray, num_classes: int, rng: np.random.Generator,
             rows: np.ndarray | None = None, batch: int = 0) -> tuple[Array, Array]:
-        """Mix pictures with others of their batch, by CutMix or mixup; the last step.
+        """Mix images with others of their batch by CutMix or mixup; the last step.
 
         Parameters
         ----------
@@ -134,13 +134,13 @@ class Augmentation:
         num_classes : int
         rng : numpy.random.Generator
         rows, batch : optional
-            As above.  The first picture comes out mixed with the last one, so it should be there for the second only.
+            As above.  Row 0 is mixed with the last row given, so include a predecessor and drop row 0 afterwards.
 
         Returns
         -------
         images : array of uint8, shape (B, H, W, channels)
         labels : numpy array
-            If pictures are mixed, float32 probabilities of shape (B, num_classes); otherwise those given.
+            If images are mixed, float32 probabilities of shape (B, num_classes); otherwise those given.
         """
         if not self.mixes:
             return images, labels

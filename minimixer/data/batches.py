@@ -8,48 +8,48 @@ from minimixer.data.augment import Augmentation
 from minimixer.data.dataset import Dataset
 from minimixer.errors import UsageError
 
-ORDER, AUGMENTATION, LAYERS = range(3)      # what a random stream is for
+ORDER, AUGMENTATION, LAYERS = range(3)      # purposes of the random streams
 
 
 def generator(seed: int, stream: int, position: int) -> np.random.Generator:
     """The random numbers of one step (or epoch) of a run.
 
-    They follow from the position alone, so there is no generator to save: a run that is resumed at any step, or
-    computed by any number of workers, draws the same.
+    They depend on the position alone, so there is no generator to save: a run resumed at any step, with any number of
+    workers, draws the same numbers.
     """
     return np.random.default_rng((seed, stream, position))
 
 
 class Batches:
-    """The training pictures as an endless row of mini-batches, each epoch in a new order.
+    """The training images as an endless sequence of mini-batches, each epoch in a new order.
 
     Parameters
     ----------
     dataset : Dataset
     batch_size : int
-        Pictures a batch.  What is left over at the end of an epoch's order is left out in that epoch.
+        Images per batch.  An incomplete batch at the end of an epoch is dropped.
     seed : int
     augmentation : Augmentation
     device : str
-        Where the batches go.
+        Device of the batches.
     part : slice, optional
-        The pictures of every batch that are wanted, such as those of one process of several; by default all.  What is
-        random is drawn for the whole batch, so they are the same pictures as ever.
+        The images of each batch to return, such as those of one of several processes; by default all.  Random numbers
+        are drawn for the whole batch, so the images do not depend on the part.
 
     Raises
     ------
     UsageError
-        If there are fewer pictures than a batch holds, or their pixels are not uint8.
+        If there are fewer images than a batch holds, or their pixels are not uint8.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0, augmentation: Augmentation | None = None,
                  device: str = "cpu", part: slice | None = None):
-        pictures = len(dataset.train_images)
-        if not 1 <= batch_size <= pictures:
-            raise UsageError(f"batch_size is {batch_size}, expected 1..{pictures}, as many as {dataset.name} has for "
-                             "training")
+        count = len(dataset.train_images)
+        if not 1 <= batch_size <= count:
+            raise UsageError(f"batch_size is {batch_size}, expected 1..{count}, the number of training images of "
+                             f"{dataset.name}")
         if dataset.train_images.dtype != np.uint8:
-            raise UsageError(f"the pictures of {dataset.name} are of {dataset.train_images.dtype}, expected uint8, "
+            raise UsageError(f"the images of {dataset.name} are of {dataset.train_images.dtype}, expected uint8, "
                              "pixels in 0..255")
         self.dataset = dataset
         self.batch_size = batch_size
@@ -57,26 +57,24 @@ class Batches:
         self.augmentation = augmentation or Augmentation()
         self.device = device
         start, stop, _ = (part or slice(None)).indices(batch_size)
-        # A mixture needs the picture before, which for the first one of a batch is the last one.
+        # A mixture needs the preceding image; for the first image of a batch, that is the last one.
         self._before = int(self.augmentation.mixes and stop - start < batch_size)
         self._rows = np.arange(start - self._before, stop) % batch_size
         self._order: tuple[int, Array] = (-1, None)         # epoch, its permutation
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("Batches are an endless row, and a loop over them would never end: take batches[step] for the "
-                        "steps 0, 1, 2, ...; len(batches) of them are an epoch")
+        raise TypeError("Batches never end, and neither would a loop over them: take batches[step] for the steps 0, 1, "
+                        "2, ...; len(batches) steps are an epoch")
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self.dataset.train_images) // self.batch_size
 
     def __getitem__(self, step: int) -> tuple[Array, Array]:
         """The batch of a step, counted from 0 over all epochs: images (B, H, W, channels) of uint8, labels (B,).
 
-        Of a part, B is the length of that part.
-
-        Where the augmentation mixes pictures, the labels are probabilities of shape (B, num_classes).  Raises
-        IndexError for a negative step.
+        With a part, B is its length.  If the augmentation mixes images, the labels are probabilities of shape
+        (B, num_classes).  Raises IndexError for a negative step.
         """
         if step < 0:
             raise IndexError(f"step is {step}: steps are counted from 0")
@@ -84,17 +82,17 @@ class Batches:
         if self._order[0] != epoch:
             self._order = epoch, generator(self.seed, ORDER, epoch).permutation(len(self.dataset.train_images))
         chosen = self._order[1][position * self.batch_size:(position + 1) * self.batch_size]
-        chosen, where = chosen[self._rows], (self._rows, self.batch_size)
+        chosen, place = chosen[self._rows], (self._rows, self.batch_size)
         images = to_device(self.dataset.train_images[chosen], self.device)
         rng = generator(self.seed, AUGMENTATION, step)
-        images = self.augmentation(images, rng, *where)
+        images = self.augmentation(images, rng, *place)
         images, labels = self.augmentation.mix(images, self.dataset.train_labels[chosen], self.dataset.num_classes, rng,
-                                               *where)
+                                               *place)
         return images[self._before:], to_device(labels[self._before:], self.device)
 
 
 class Prefetch:
-    """Batches whose next one is made on a thread while the last is used.  Same batches, same order.
+    """Batches, with the next one prepared on a thread while the current one is used; same batches, same order.
 
     Use it as a context manager.
     """
@@ -111,20 +109,20 @@ class Prefetch:
         self._thread.shutdown(cancel_futures=True)
 
     def __getitem__(self, step: int) -> tuple[Array, Array]:
-        """As ``Batches``; step + 1 is the cheapest to ask for next."""
+        """As ``Batches``; step + 1 is prepared next."""
         batch = self._ahead.pop(step, None) or self._thread.submit(self.batches.__getitem__, step)
         self._ahead = {step + 1: self._thread.submit(self.batches.__getitem__, step + 1)}
         return batch.result()
 
 
 def check_pixels(images: Array) -> None:
-    """Raise ValueError unless pixels are bytes."""
+    """Raise ValueError unless the pixels are uint8."""
     if images.dtype != np.uint8:
         raise ValueError(f"images are of {images.dtype}, expected uint8, pixels in 0..255")
 
 
 def normalize(images: Array, mean: Array, std: Array) -> Array:
-    """Pixels of 0..255 as float32 numbers around 0: ``(pixel / 255 - mean) / std``.
+    """Pixels 0..255 to float32 numbers around 0: ``(pixel / 255 - mean) / std``.
 
     images: (..., channels) of uint8; mean, std: (channels,) on the 0..1 scale, on the same device.  Raises ValueError
     for other pixels.

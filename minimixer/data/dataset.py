@@ -8,14 +8,14 @@ from minimixer.errors import DATA, MinimixerError
 
 
 class DataError(MinimixerError):
-    """A data set is missing or damaged; the message says which file, what was expected and what to do."""
+    """A data set is missing or damaged.  The message names the file, what was expected and what to do."""
 
     exit_code = DATA
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled pictures, split into a training and a test part.
+    """Labeled images, split into a training and a test part.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Dataset:
     train_labels, test_labels : array of int64, shape (N,)
         Class numbers in 0..num_classes-1.
     class_names : tuple of str
-        One name a class.
+        One name per class.
     source : Path or None
-        Where the pictures were read; None for pictures that come with a package.
+        Where the images were read; None for images that come with minimixer.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Dataset:
         """Mean and standard deviation of the training pixels, float32, shape (channels,), on the 0..1 scale."""
         channels = self.train_images.shape[-1]
         counts = np.zeros((channels, 256), np.int64)
-        for start in range(0, len(self.train_images), 1024):                    # bincount makes 8 bytes of every pixel
+        for start in range(0, len(self.train_images), 1024):                    # bincount needs 8 bytes per pixel
             part = self.train_images[start:start + 1024]
             counts += [np.bincount(part[..., c].ravel(), minlength=256) for c in range(channels)]
         levels = np.arange(256) / 255.0

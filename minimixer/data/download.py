@@ -1,6 +1,6 @@
-"""Fetch one large file over a line that may drop: resumed, checked, and in place only when whole.
+"""Download one large file over an unreliable connection: resumable, verified, and in place only when complete.
 
-pooch starts every download anew in a fresh temporary file, so it cannot resume one.
+pooch restarts every download in a new temporary file, so it cannot resume one.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from minimixer.data.dataset import DataError
 
 TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
 RETRIES = 3
-PAUSE = 1.0             # seconds before the first retry; each further one waits a second longer
+PAUSE = 1.0             # seconds before the first retry; each retry waits one second longer
 BLOCK = 1 << 16         # bytes
 
 
 class _Part:
-    """The file fetched so far, with its length and running sha256."""
+    """The bytes downloaded so far, with their length and running sha256."""
 
     def __init__(self, file: BufferedRandom) -> None:
         self.file = file
@@ -46,19 +46,19 @@ class _Part:
 
 
 def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = False) -> Path:
-    """Fetch `url` into the file `target`, or do nothing if it is already there and whole.
+    """Download `url` into the file `target`; do nothing if it is already there and complete.
 
-    The bytes collect in `target` + ``.part``, which an interrupted download leaves behind and the next
-    one continues.  `target` itself appears only at the end, with the right length and hash.
+    Bytes are collected in `target` + ``.part``, which an interrupted download leaves behind and the next one
+    continues.  `target` itself appears only at the end, with the right length and hash.
 
     Parameters
     ----------
     url, target : str, Path
-        Where the file is, and where it goes; missing folders are made.
+        Source and destination; missing folders are created.
     sha256, size : str, int
-        Its hash in hexadecimal, and its length in bytes; more is never stored.
+        Expected hash in hexadecimal and length in bytes; more bytes are never stored.
     quiet : bool
-        Without the progress bar, which needs a terminal in any case.
+        Hide the progress bar, which is shown only on a terminal.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
     Raises
     ------
     DataError
-        The server is out of reach or refuses, length or hash differ, or the file cannot be written.
+        If the server cannot be reached or refuses, length or hash differ, or the file cannot be written.
     """
     part_path = target.with_name(target.name + ".part")
     try:
@@ -84,28 +84,28 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
                 os.fsync(file.fileno())
             if (got := part.hash.hexdigest()) != sha256:
                 part_path.unlink()
-                raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged "
-                                "on the way; what was fetched is deleted, so run the same command again")
+                raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged in "
+                                "transit; the download is deleted, so run the same command again")
             os.replace(part_path, target)
     except Timeout:
-        raise DataError(f"{target} is being fetched by another process: wait for it, then run the same command again"
+        raise DataError(f"{target} is being downloaded by another process: wait for it, then run the same command again"
                         ) from None
     except OSError as error:
-        kept = f"; what was fetched is kept in {part_path}" if part_path.is_file() else ""
-        raise DataError(f"{target} cannot be written: {error}{kept}; make room or see that the folder may be written, "
-                        "then run the same command again to go on") from error
+        kept = f"; the bytes so far are kept in {part_path}" if part_path.is_file() else ""
+        raise DataError(f"{target} cannot be written: {error}{kept}; free disk space or make the folder writable, "
+                        "then run the same command again to continue") from error
     return target
 
 
 @contextmanager
 def _alone(part_path: Path) -> Iterator[None]:
-    """Keep other processes from fetching the same file.  Raises Timeout if one does."""
+    """Keep other processes from downloading the same file.  Raises Timeout if one already does."""
     lock = part_path.with_name(part_path.name + ".lock")
     with FileLock(lock, blocking=False):
         try:
             yield
         finally:
-            with suppress(OSError):             # Windows deletes no file that is open
+            with suppress(OSError):             # Windows cannot delete an open file
                 lock.unlink()
 
 
@@ -117,15 +117,15 @@ def _is_whole(file: Path, sha256: str, size: int) -> bool:
 
 
 def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
-    """Append until the part is `size` bytes long, through at most RETRIES dropped connections."""
+    """Append until the part is `size` bytes long, with at most RETRIES retries."""
     failures = 0
-    while part.length != size:      # a part that is too long is emptied by the first request
+    while part.length != size:      # the first request empties a part that is too long
         cause: Exception | None = None
         try:
             _request(url, part, size, show)
         except requests.TooManyRedirects as error:
-            raise DataError(f"{url} leads in circles: {error}; open it in a browser to see why") from error
-        # The last: requests lets it through when it is sent to a place like "http://[".
+            raise DataError(f"{url} redirects in a loop: {error}; open it in a browser to see why") from error
+        # ValueError: requests does not catch it after a redirect to a URL such as "http://[".
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             cause = error
         if part.length != size:
@@ -133,12 +133,12 @@ def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> Non
             if failures > RETRIES:
                 why = type(cause).__name__ if cause else "it ended early"
                 kept = f"{part.length:,} of {size:,} bytes are kept in {part.file.name}"
-                raise DataError(f"{url} could not be fetched ({why}); {kept}, run again to go on") from cause
+                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue") from cause
             time.sleep(PAUSE * failures)
 
 
 def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
-    """Append what one request brings; a part that the server cannot continue is emptied instead."""
+    """Append the bytes of one request; if the server cannot resume, empty the part instead."""
     rest = {"Range": f"bytes={part.length}-"} if part.length else {}
     headers = {"Accept-Encoding": "identity", **rest}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
@@ -150,11 +150,11 @@ def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> N
         if total.isdecimal() and total != str(size):
             raise DataError(f"{url} is {total} bytes long, expected {size}: it has changed, or a login page "
                             "of the network answered; open it in a browser to see")
-        if status == 200:           # the whole file, whatever was asked for
+        if status == 200:           # the whole file, whatever was requested
             part.clear()
         elif status == 416 or sent is None or sent[1] != str(part.length):
-            return part.clear()     # not the rest of the part: the next request starts anew
-        # The raw bytes: requests would unpack a .tar.gz that a server labels "Content-Encoding: gzip".
+            return part.clear()     # not the rest of the part: the next request starts over
+        # Raw bytes: requests would unpack a .tar.gz that a server labels "Content-Encoding: gzip".
         for block in response.raw.stream(BLOCK, decode_content=False):
             if part.length + len(block) > size:
                 raise DataError(f"{url} is longer than the expected {size:,} bytes: it has changed")
@@ -164,7 +164,7 @@ def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> N
 
 @contextmanager
 def _progress(name: str, start: int, size: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A function that takes the number of bytes there are now, and draws them."""
+    """Yield a function that shows the number of bytes downloaded so far."""
     if quiet or not sys.stderr.isatty():
         yield lambda length: None
         return

@@ -2,20 +2,20 @@ import numpy as np
 
 from minimixer.backend import Array, array_module, device_of, to_device
 
-BITS = 12           # a pixel between two old ones has so many parts of 2^12 of the one, and the rest of the other
+BITS = 12           # precision of the weights: parts of 2^12
 
 
 def enlarge(images: Array, side: int) -> Array:
-    """Square pictures made larger by bilinear interpolation, first their rows, then their columns.
+    """Enlarge square images by bilinear interpolation, first along rows, then along columns.
 
-    It is computed in whole numbers, so every device makes the same picture; it differs from Pillow's by at most one
-    level.  Pixels are squares, and the border is continued.
+    Integer arithmetic gives the same pixels on every device; they differ from Pillow's by at most one level.  Pixels
+    are squares, and the border is extended.
 
     Parameters
     ----------
     images : array of uint8, shape (B, n, n, channels)
     side : int
-        Of the new pictures, in pixels, at least n.
+        Of the new images, in pixels, at least n.
 
     Returns
     -------
@@ -24,20 +24,19 @@ def enlarge(images: Array, side: int) -> Array:
     Raises
     ------
     ValueError
-        If the pictures are not square, or larger than that: to make a picture smaller is another computation
-        (antialiasing).
+        If the images are not square, or larger than ``side``: shrinking would need antialiasing.
     """
     n = images.shape[1]
     if images.shape[2] != n:
-        raise ValueError(f"pictures of {n} x {images.shape[2]} pixels cannot be enlarged: expected square ones")
+        raise ValueError(f"images of {n} x {images.shape[2]} pixels cannot be enlarged: expected square images")
     if n >= side:
         if n > side:
-            raise ValueError(f"pictures of {n} pixels cannot be enlarged to {side}")
+            raise ValueError(f"images of {n} pixels cannot be enlarged to {side}")
         return images
     xp, device = array_module(images), device_of(images).name
-    centre = (np.arange(side) + 0.5) * n / side - 0.5                           # (side,)  on the old picture
-    low = np.floor(centre).astype(np.int64)
-    share = to_device(np.rint((centre - low) * (1 << BITS)).astype(np.uint32), device)      # (side,)  of the pixel
+    center = (np.arange(side) + 0.5) * n / side - 0.5                           # (side,)  in the old image
+    low = np.floor(center).astype(np.int64)
+    share = to_device(np.rint((center - low) * (1 << BITS)).astype(np.uint32), device)      # (side,)  of the pixel
     before, after = (to_device(np.clip(i, 0, n - 1), device) for i in (low, low + 1))       # after `low`
     for axis in (1, 2):
         shape = [1, 1, 1, 1]

@@ -1,6 +1,6 @@
-"""Rectangles of noise in pictures, and mixtures of two pictures with targets to match.
+"""Rectangles of noise in images, and mixtures of two images with matching targets.
 
-Where the rectangles lie and how much of each picture is left is worked out on the host, for all pictures at once.
+Positions and weights are computed on the host, for all images at once.
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ from minimixer.backend import Array, array_module
 
 
 def rectangles(height: int, width: int, h: np.ndarray, w: np.ndarray, top: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Masks, (n, height, width), true inside rectangles of h x w pixels, which may stick out; the others are (n,)."""
+    """Masks, (n, height, width), true inside rectangles of h x w pixels, clipped at the border; inputs are (n,)."""
     y, x = np.arange(height)[:, None], np.arange(width)
     h, w, top, left = (v[:, None, None] for v in (h, w, top, left))
     return (top <= y) & (y < top + h) & (left <= x) & (x < left + w)
 
 
 def erasures(n: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Rectangles of 2 to 33 % of the picture, 0.3 to 3.3 times as high as wide, in places drawn anew: masks (n, H, W).
+    """Random rectangles of 2 to 33 % of the image, 0.3 to 3.3 times as high as wide: masks (n, H, W).
 
-    A rectangle that is longer than the picture is cut to its length (the paper draws another one instead).
+    A rectangle longer than the image is clipped to its length (the paper draws again instead).
     """
     area = height * width * rng.uniform(0.02, 0.33, n)
     ratio = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3), n))
@@ -30,9 +30,9 @@ def erasures(n: int, height: int, width: int, rng: np.random.Generator) -> np.nd
 
 def random_erasing(images: Array, probability: float, rng: np.random.Generator, rows: np.ndarray | None = None,
                    batch: int = 0) -> Array:
-    """Fill a rectangle with noise, in a random share of the pictures (Zhong et al. 2017, arXiv 1708.04896).
+    """Fill a rectangle with noise in a random fraction of the images (Zhong et al. 2017, arXiv 1708.04896).
 
-    images: (B, H, W, channels) of uint8 -> the same.  Given ``rows``, they are those pictures of a batch of ``batch``.
+    images: (B, H, W, channels) of uint8 -> the same.  Given ``rows``, they are those images of a batch of ``batch``.
     """
     xp = array_module(images)
     if rows is None:
@@ -43,7 +43,7 @@ def random_erasing(images: Array, probability: float, rng: np.random.Generator, 
     _, h, w, channels = images.shape
     mask = erasures(len(chosen), h, w, rng)
     noise = rng.integers(0, 256, (len(chosen), h, w, channels), np.uint8)
-    order = np.full(batch, -1)                  # of the chosen ones
+    order = np.full(batch, -1)                  # position among the chosen ones
     order[chosen] = np.arange(len(chosen))
     here = np.flatnonzero(order[rows] >= 0)
     own = order[rows[here]]
@@ -53,10 +53,10 @@ def random_erasing(images: Array, probability: float, rng: np.random.Generator, 
 
 
 def cutmix_weights(shares: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Weights, (n, H, W), that are 0 inside a rectangle of about ``1 - share`` of the picture, 1 elsewhere.
+    """Weights, (n, H, W): 0 inside a rectangle of about ``1 - share`` of the image, 1 elsewhere.
 
-    The rectangle has the picture's shape and a centre anywhere in it; what sticks out is cut off (Yun et al. 2019,
-    arXiv 1905.04899).
+    The rectangle has the image's aspect ratio and a center anywhere in it; it is clipped at the border (Yun et al.
+    2019, arXiv 1905.04899).
     """
     h, w = (np.rint(side * np.sqrt(1 - shares)) for side in (height, width))
     top, left = (np.floor(rng.random(len(shares)) * side - own / 2 + 0.5)
@@ -66,21 +66,21 @@ def cutmix_weights(shares: np.ndarray, height: int, width: int, rng: np.random.G
 
 def mixing_weights(shape: tuple[int, int, int], cutmix: float, mixup: float, probability: float,
                    rng: np.random.Generator) -> np.ndarray:
-    """The weight of a picture's own pixels in its mixture, drawn for every picture.
+    """Draw, for each image, the weight of its own pixels in its mixture.
 
     Parameters
     ----------
     shape : (B, H, W)
     cutmix, mixup : float
-        Both parameters of the Beta distribution of the picture's share; 0 if there is no such mixture.  If there are
-        both, half of the mixtures are of each kind.
+        Both parameters of the Beta distribution of the image's own share; 0 for none.  With both, half of the
+        mixtures are of each kind.
     probability : float
-        Share of the pictures that are mixed at all.
+        Fraction of the images that are mixed at all.
 
     Returns
     -------
     numpy array of float32, shape (B, H, W)
-        In CutMix 0 or 1, in mixup (Zhang et al. 2017, arXiv 1710.09412) one number a picture.
+        In CutMix 0 or 1; in mixup (Zhang et al. 2017, arXiv 1710.09412) one number per image.
     """
     b, h, w = shape
     weights = np.ones(shape, np.float32)
@@ -96,10 +96,10 @@ def mixing_weights(shape: tuple[int, int, int], cutmix: float, mixup: float, pro
 
 
 def mix_images(images: Array, weights: Array) -> Array:
-    """Every pixel times its weight plus that of the picture before it in the batch times the rest.
+    """Mix each pixel, by its weight, with the same pixel of the preceding image in the batch.
 
     images: (B, H, W, channels) of uint8, weights: (B, H, W) of float32 on the same device -> the same as images.  The
-    order of a batch is random, so the picture before it is as random a partner as any.
+    order of a batch is random, so the preceding image is a random partner.
     """
     xp = array_module(images)
     own = weights[..., None]                                                    # (B, H, W, 1)
@@ -108,9 +108,9 @@ def mix_images(images: Array, weights: Array) -> Array:
 
 
 def mix_labels(labels: np.ndarray, weights: np.ndarray, num_classes: int) -> np.ndarray:
-    """The targets of such mixtures: probabilities (B, num_classes) from class numbers (B,); weights as above.
+    """The targets of these mixtures: probabilities (B, num_classes) from class numbers (B,); weights as above.
 
-    A picture's own class gets the mean weight of its pixels, the other one the rest.
+    An image's own class gets the mean weight of its pixels, the other class the rest.
     """
     share = weights.mean((1, 2))[:, None]                                       # (B, 1)
     one_hot = np.eye(num_classes, dtype=np.float32)[labels]                     # (B, num_classes)

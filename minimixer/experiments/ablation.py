@@ -87,7 +87,7 @@ def unchanged(model: Any, seed: int) -> Any:
     return model
 
 
-VARIANTS: dict[str, Callable[[MlpMixer, int], MlpMixer]] = {
+MIXERS: dict[str, Callable[[MlpMixer, int], MlpMixer]] = {
     "Mixer": unchanged, "no skips": without_skips, "no token mixing": without_token_mixing,
     "position added": with_position}
 
@@ -108,10 +108,10 @@ def measure(options: Options) -> dict[str, Any]:
     """Train every variant with every seed."""
     options = options.small
     dataset = pictures(options)
-    groups: dict[str, list[Any]] = {name: [] for name in VARIANTS}
+    groups: dict[str, list[Any]] = {name: [] for name in MIXERS}
     with Workers(options.workers) as workers:
         for seed in options.seeds:
-            for name, change in VARIANTS.items():
+            for name, change in MIXERS.items():
                 config = options.config(options.model, seed)
                 model: Any = build_model(config, dataset)
                 if options.blocks is not None:

@@ -16,7 +16,7 @@ from minimixer.bench.report import table
 from minimixer.experiments.learning import tidy
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
-from minimixer.nn import Convolution, Linear, MlpBlock, MlpMixer, mixer
+from minimixer.nn import Conv2d, Linear, MlpBlock, MlpMixer, mixer
 from minimixer.plots import BLUE, RED, figure
 from minimixer.tensor import Tensor
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-12
 
 
-def convolution(linear: Linear, kernel_size: int, in_channels: int, stride: int = 1) -> Convolution:
+def convolution(linear: Linear, kernel_size: int, in_channels: int, stride: int = 1) -> Conv2d:
     """The convolution without padding whose filters are the weights of a Linear layer: the same Tensors, no copy."""
-    conv = Convolution(in_channels, linear.bias.size, kernel_size, stride, padding=0)
+    conv = Conv2d(in_channels, linear.bias.size, kernel_size, stride, padding=0)
     if conv.filters.weight.shape != linear.weight.shape:
         raise ValueError(f"a Linear layer of shape {linear.weight.shape} holds no filters of {kernel_size} x "
                          f"{kernel_size} pixels and {in_channels} channels: expected {conv.filters.weight.shape}")

@@ -18,7 +18,7 @@ from minimixer.console import at_least
 from minimixer.experiments.learning import LOOKS, tidy
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
-from minimixer.nn import VARIANTS, VIT_VARIANTS, MlpMixer, Model, VisionTransformer, count_macs
+from minimixer.nn import MIXERS, VITS, MlpMixer, Model, VisionTransformer, count_macs
 from minimixer.plots import figure
 from minimixer.train.parallel import Workers
 
@@ -53,8 +53,8 @@ class Options(Common):
 
 def models(size: str, pixels: int) -> dict[str, Model]:
     """The three models for pictures of so many pixels."""
-    mixer, vit = replace(VARIANTS[size], image_size=pixels), replace(VIT_VARIANTS[size], image_size=pixels)
-    hidden = mixer.tokens_mlp_dim * mixer.num_patches // VARIANTS[size].num_patches
+    mixer, vit = replace(MIXERS[size], image_size=pixels), replace(VITS[size], image_size=pixels)
+    hidden = mixer.tokens_mlp_dim * mixer.num_patches // MIXERS[size].num_patches
     return {FIXED: MlpMixer(mixer), GROWING: MlpMixer(replace(mixer, tokens_mlp_dim=hidden)),
             VIT: VisionTransformer(vit)}
 

@@ -1,16 +1,34 @@
-from minimixer.nn.build import CLASSES, MODELS, AnyConfig, build
-from minimixer.nn.convnet import CONVNET_VARIANTS, ConvNet, ConvNetConfig, Convolution, GroupNorm, ResidualBlock
+"""Layers and models.  Start with ``mixer.py``, the Mixer, and ``module.py``, what every part of a model is."""
+
+import warnings
+from typing import Any
+
+from minimixer.nn.build import MODEL_CLASSES, MODELS, AnyConfig, build
+from minimixer.nn.convnet import CONVNETS, Conv2d, ConvNet, ConvNetConfig, GroupNorm, ResidualBlock
 from minimixer.nn.inspect import count_macs, trace
-from minimixer.nn.layers import Dropout, Gelu, LayerNorm, Linear, StochasticDepth
-from minimixer.nn.mixer import VARIANTS, MixerBlock, MixerConfig, MlpBlock, MlpMixer, mixer
+from minimixer.nn.layers import GELU, Dropout, LayerNorm, Linear, ReLU, StochasticDepth
+from minimixer.nn.mixer import MIXERS, MixerBlock, MixerConfig, MlpBlock, MlpMixer, mixer
 from minimixer.nn.model import Model, ModelConfig
 from minimixer.nn.module import Module
-from minimixer.nn.pretrained import shipped
-from minimixer.nn.random import draw_from, lecun_normal, zeros
-from minimixer.nn.vit import VIT_VARIANTS, Attention, VisionTransformer, ViTBlock, ViTConfig
+from minimixer.nn.pretrained import list_pretrained
+from minimixer.nn.random import draw_from, lecun_normal, seed, zeros
+from minimixer.nn.vit import VITS, Attention, VisionTransformer, ViTBlock, ViTConfig
 
-__all__ = ["CLASSES", "CONVNET_VARIANTS", "MODELS", "VARIANTS", "VIT_VARIANTS", "AnyConfig", "Attention", "ConvNet",
-           "ConvNetConfig", "Convolution", "Dropout", "Gelu", "GroupNorm", "LayerNorm", "Linear", "MixerBlock",
-           "MixerConfig", "MlpBlock", "MlpMixer", "Model", "ModelConfig", "Module", "ResidualBlock", "StochasticDepth",
-           "ViTBlock", "ViTConfig", "VisionTransformer", "build", "count_macs", "draw_from", "lecun_normal", "mixer",
-           "shipped", "trace", "zeros"]
+OLD_NAMES = {"Gelu": "GELU", "Convolution": "Conv2d", "shipped": "list_pretrained", "CLASSES": "MODEL_CLASSES",
+             "VARIANTS": "MIXERS", "VIT_VARIANTS": "VITS", "CONVNET_VARIANTS": "CONVNETS"}
+
+
+def __getattr__(name: str) -> Any:
+    """Old names, kept for one version."""
+    if name in OLD_NAMES:
+        warnings.warn(f"nn.{name} is now called nn.{OLD_NAMES[name]}; the old name will be removed",
+                      DeprecationWarning, stacklevel=2)
+        return globals()[OLD_NAMES[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["CONVNETS", "GELU", "MIXERS", "MODELS", "MODEL_CLASSES", "VITS", "AnyConfig", "Attention", "Conv2d",
+           "ConvNet", "ConvNetConfig", "Dropout", "GroupNorm", "LayerNorm", "Linear", "MixerBlock", "MixerConfig",
+           "MlpBlock", "MlpMixer", "Model", "ModelConfig", "Module", "ReLU", "ResidualBlock", "StochasticDepth",
+           "ViTBlock", "ViTConfig", "VisionTransformer", "build", "count_macs", "draw_from", "lecun_normal",
+           "list_pretrained", "mixer", "seed", "trace", "zeros"]

@@ -1,21 +1,21 @@
-"""All models by name, for those that train any of them."""
+"""All models by name."""
 
 from dataclasses import replace
 from typing import Any
 
-from minimixer.nn.convnet import CONVNET_VARIANTS, ConvNet, ConvNetConfig
-from minimixer.nn.mixer import VARIANTS, MixerConfig, MlpMixer
+from minimixer.nn.convnet import CONVNETS, ConvNet, ConvNetConfig
+from minimixer.nn.mixer import MIXERS, MixerConfig, MlpMixer
 from minimixer.nn.model import Model
-from minimixer.nn.vit import VIT_VARIANTS, VisionTransformer, ViTConfig
+from minimixer.nn.vit import VITS, VisionTransformer, ViTConfig
 
 AnyConfig = MixerConfig | ViTConfig | ConvNetConfig
 
 MODELS: dict[str, AnyConfig] = {
-    **VARIANTS,
-    **{f"vit-{size}": config for size, config in VIT_VARIANTS.items()},
-    **{f"convnet-{size}": config for size, config in CONVNET_VARIANTS.items()},
+    **MIXERS,
+    **{f"vit-{size}": config for size, config in VITS.items()},
+    **{f"convnet-{size}": config for size, config in CONVNETS.items()},
 }
-CLASSES: dict[type, Any] = {MixerConfig: MlpMixer, ViTConfig: VisionTransformer, ConvNetConfig: ConvNet}
+MODEL_CLASSES: dict[type, Any] = {MixerConfig: MlpMixer, ViTConfig: VisionTransformer, ConvNetConfig: ConvNet}
 
 
 def build(name: str, seed: int | None = 0, **changes: Any) -> Model:
@@ -39,5 +39,5 @@ def build(name: str, seed: int | None = 0, **changes: Any) -> Model:
         raise ValueError(f"no model is called {name!r}: expected one of {', '.join(MODELS)}")
     config = MODELS[name]
     if unknown := sorted(changes.keys() - vars(config).keys()):
-        raise ValueError(f"{name} has no {unknown[0]}: what can be changed are {', '.join(vars(config))}")
-    return CLASSES[type(config)](replace(config, **changes), seed)
+        raise ValueError(f"{name} has no {unknown[0]}: its fields are {', '.join(vars(config))}")
+    return MODEL_CLASSES[type(config)](replace(config, **changes), seed)

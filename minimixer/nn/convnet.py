@@ -1,10 +1,11 @@
-"""A residual network for small pictures (He et al. 2016, arXiv 1512.03385, section 4.2).
+"""A residual network for small images (He et al. 2016, arXiv 1512.03385, section 4.2).
 
-A convolution is a Linear layer on all windows of a picture.  Where the paper normalizes over the batch, this network
-normalizes over groups of channels of one picture (Wu & He 2018): so a picture's logits depend on that picture alone,
-the gradient of a batch is the sum of those of its shards, and there are no running averages to keep.
+A convolution is a Linear layer applied to all windows of an image.  Where the paper normalizes over the batch, this
+network normalizes over groups of channels of one image (Wu & He 2018): the logits of an image depend on that image
+alone, the gradient of a batch is the sum of the gradients of its shards, and there are no running averages to keep.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from minimixer.nn.layers import Linear, StochasticDepth
 from minimixer.nn.model import Model, check_positive
 from minimixer.nn.module import Module
 from minimixer.nn.random import Initializer, lecun_normal, zeros
+from minimixer.nn.summary import Row, blocks_rows, layer_row, random_rows, step_row
 from minimixer.tensor import Tensor
 
 STAGES = 3
@@ -26,20 +28,20 @@ class ConvNetConfig:
     Attributes
     ----------
     image_size : int
-        Side of a picture in pixels, a multiple of 4.  It decides no weight: pictures of another side are accepted.
+        Side of an image in pixels, a multiple of 4.  No weight depends on it: images of other sizes are accepted.
     width : int
-        Channels of the first stage; the second has half the side and twice the channels, the third again.
+        Channels of the first stage; each further stage halves the side and doubles the channels.
     blocks_per_stage : int
-        Blocks of two convolutions each.
+        Number of blocks per stage, each of two convolutions.
     groups : int
-        In which channels are normalized; divides width.
+        Number of channel groups that are normalized; divides width.
     num_classes, in_channels, stochastic_depth
         As in ``MixerConfig``.
 
     Raises
     ------
     ValueError
-        If a size is not positive, or does not divide as it must.
+        If a size is not positive, image_size is no multiple of 4, or groups does not divide width.
     """
 
     image_size: int = 32
@@ -56,17 +58,17 @@ class ConvNetConfig:
             raise ValueError(f"image_size is {self.image_size}, expected a multiple of {2 ** (STAGES - 1)}: the side "
                              "is halved twice")
         if self.width % self.groups:
-            raise ValueError(f"{self.width} channels cannot be cut into {self.groups} groups of one size: change "
+            raise ValueError(f"{self.width} channels cannot be split into {self.groups} equal groups: change "
                              "groups to a number that divides width")
 
     @property
     def widest_array(self) -> int:
-        """Elements a picture of the largest array: the 3 x 3 windows of the first stage."""
+        """Elements per image of the largest array: the 3 x 3 windows of the first stage."""
         return 9 * self.image_size**2 * max(self.width, self.in_channels)
 
 
-class Convolution(Module):
-    """A filter of K x K pixels an output channel, moved over the picture.  x: (B, H, W, in) -> (B, H', W', out).
+class Conv2d(Module):
+    """One K x K filter per output channel, moved over the image.  x: (B, H, W, in) -> (B, H', W', out).
 
     Parameters
     ----------
@@ -74,9 +76,9 @@ class Convolution(Module):
     kernel_size : int
         K.
     stride : int
-        Pixels from one place of the filter to the next.
+        Pixels from one position of the filter to the next.
     padding : int, optional
-        Zeros around the picture; by default K // 2, which keeps the size where K is odd and the stride 1.
+        Zeros around the image; by default K // 2, which keeps the size if K is odd and the stride is 1.
     init : Initializer, optional
         Of the weights, (K * K * in, out).
     """
@@ -95,11 +97,11 @@ class Convolution(Module):
     def __repr__(self) -> str:
         k, (n_in, n_out) = self.kernel_size, self.filters.weight.shape
         by = f"/{self.stride}" if self.stride > 1 else ""
-        return f"Convolution {k}x{k}{by}, {n_in // k**2} -> {n_out}"
+        return f"Conv2d {k}x{k}{by}, {n_in // k**2} -> {n_out}"
 
 
 class GroupNorm(Module):
-    """Normalize groups of channels over all pixels of a picture, then scale by ``weight`` and shift by ``bias``."""
+    """Normalize groups of channels over all pixels of an image, then scale by ``weight`` and shift by ``bias``."""
 
     def __init__(self, channels: int, groups: int, eps: float = 1e-6):
         self.weight = Tensor(np.ones(channels, np.float32), requires_grad=True)
@@ -115,19 +117,19 @@ class GroupNorm(Module):
 
 
 class ResidualBlock(Module):
-    """Two convolutions, beside a skip connection.  x: (B, H, W, in_channels) -> (B, H / stride, W / stride, channels).
+    """Two convolutions and a skip connection.  x: (B, H, W, in_channels) -> (B, H / stride, W / stride, channels).
 
-    Where the shape changes, the skip connection is a 1 x 1 convolution (the paper's option B).
+    If the shape changes, the skip connection is a 1 x 1 convolution (the paper's option B).
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int, groups: int, drop_branch: float = 0.0,
                  init: Initializer | None = None):
-        self.conv1 = Convolution(in_channels, channels, 3, stride, init=init)
+        self.conv1 = Conv2d(in_channels, channels, 3, stride, init=init)
         self.norm1 = GroupNorm(channels, groups)
-        self.conv2 = Convolution(channels, channels, 3, init=init)
+        self.conv2 = Conv2d(channels, channels, 3, init=init)
         self.norm2 = GroupNorm(channels, groups)
         self.shortcut = (None if (in_channels, stride) == (channels, 1)
-                         else Convolution(in_channels, channels, 1, stride, init=init))
+                         else Conv2d(in_channels, channels, 1, stride, init=init))
         self.drop_branch = StochasticDepth(drop_branch)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,6 +138,21 @@ class ResidualBlock(Module):
         y = self.norm2(self.conv2(y))
         x = x if self.shortcut is None else self.shortcut(x)        # (B, H / stride, W / stride, channels)
         return F.relu(x + self.drop_branch(y))
+
+    def summary_rows(self, side: int) -> Iterator[Row]:
+        """Its steps for an input (B, side, side, in_channels)."""
+        side //= self.conv1.stride
+        shape = side, side, self.norm1.weight.size
+        yield layer_row("conv1", self.conv1, *shape)
+        yield layer_row("norm1", self.norm1, *shape)
+        yield step_row("relu", *shape)
+        yield layer_row("conv2", self.conv2, *shape)
+        yield layer_row("norm2", self.norm2, *shape)
+        if self.shortcut is not None:
+            yield layer_row("shortcut", self.shortcut, *shape)
+        yield from random_rows("drop_branch", self.drop_branch, *shape)
+        yield step_row("x = x + y", *shape)
+        yield step_row("relu", *shape)
 
 
 class ConvNet(Model):
@@ -152,7 +169,7 @@ class ConvNet(Model):
         init = zeros if seed is None else lecun_normal(np.random.default_rng(seed))
         width, per_stage = config.width, config.blocks_per_stage
         self.config = config
-        self.stem = Convolution(config.in_channels, width, 3, init=init)
+        self.stem = Conv2d(config.in_channels, width, 3, init=init)
         self.norm = GroupNorm(width, config.groups)
         channels = [width * 2**stage for stage in range(STAGES) for _ in range(per_stage)]
         before = [width, *channels[:-1]]
@@ -167,15 +184,29 @@ class ConvNet(Model):
             raise ValueError(f"images have shape {images.shape}, expected (B, H, W, {self.config.in_channels})")
         x = F.relu(self.norm(self.stem(images)))                # (B, H, W, width)
         for block in self.blocks:
-            x = block(x)                                        # (B, H / 4, W / 4, 4 * width) in the end
+            x = block(x)                                        # (B, H / 4, W / 4, 4 * width) after the last
         x = x.mean(axis=(1, 2))                                 # (B, 4 * width)  the average pixel
         return self.head(x)                                     # (B, num_classes)
+
+    def summary_rows(self) -> Iterator[Row | str]:
+        """Every step of ``forward``."""
+        side, width, blocks = self.config.image_size, self.config.width, []
+        yield step_row("images", side, side, self.config.in_channels)
+        yield layer_row("stem", self.stem, side, side, width)
+        yield layer_row("norm", self.norm, side, side, width)
+        yield step_row("relu", side, side, width)
+        for block in self.blocks:
+            blocks.append(list(block.summary_rows(side)))
+            side //= block.conv1.stride
+        yield from blocks_rows(blocks)
+        yield step_row("mean(axis=(1, 2))", self.head.weight.shape[0])
+        yield layer_row("head", self.head, self.config.num_classes)
 
 
 _MICRO = ConvNetConfig()
 
-# Within 7 % of the parameters of the Mixer of that name.
-CONVNET_VARIANTS: dict[str, ConvNetConfig] = {
+# Each has the parameters of the Mixer of the same name, within 7 %.
+CONVNETS: dict[str, ConvNetConfig] = {
     "pico": replace(_MICRO, width=8, blocks_per_stage=4),
     "nano": replace(_MICRO, width=16, blocks_per_stage=5),      # the paper's ResNet-32
     "micro": _MICRO,                                            # its ResNet-20, twice as wide

@@ -1,119 +1,38 @@
-"""What a Mixer computes and what it needs, step by step, read from the graph that one real picture leaves behind."""
+"""Trace a Mixer: what each step computes and needs, read from the graph that one real image leaves behind."""
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from minimixer.autograd import Node
 from minimixer.backend import Array, to_device
-from minimixer.kernels.registry import reference_of
 from minimixer.nn.mixer import MlpMixer
 from minimixer.nn.model import Model
-from minimixer.nn.module import Module, where
+from minimixer.nn.module import Module
 from minimixer.nn.random import draw_from
-from minimixer.nn.summary import alike, blocks_title
+from minimixer.nn.trace_table import Step, Trace
 from minimixer.ops.linear import Linear
 from minimixer.ops.matmul import MatMul
 from minimixer.tensor import Tensor
 
-# A Mixer whose sizes all differ: in its shapes every number says which axis it is.
+# A Mixer whose sizes all differ, so that each number in a shape identifies its axis.
 DISTINCT: dict[str, Any] = {"image_size": 6, "patch_size": 2, "in_channels": 5, "hidden_dim": 7,
                             "tokens_mlp_dim": 11, "channels_mlp_dim": 13, "num_classes": 17}
 LETTERS = {9: "S", 20: "P*P*{in_channels}", 7: "C", 11: "D_S", 13: "D_C", 17: "classes"}
 
 
-@dataclass(frozen=True)
-class Step:
-    """One op that ran.
-
-    Attributes
-    ----------
-    name : str
-        The layer that ran it, such as ``token_mixing.fc1``, or the op where no layer stands for it: ``swapaxes``.
-    shape : tuple of int
-        Of the result for one picture, without the batch axis.
-    axes : tuple of str
-        What its axes are: S, C, D_S, D_C, ...
-    parameters : int
-        Numbers that this op takes from the model.
-    macs : int
-        Multiplications with an addition, for one picture; those of Linear layers are counted.
-    kept_bytes : int
-        What it keeps for the way back, for one picture, that no earlier step keeps already.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    axes: tuple[str, ...]
-    parameters: int
-    macs: int
-    kept_bytes: int
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Every step of a Mixer in the order in which they ran; ``print`` it for a table.
-
-    Attributes
-    ----------
-    first : list of Step
-        Before the blocks.
-    blocks : list of list of Step
-    last : list of Step
-        After the blocks.
-    weight_bytes : int
-        Memory of the parameters.
-    """
-
-    first: list[Step]
-    blocks: list[list[Step]]
-    last: list[Step]
-    weight_bytes: int
-
-    @property
-    def steps(self) -> list[Step]:
-        """All of them."""
-        return [*self.first, *(step for block in self.blocks for step in block), *self.last]
-
-    @property
-    def parameters(self) -> int:
-        """Of the whole model."""
-        return sum(step.parameters for step in self.steps)
-
-    @property
-    def macs(self) -> int:
-        """Of the whole model, for one picture."""
-        return sum(step.macs for step in self.steps)
-
-    @property
-    def kept_bytes(self) -> int:
-        """Memory of the activations that one picture needs in training."""
-        return sum(step.kept_bytes for step in self.steps)
-
-    def __str__(self) -> str:
-        lines = [_line("step", "shape of the result", "parameters", "MACs", "kept")]
-        lines += [_step_line(step) for step in self.first]
-        for numbers, block in alike(self.blocks):
-            lines.append(f"blocks.{numbers[0]}")
-            lines += [_step_line(step, "  ") for step in block]
-            if len(rest := numbers[1:]):
-                lines.append(_line(f"{blocks_title(rest)}: the same, together", "", *_figures(block * len(rest))))
-        lines += [_step_line(step) for step in self.last]
-        return "\n".join([*lines, _line("all", "", *_figures(self.steps))])
-
-
 def trace(model: MlpMixer) -> Trace:
-    """Run a Mixer on one black picture, as in training, and read from its graph what it did.
+    """Run a Mixer on one black image, as in training, and read its steps from the graph.
 
     Parameters
     ----------
     model : MlpMixer
-        It is not changed.
+        Not changed.
 
     Returns
     -------
@@ -122,7 +41,7 @@ def trace(model: MlpMixer) -> Trace:
     Raises
     ------
     RuntimeError
-        Under ``no_grad()``, where no graph is left.
+        Under ``no_grad()``, where there is no graph.
     """
     parts, weight_bytes = _run(model)
     twin = MlpMixer(replace(model.config, **DISTINCT), seed=None)
@@ -134,58 +53,58 @@ def trace(model: MlpMixer) -> Trace:
 
 
 def _run(model: MlpMixer) -> tuple[list[list[Step]], int]:
-    """The steps up to the first block, those of each block, and those after the last; bytes of the weights."""
+    """The steps up to the first block, of each block, and after the last; and the bytes of the weights."""
     with _all_trained(model), _results(model) as results:
-        logits, picture = _one_picture(model)
+        logits, image = _one_image(model)
     layers = {node: name for name, module, node in results if len(list(module.modules())) == 1}
     ends = {node for _, module, node in results if module is model.stem or module in model.blocks}
     weights = {id(_memory(t.data)): t.data.nbytes for _, t in model.named_tensors()}
-    known = {*weights, id(_memory(picture.data))}
+    known = {*weights, id(_memory(image.data))}
     parts: list[list[Step]] = [[]]
     for node in _in_order(logits):
-        name = layers.get(node) or reference_of(node.op).__name__.lower()
-        parts[-1].append(_step(re.sub(r"^blocks\.\d+\.", "", name), node, picture, known))
+        name = layers.get(node) or node.op.__name__.lower()
+        parts[-1].append(_step(re.sub(r"^blocks\.\d+\.", "", name), node, image, known))
         if node in ends:
             parts.append([])
     return parts, sum(weights.values())
 
 
 def count_macs(model: Model) -> int:
-    """Multiplications with an addition that any model makes for one picture: of Linear layers and of ``@``.
+    """Multiply-adds per image of any model, in its Linear layers and ``@``.
 
     Raises RuntimeError under ``no_grad()``, as ``trace``.
     """
-    return sum(_macs(node) for node in _in_order(_one_picture(model)[0]))
+    return sum(_macs(node) for node in _in_order(_one_image(model)[0]))
 
 
-def _one_picture(model: Model) -> tuple[Node, Tensor]:
-    """Run a model on one black picture, as in training: the Node of its logits, and the picture."""
+def _one_image(model: Model) -> tuple[Node, Tensor]:
+    """Run a model on one black image, as in training: the Node of its logits, and the image."""
     size, channels = model.config.image_size, model.config.in_channels
-    picture = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), where(model)),
-                     requires_grad=True)                        # else the graph would begin behind the patches
+    image = Tensor(to_device(np.zeros((1, size, size, channels), np.float32), model.device),
+                   requires_grad=True)                          # otherwise the graph would begin after the patches
     modes = [(module, module.training) for module in model.modules()]
     try:
         with draw_from(np.random.default_rng(0)):
-            logits = model.train()(picture)
+            logits = model.train()(image)
     finally:
         for module, mode in modes:
             module.training = mode
     if logits.node is None:
         raise RuntimeError("a trace reads the graph, and under no_grad() there is none: call it outside")
-    return logits.node, picture
+    return logits.node, image
 
 
 def _macs(node: Node) -> int:
-    """Of one op: elements of its result times the length of the sums that they are."""
-    op = reference_of(node.op)
+    """Multiply-adds of one op: elements of its result times the length of each sum."""
+    op = node.op
     if op not in (Linear, MatMul) or node.saved is None:
         return 0
-    return math.prod(node.shape) * node.saved[1].shape[-2]          # both keep their second factor, (..., k, m)
+    return math.prod(node.shape) * node.saved[1].shape[-2]          # both save their second factor, (..., k, m)
 
 
 @contextmanager
 def _all_trained(model: Module) -> Iterator[None]:
-    """Within this block what is frozen is not: its numbers are parameters too."""
+    """Within this block, frozen parameters count as parameters too."""
     frozen = [tensor for _, tensor in model.named_tensors() if not tensor.requires_grad]
     for tensor in frozen:
         tensor.requires_grad = True
@@ -198,13 +117,13 @@ def _all_trained(model: Module) -> Iterator[None]:
 
 @contextmanager
 def _results(model: Module) -> Iterator[list[tuple[str, Module, Any]]]:
-    """Name and Module of every ``forward`` that returns within this block, and the Node that it returned."""
+    """Record name, Module and resulting Node of every ``forward`` call within this block."""
     results: list[tuple[str, Module, Any]] = []
 
     def watch(name: str, module: Module, forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def watched(*inputs: Any) -> Tensor:
             y = forward(*inputs)
-            if not any(y is x for x in inputs):                 # a Dropout of rate 0 hands on what it was given
+            if not any(y is x for x in inputs):                 # a Dropout of rate 0 returns its input
                 results.append((name, module, y.node))
             return y
         return watched
@@ -220,7 +139,7 @@ def _results(model: Module) -> Iterator[list[tuple[str, Module, Any]]]:
 
 
 def _in_order(last: Node) -> Iterator[Node]:
-    """The Nodes behind this one and itself, each after those whose results it takes."""
+    """A Node and all that it depends on, in topological order."""
     seen: set[Node] = set()
     stack = [(last, False)]
     while stack:
@@ -233,9 +152,9 @@ def _in_order(last: Node) -> Iterator[Node]:
             stack += [(edge, False) for edge in reversed(node.edges) if isinstance(edge, Node)]
 
 
-def _step(name: str, node: Node, picture: Tensor, known: set[int]) -> Step:
-    """What a Node says of the op that ran; ``known`` is the memory that others keep, to which its own is added."""
-    parameters = [edge for edge in node.edges if isinstance(edge, Tensor) and edge is not picture]
+def _step(name: str, node: Node, image: Tensor, known: set[int]) -> Step:
+    """The Step of a Node; memory in ``known`` is already counted, and the Node's own is added to it."""
+    parameters = [edge for edge in node.edges if isinstance(edge, Tensor) and edge is not image]
     kept = 0
     for array in node.saved or ():
         if hasattr(array, "nbytes") and id(memory := _memory(array)) not in known:
@@ -249,26 +168,3 @@ def _memory(array: Array) -> Array:
     while isinstance(array.base, type(array)):
         array = array.base
     return array
-
-
-def _step_line(step: Step, indent: str = "") -> str:
-    shape = ", ".join(["B", *(f"{axis}={n}" for axis, n in zip(step.axes, step.shape, strict=True))])
-    return _line(indent + step.name, f"({shape})", *_figures([step]))
-
-
-def _figures(steps: Sequence[Step]) -> tuple[str, str, str]:
-    parameters, macs, kept = (sum(getattr(step, what) for step in steps) for what in ("parameters", "macs",
-                                                                                     "kept_bytes"))
-    return f"{parameters:,}" if parameters else "", short(macs) if macs else "", short(kept, "B") if kept else ""
-
-
-def _line(step: str, shape: str, parameters: str, macs: str, kept: str) -> str:
-    if not shape:
-        return f"{step:<47}{parameters:>12}{macs:>9}{kept:>9}"
-    return f"{step:<25}{shape:<22}{parameters:>12}{macs:>9}{kept:>9}".rstrip()
-
-
-def short(number: float, unit: str = "") -> str:
-    """A number with three digits and k, M or G: 12.6 G, 4.53 MB."""
-    power = next((power for power in range(3) if number < 999.5 * 1000**power), 3)
-    return f"{number / 1000**power:.3g} {('', 'k', 'M', 'G')[power]}{unit}".rstrip()

@@ -14,8 +14,8 @@ class Linear(Module):
     ----------
     in_features, out_features : int
     init : Initializer, optional
-        Draws ``weight``, (in_features, out_features); truncated lecun-normal numbers by default.  ``bias``,
-        (out_features,), starts at zero.
+        Draws ``weight``, (in_features, out_features); truncated lecun-normal by default.  ``bias``, (out_features,),
+        starts at zero.
     """
 
     def __init__(self, in_features: int, out_features: int, init: Initializer | None = None):
@@ -47,8 +47,11 @@ class LayerNorm(Module):
         return f"LayerNorm {self.weight.size}"
 
 
-class Gelu(Module):
-    """GELU in its ``"tanh"`` form (the official Mixer) or its exact ``"erf"`` form (timm)."""
+class GELU(Module):
+    """GELU in its ``"tanh"`` form (as in the official Mixer) or its exact ``"erf"`` form (as in timm).
+
+    (Hendrycks & Gimpel 2016, arXiv 1606.08415.)  Raises ValueError if form is not ``"tanh"`` or ``"erf"``.
+    """
 
     def __init__(self, form: F.GeluForm = "tanh"):
         if form not in F.GELU_FORMS:
@@ -60,19 +63,31 @@ class Gelu(Module):
         return F.gelu(x, self.form)
 
     def __repr__(self) -> str:
-        return f"Gelu {self.form}"
+        return f"GELU {self.form}"
+
+
+class ReLU(Module):
+    """``max(x, 0)``, element by element."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: any shape -> the same shape."""
+        return F.relu(x)
+
+    def __repr__(self) -> str:
+        return "ReLU"
 
 
 def _check_rate(layer: str, rate: float) -> float:
     if not 0 <= rate < 1:
-        raise ValueError(f"{layer}: rate is {rate}, expected the share to drop, a number in [0, 1)")
+        raise ValueError(f"{layer}: rate is {rate}, expected the fraction to drop, a number in [0, 1)")
     return float(rate)
 
 
 class Dropout(Module):
-    """In training, set a random share ``rate`` of the elements to zero and scale the others by 1 / (1 - rate).
+    """In training, set a random fraction ``rate`` of the elements to zero and scale the others by 1 / (1 - rate).
 
-    (Srivastava et al. 2014.)  The mask is drawn from the generator of the enclosing ``nn.draw_from``.
+    (Srivastava et al. 2014.)  The mask comes from the generator of the enclosing ``nn.draw_from``, or else from the
+    default stream of this thread, which ``nn.seed`` restarts.
     """
 
     def __init__(self, rate: float):
@@ -90,9 +105,9 @@ class Dropout(Module):
 
 
 class StochasticDepth(Module):
-    """In training, set a whole branch to zero for a random share ``rate`` of the pictures (Huang et al. 2016).
+    """In training, set a whole branch to zero for a random fraction ``rate`` of the images (Huang et al. 2016).
 
-    As in the official pre-training code, the branches that are kept are not scaled up.
+    As in the official pre-training code, branches that are kept are not scaled up.  Random numbers as in ``Dropout``.
     """
 
     def __init__(self, rate: float):

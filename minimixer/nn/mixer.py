@@ -1,20 +1,22 @@
 """MLP-Mixer (Tolstikhin et al. 2021, arXiv 2105.01601), with the names of the official code.
 
-B pictures, S patches (tokens), C channels, P patch size.  Two MLPs take turns: one mixes the S patches of every
-channel, the other the C channels of every patch.
+B images, S patches (tokens), C channels, P patch size.  Two MLPs alternate: one mixes the S patches of each
+channel, the other the C channels of each patch.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from minimixer import functional as F
-from minimixer.nn.layers import Dropout, Gelu, LayerNorm, Linear, StochasticDepth
+from minimixer.nn.layers import GELU, Dropout, LayerNorm, Linear, StochasticDepth
 from minimixer.nn.model import Model, check_images, check_positive, check_tiling
 from minimixer.nn.module import Module
 from minimixer.nn.pretrained import read_pretrained
 from minimixer.nn.random import Initializer, lecun_normal, zeros
+from minimixer.nn.summary import Row, blocks_rows, layer_row, random_rows, step_row
 from minimixer.tensor import Tensor
 
 
@@ -25,27 +27,27 @@ class MixerConfig:
     Attributes
     ----------
     image_size, patch_size : int
-        Side of a picture and of a patch in pixels; patch_size divides image_size.
+        Side of an image and of a patch in pixels; patch_size divides image_size.
     hidden_dim : int
         C, channels of a patch.
     num_blocks : int
-        Mixer blocks.
+        Number of Mixer blocks.
     tokens_mlp_dim, channels_mlp_dim : int
-        D_S and D_C, hidden units of the token-mixing and of the channel-mixing MLP.
+        D_S and D_C, hidden units of the token-mixing and the channel-mixing MLP.
     num_classes : int
     in_channels : int
-        Colours of a pixel.
+        Color channels: 3, or 1 for gray.
     gelu : "tanh" or "erf"
         The official form, or timm's.
     dropout : float
-        Rate behind every GELU and every second Linear of an MLP; the paper's models use 0.
+        Dropout rate after the GELU and after the second Linear of each MLP; the paper's models use 0.
     stochastic_depth : float
-        Rate of the last block; it grows linearly from 0 at the first.
+        Rate of the last block; it grows linearly from 0 in the first.
 
     Raises
     ------
     ValueError
-        If a size is not positive, or the patches do not tile the picture.
+        If a size is not positive, or the patches do not tile the image.
     """
 
     image_size: int = 224
@@ -71,7 +73,7 @@ class MixerConfig:
 
     @property
     def widest_array(self) -> int:
-        """Elements a picture of the largest array: the hidden units of one of the two MLPs."""
+        """Elements per image of the largest array: the hidden units of one of the two MLPs."""
         return max(self.num_patches * self.channels_mlp_dim, self.hidden_dim * self.tokens_mlp_dim)
 
 
@@ -81,7 +83,7 @@ class MlpBlock(Module):
     def __init__(self, dim: int, hidden_dim: int, *, gelu: F.GeluForm = "tanh", dropout: float = 0.0,
                  init: Initializer | None = None):
         self.fc1 = Linear(dim, hidden_dim, init)
-        self.gelu = Gelu(gelu)
+        self.gelu = GELU(gelu)
         self.fc2 = Linear(hidden_dim, dim, init)
         self.dropout = Dropout(dropout)
 
@@ -90,9 +92,18 @@ class MlpBlock(Module):
         hidden = self.dropout(self.gelu(self.fc1(x)))       # (..., hidden_dim)
         return self.dropout(self.fc2(hidden))               # (..., dim)
 
+    def summary_rows(self, name: str, *shape: int) -> Iterator[Row]:
+        """Its steps, under the name its block gives it, for an input of this shape without the batch axis."""
+        hidden = (*shape[:-1], self.fc1.weight.shape[1])
+        yield layer_row(f"{name}.fc1", self.fc1, *hidden)
+        yield layer_row(f"{name}.gelu", self.gelu, *hidden)
+        yield from random_rows(f"{name}.dropout", self.dropout, *hidden)
+        yield layer_row(f"{name}.fc2", self.fc2, *shape)
+        yield from random_rows(f"{name}.dropout", self.dropout, *shape)
+
 
 class MixerBlock(Module):
-    """Equation 1 of the paper: mix the patches of every channel, then the channels of every patch.  x: (B, S, C)."""
+    """Equation 1 of the paper: mix the patches of each channel, then the channels of each patch.  x: (B, S, C)."""
 
     def __init__(self, config: MixerConfig, drop_branch: float = 0.0, init: Initializer | None = None):
         options: dict[str, Any] = {"gelu": config.gelu, "dropout": config.dropout, "init": init}
@@ -110,6 +121,19 @@ class MixerBlock(Module):
         y = self.channel_mixing(self.channel_norm(x))           # (B, S, C)  the same MLP for every patch
         return x + self.drop_branch(y)
 
+    def summary_rows(self, s: int, c: int) -> Iterator[Row]:
+        """Its steps for an input (B, s, c)."""
+        yield layer_row("token_norm", self.token_norm, s, c)
+        yield step_row("swapaxes(1, 2)", c, s)
+        yield from self.token_mixing.summary_rows("token_mixing", c, s)
+        yield step_row("swapaxes(1, 2)", s, c)
+        yield from random_rows("drop_branch", self.drop_branch, s, c)
+        yield step_row("x = x + y", s, c)
+        yield layer_row("channel_norm", self.channel_norm, s, c)
+        yield from self.channel_mixing.summary_rows("channel_mixing", s, c)
+        yield from random_rows("drop_branch", self.drop_branch, s, c)
+        yield step_row("x = x + y", s, c)
+
 
 class MlpMixer(Model):
     """The whole Mixer.  images: (B, H, W, in_channels) -> logits: (B, num_classes).
@@ -119,7 +143,7 @@ class MlpMixer(Model):
     config : MixerConfig
     seed : int or None
         Of the initial weights: truncated lecun-normal, biases and head zero.  None leaves every weight matrix zero
-        (and untouched in memory), for weights that will be loaded.
+        (and untouched in memory), for weights to be loaded.
     """
 
     def __init__(self, config: MixerConfig, seed: int | None = 0):
@@ -141,6 +165,18 @@ class MlpMixer(Model):
         x = self.norm(x).mean(axis=1)                           # (B, C)  the average patch
         return self.head(x)                                     # (B, num_classes)
 
+    def summary_rows(self) -> Iterator[Row | str]:
+        """Every step of ``forward``."""
+        config, size = self.config, self.config.image_size
+        s, c, p = config.num_patches, config.hidden_dim, config.patch_size
+        yield step_row("images", size, size, config.in_channels)
+        yield step_row(f"patches {p} x {p}", s, p * p * config.in_channels)
+        yield layer_row("stem", self.stem, s, c)
+        yield from blocks_rows([list(block.summary_rows(s, c)) for block in self.blocks])
+        yield layer_row("norm", self.norm, s, c)
+        yield step_row("mean(axis=1)", c)
+        yield layer_row("head", self.head, config.num_classes)
+
 
 _S = MixerConfig(hidden_dim=512, num_blocks=8, tokens_mlp_dim=256, channels_mlp_dim=2048)
 _B = MixerConfig(hidden_dim=768, num_blocks=12, tokens_mlp_dim=384, channels_mlp_dim=3072)
@@ -148,13 +184,13 @@ _L = MixerConfig(hidden_dim=1024, num_blocks=24, tokens_mlp_dim=512, channels_ml
 _H = MixerConfig(hidden_dim=1280, num_blocks=32, tokens_mlp_dim=640, channels_mlp_dim=5120)
 _SMALL = MixerConfig(image_size=32, patch_size=4, num_classes=10)
 
-VARIANTS: dict[str, MixerConfig] = {
+MIXERS: dict[str, MixerConfig] = {
     # Table 1 of the paper
     "S/32": replace(_S, patch_size=32), "S/16": replace(_S, patch_size=16),
     "B/32": replace(_B, patch_size=32), "B/16": replace(_B, patch_size=16),
     "L/32": replace(_L, patch_size=32), "L/16": replace(_L, patch_size=16),
     "H/14": replace(_H, patch_size=14),
-    # scaled down, for pictures of 32 x 32 pixels
+    # scaled down, for images of 32 x 32 pixels
     "pico": replace(_SMALL, hidden_dim=64, num_blocks=4, tokens_mlp_dim=32, channels_mlp_dim=128),
     "nano": replace(_SMALL, hidden_dim=96, num_blocks=6, tokens_mlp_dim=48, channels_mlp_dim=384),
     "micro": replace(_SMALL, hidden_dim=128, num_blocks=8, tokens_mlp_dim=64, channels_mlp_dim=512),
@@ -169,26 +205,27 @@ def mixer(name: str, seed: int | None = 0, *, pretrained: str | None = None, **c
     Parameters
     ----------
     name : str
-        A key of ``nn.VARIANTS``.
+        A key of ``nn.MIXERS``.
     seed : int or None
         As for ``MlpMixer``.
     pretrained : str, optional
-        The data that it was trained on, ``"cifar10"``, for weights that come with the package; ``nn.shipped()`` lists
-        them.  They expect normalized pictures: ``train.load_run("cifar10-micro")`` takes them as they are.
+        Name of the training data, ``"cifar10"``, to load weights that come with the package (see
+        ``nn.list_pretrained()``).  They expect normalized images; ``train.load_run("cifar10-micro")`` normalizes
+        for you.
     **changes
         Fields of ``MixerConfig`` to replace, such as ``num_classes=100``.
 
     Raises
     ------
     ValueError
-        If the name is unknown, the changed sizes do not fit, or there are no such trained weights.
+        If the name is unknown, the changed sizes do not fit, or there are no trained weights of this name.
     """
-    if name not in VARIANTS:
-        raise ValueError(f"no Mixer is called {name!r}: expected one of {', '.join(VARIANTS)}")
-    if unknown := sorted(changes.keys() - vars(VARIANTS[name]).keys()):
-        raise ValueError(f"a Mixer has no {unknown[0]}: what can be changed are {', '.join(vars(VARIANTS[name]))}")
+    if name not in MIXERS:
+        raise ValueError(f"no Mixer is called {name!r}: expected one of {', '.join(MIXERS)}")
+    if unknown := sorted(changes.keys() - vars(MIXERS[name]).keys()):
+        raise ValueError(f"a Mixer has no {unknown[0]}: its fields are {', '.join(vars(MIXERS[name]))}")
     if pretrained is None:
-        return MlpMixer(replace(VARIANTS[name], **changes), seed)
+        return MlpMixer(replace(MIXERS[name], **changes), seed)
     sizes, state = read_pretrained(name, pretrained)
     for field in changes.keys() & sizes.keys() - {"dropout", "stochastic_depth"}:
         if changes[field] != sizes[field]:

@@ -1,9 +1,11 @@
-"""What the whole models share: a Mixer, a ViT and a ConvNet are told the same things and asked the same questions."""
+"""What all whole models share: a Mixer, a ViT and a ConvNet have the same interface."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, Protocol
 
 from minimixer.nn.module import Module
+from minimixer.nn.summary import Row, summarize
 from minimixer.tensor import Tensor
 
 
@@ -12,11 +14,11 @@ class ModelConfig(Protocol):
 
     @property
     def image_size(self) -> int:
-        """Side of a picture in pixels."""
+        """Side of an image in pixels."""
 
     @property
     def in_channels(self) -> int:
-        """Colours of a pixel."""
+        """Color channels of an image."""
 
     @property
     def num_classes(self) -> int:
@@ -24,7 +26,7 @@ class ModelConfig(Protocol):
 
     @property
     def widest_array(self) -> int:
-        """Elements, for one picture, of the largest array that ``forward`` makes."""
+        """Elements per image of the largest array that ``forward`` makes."""
 
 
 class Model(Module):
@@ -37,31 +39,37 @@ class Model(Module):
 
     config: Any
 
+    def summary_rows(self) -> Iterable[Row | str]:
+        """The steps that ``print(model)`` shows: (step, shape of its result, parameters), or a title.
+
+        By default there are none, and ``print`` lists the parameters.
+        """
+        return ()
+
     def __repr__(self) -> str:
-        from minimixer.nn.summary import summarize
         return summarize(self)
 
 
 def check_positive(config: Any) -> None:
-    """Raise ValueError if a whole number of a config is not positive."""
+    """Raise ValueError if an integer field of a config is not positive."""
     for field in fields(config):
         if field.type in (int, "int") and (value := getattr(config, field.name)) < 1:
             raise ValueError(f"{field.name} is {value}, expected a positive number")
 
 
 def check_tiling(image_size: int, patch_size: int) -> None:
-    """Raise ValueError if patches do not tile a picture."""
+    """Raise ValueError if patches do not tile an image."""
     if image_size % patch_size:
         fits = [p for p in range(1, image_size + 1) if image_size % p == 0]
-        raise ValueError(f"patches of {patch_size} pixels do not tile a picture of {image_size}: change patch_size to "
+        raise ValueError(f"patches of {patch_size} pixels do not tile an image of {image_size}: change patch_size to "
                          f"one of {fits}, or image_size to a multiple of {patch_size}")
 
 
 def check_images(images: Tensor, config: Any, what_it_has: str) -> None:
-    """Raise ValueError for pictures that a model of patches cannot take: its weights are for one number of patches."""
+    """Raise ValueError for images that do not fit a model of patches: its weights fix the number of patches."""
     size, channels = config.image_size, config.in_channels
     if images.ndim != 4 or images.shape[1:] != (size, size, channels):
         raise ValueError(
-            f"images have shape {images.shape}, expected (B, {size}, {size}, {channels}): {what_it_has} for just S = "
-            f"({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize the pictures to {size} x "
+            f"images have shape {images.shape}, expected (B, {size}, {size}, {channels}): {what_it_has} for exactly "
+            f"S = ({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize the images to {size} x "
             f"{size}, or build the model with another image_size")

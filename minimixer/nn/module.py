@@ -8,17 +8,17 @@ M = TypeVar("M", bound="Module")
 
 
 class Module:
-    """Something with parameters: assign Tensors, Modules and lists of Modules to attributes, and write ``forward``.
+    """A part of a model: assign Tensors, Modules and lists of Modules to attributes, and write ``forward``.
 
-    Nothing is registered.  The parameters, Tensors that were made with ``requires_grad=True``, are found by walking the
-    attributes in the order of their assignment, and named by the path to them: ``blocks.0.token_norm.weight``.  One
-    that is frozen (``requires_grad = False``) is moved, saved and loaded, but no longer trained.
+    Nothing is registered.  Parameters are the Tensors made with ``requires_grad=True``.  They are found by walking the
+    attributes in the order of their assignment, and named by their path: ``blocks.0.token_norm.weight``.  A frozen
+    parameter (``requires_grad = False``) is moved, saved and loaded, but not trained.
     """
 
     training = True
 
     def forward(self, *inputs: Any) -> Any:
-        """Compute the outputs from the inputs; every subclass writes this."""
+        """Compute the outputs from the inputs; every subclass defines this."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *inputs: Any) -> Any:
@@ -26,7 +26,7 @@ class Module:
         return self.forward(*inputs)
 
     def _members(self) -> Iterator[tuple[str, Any]]:
-        """Every attribute, and every item of those that are lists, with its name."""
+        """Name and value of every attribute, lists item by item."""
         for name, value in vars(self).items():
             if isinstance(value, (list, tuple)):
                 yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
@@ -34,18 +34,18 @@ class Module:
                 yield name, value
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """Walk through this Module, whose name is empty, and every one below it, with its dotted name."""
+        """Iterate over this Module, whose name is empty, and every Module below it, with dotted names."""
         yield prefix, self
         for name, member in self._members():
             if isinstance(member, Module):
                 yield from member.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator["Module"]:
-        """Walk through this Module and every one below it."""
+        """Iterate over this Module and every Module below it."""
         return (module for _, module in self.named_modules())
 
     def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every parameter with its dotted name, in a fixed order: frozen ones too, and tied ones at every place."""
+        """Every parameter with its dotted name, in a fixed order; includes frozen ones, and tied ones each time."""
         for name, member in self._members():
             if isinstance(member, Module):
                 yield from member.named_tensors(f"{prefix}{name}.")
@@ -53,7 +53,7 @@ class Module:
                 yield prefix + name, member
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every parameter that is trained, once, with its dotted name, in a fixed order."""
+        """Every trainable parameter once, with its dotted name, in a fixed order."""
         seen: set[Tensor] = set()
         for name, tensor in self.named_tensors(prefix):
             if tensor.requires_grad and tensor not in seen:
@@ -61,30 +61,35 @@ class Module:
                 yield name, tensor
 
     def parameters(self) -> list[Tensor]:
-        """Every parameter that is trained."""
+        """Every trainable parameter."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def num_parameters(self) -> int:
-        """How many numbers the parameters that are trained hold."""
+        """Number of trainable scalars."""
         return sum(parameter.size for parameter in self.parameters())
 
     def zero_grad(self) -> None:
-        """Forget every parameter's ``.grad``."""
+        """Set the ``.grad`` of every parameter to None."""
         for parameter in self.parameters():
             parameter.grad = None
 
     def train(self: M, mode: bool = True) -> M:
-        """Switch Dropout and StochasticDepth on, here and below."""
+        """Switch Dropout and StochasticDepth on, in this Module and below."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self: M) -> M:
-        """Switch Dropout and StochasticDepth off, here and below."""
+        """Switch Dropout and StochasticDepth off, in this Module and below."""
         return self.train(False)
 
+    @property
+    def device(self) -> str:
+        """``"cpu"`` or ``"gpu"``, where the parameters are; ``"cpu"`` if there are none."""
+        return next((tensor.device for _, tensor in self.named_tensors()), "cpu")
+
     def to(self: M, device: str) -> M:
-        """Move every parameter to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is none."""
+        """Move every parameter to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is no such device."""
         get_device(device)
         for _, tensor in self.named_tensors():
             tensor.data = to_device(tensor.data, device)
@@ -92,16 +97,16 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Array]:
-        """Dotted name -> numpy.ndarray, a copy of every parameter."""
+        """Dotted name -> numpy.ndarray, a copy of each parameter."""
         return {name: to_numpy(tensor.data).copy() for name, tensor in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters of the same names; dtype and device stay the parameters' own.
+        """Copy arrays into the parameters of the same names; dtype and device of the parameters do not change.
 
         Raises
         ------
         ValueError
-            If a name is missing or unexpected or a shape differs.  All of them are listed, and nothing is changed.
+            If a name is missing or unexpected, or a shape differs.  The message lists all of them; nothing is changed.
         """
         tensors = dict(self.named_tensors())
         problems = [f"missing {name} {t.shape}" for name, t in tensors.items() if name not in state]
@@ -112,8 +117,3 @@ class Module:
             raise ValueError(f"these weights do not fit this {type(self).__name__}:\n  " + "\n  ".join(problems))
         for name, tensor in tensors.items():
             tensor.data[...] = to_device(state[name], tensor.device)
-
-
-def where(module: Module) -> str:
-    """``"cpu"`` or ``"gpu"``: the device of a Module's parameters."""
-    return next((tensor.device for _, tensor in module.named_tensors()), "cpu")

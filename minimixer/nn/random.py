@@ -1,6 +1,6 @@
-"""All randomness of a model: how weights start, and where layers that draw in training draw from.
+"""All randomness of a model: initial weights, and the random numbers of Dropout and StochasticDepth.
 
-Numbers are drawn by NumPy Generators on the host and copied to the device, so a CPU run and a GPU run see the same.
+NumPy Generators draw on the host and the numbers are copied to the device, so a CPU run and a GPU run see the same.
 """
 
 import math
@@ -15,18 +15,18 @@ from minimixer.backend import Array
 
 Initializer: TypeAlias = Callable[[tuple[int, int]], Array]      # (in, out) -> float32 array of that shape
 
-STD_OF_TRUNCATED = 0.87962566103423978      # standard deviation of a normal cut off at +-2
+STD_OF_TRUNCATED = 0.87962566103423978      # standard deviation of a normal truncated at +-2
 
 
 def zeros(shape: tuple[int, ...]) -> Array:
-    """Float32 zeros; they take no memory until they are written."""
+    """Float32 zeros; they take no memory until written."""
     return np.zeros(shape, np.float32)
 
 
 def lecun_normal(rng: np.random.Generator) -> Initializer:
-    """Normal numbers cut off at two standard deviations, then scaled to variance 1 / in, as in the official code.
+    """Normal numbers truncated at two standard deviations, then scaled to variance 1 / in, as in the official code.
 
-    (LeCun et al. 1998, Efficient BackProp, section 4.6; the cut is Flax's.)
+    (LeCun et al. 1998, Efficient BackProp, section 4.6; the truncation is Flax's.)
     """
     def draw(shape: tuple[int, int]) -> Array:
         weight = rng.standard_normal(shape, np.float32)
@@ -39,44 +39,56 @@ def lecun_normal(rng: np.random.Generator) -> Initializer:
     return draw
 
 
-class _Source(threading.local):
-    rng: np.random.Generator | None = None
-    before = after = 0          # pictures of the batch in front of those at hand, and behind them
+class _Stream(threading.local):
+    """Where the layers of this thread draw from."""
+
+    def __init__(self) -> None:
+        self.default = np.random.default_rng(0)
+        self.of_block: tuple[np.random.Generator, int, int] | None = None   # draw_from's: rng, images before and after
 
 
-_source = _Source()
+_stream = _Stream()
+
+
+def seed(seed: int) -> None:
+    """Restart the default stream of this thread, from which Dropout and StochasticDepth draw outside ``draw_from``.
+
+    Every thread has a default stream of its own.  It starts as ``np.random.default_rng(0)`` and goes on from call to
+    call.  Inside ``draw_from``, as in every training step of ``minimixer.train``, it is not used.
+    """
+    _stream.default = np.random.default_rng(seed)
 
 
 @contextmanager
 def draw_from(rng: np.random.Generator, shard: slice | None = None, batch: int = 0) -> Iterator[None]:
     """Within this block, and in this thread only, Dropout and StochasticDepth draw from ``rng``.
 
-    Where they see only the pictures ``shard`` of ``batch`` many, they draw for them what they would have drawn for the
-    whole batch, so where a batch is cut changes nothing; ``rng`` must then be one of ``np.random.default_rng``, which
-    can skip numbers.
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        For a shard, one of ``np.random.default_rng``, which can skip numbers.
+    shard : slice, optional
+        The images of the batch that the model sees.  It draws for them what it would draw in the whole batch, so the
+        numbers do not depend on how a batch is split.
+    batch : int
+        Size of the whole batch.
     """
-    previous = vars(_source).copy()
-    _source.rng = rng
-    _source.before, _source.after = (shard.start, batch - shard.stop) if shard else (0, 0)
+    previous = _stream.of_block
+    _stream.of_block = (rng, shard.start, batch - shard.stop) if shard else (rng, 0, 0)
     try:
         yield
     finally:
-        vars(_source).clear()
-        vars(_source).update(previous)
+        _stream.of_block = previous
 
 
 def draw(shape: tuple[int, ...]) -> Array:
-    """Random numbers in [0, 1) for the pictures at hand, (B, ...), from the generator of the enclosing ``draw_from``.
-
-    Outside of one they come from this thread's own generator, seeded with 0.
-    """
-    if _source.rng is None:
-        _source.rng = np.random.default_rng(0)
-    each = math.prod(shape[1:])
-    generator: Any = _source.rng.bit_generator
-    if _source.before:
-        generator.advance(_source.before * each)
-    numbers = _source.rng.random(shape)         # of float64: one step of the generator each
-    if _source.after:
-        generator.advance(_source.after * each)
+    """Random numbers in [0, 1) of shape (B, ...) for the B images of this shard, from the current stream."""
+    rng, before, after = _stream.of_block or (_stream.default, 0, 0)
+    per_image = math.prod(shape[1:])
+    generator: Any = rng.bit_generator
+    if before:
+        generator.advance(before * per_image)
+    numbers = rng.random(shape)                 # float64: each takes one step of the generator
+    if after:
+        generator.advance(after * per_image)
     return numbers

@@ -1,12 +1,12 @@
-"""Vision Transformer (Dosovitskiy et al. 2021, arXiv 2010.11929), what the Mixer paper compares the Mixer with.
+"""Vision Transformer (Dosovitskiy et al. 2021, arXiv 2010.11929), the model that the Mixer paper compares with.
 
-Everything but the mixing of patches is as in ``mixer.py``: attention takes the place of the token-mixing MLP.  It does
-not know where a patch is, so a position embedding is added to each.  The logits come from the average patch, as the
-Mixer's do, not from a class token: so nothing else differs, and no accuracy is lost (Beyer et al. 2022, arXiv
-2205.01580).
+Only the mixing of patches differs from ``mixer.py``: attention replaces the token-mixing MLP.  Attention does not know
+where a patch is, so a position embedding is added to each.  The logits come from the average patch, as in the Mixer,
+not from a class token; this loses no accuracy (Beyer et al. 2022, arXiv 2205.01580).
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,10 @@ from minimixer.nn.mixer import MlpBlock
 from minimixer.nn.model import Model, check_images, check_positive, check_tiling
 from minimixer.nn.module import Module
 from minimixer.nn.random import Initializer, lecun_normal, zeros
+from minimixer.nn.summary import Row, blocks_rows, layer_row, random_rows, step_row
 from minimixer.tensor import Tensor
 
-POSITION_STD = 0.02         # of the first position embeddings, as in the official code
+POSITION_STD = 0.02         # of the initial position embeddings, as in the official code
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class ViTConfig:
     mlp_dim : int
         Hidden units of the channel-mixing MLP.
     dropout : float
-        Rate behind the attention, and in the MLP as in the Mixer's.
+        Dropout rate after the attention, and in the MLP as in the Mixer's.
 
     Raises
     ------
     ValueError
-        If a size is not positive, the patches do not tile the picture, or the heads do not divide the channels.
+        If a size is not positive, the patches do not tile the image, or the heads do not divide the channels.
     """
 
     image_size: int = 32
@@ -59,7 +60,7 @@ class ViTConfig:
         check_positive(self)
         check_tiling(self.image_size, self.patch_size)
         if self.hidden_dim % self.num_heads:
-            raise ValueError(f"{self.hidden_dim} channels cannot be shared among {self.num_heads} heads: change "
+            raise ValueError(f"{self.hidden_dim} channels cannot be split among {self.num_heads} heads: change "
                              "num_heads to a number that divides hidden_dim")
 
     @property
@@ -69,15 +70,15 @@ class ViTConfig:
 
     @property
     def widest_array(self) -> int:
-        """Elements a picture of the largest array: the attention's weights, (h, S, S), or the MLP's hidden units."""
+        """Elements per image of the largest array: the attention weights, (h, S, S), or the MLP's hidden units."""
         return self.num_patches * max(self.num_heads * self.num_patches, self.mlp_dim, self.hidden_dim)
 
 
 class Attention(Module):
     """Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, section 3.2).  x: (B, S, C) -> the same shape.
 
-    Every patch asks (query) all patches (key) how much of each (value) it should take.  A head does so with
-    d = C / num_heads channels of its own.
+    Each patch asks (query) all patches (key) how much of each (value) to take.  Each head does so with its own
+    d = C / num_heads channels.
     """
 
     def __init__(self, dim: int, num_heads: int, init: Initializer | None = None):
@@ -88,15 +89,26 @@ class Attention(Module):
         """x: (B, S, C) -> the same shape."""
         b, s, c = x.shape
         d = c // self.num_heads
-        q, k, v = (linear(x).reshape(b, s, self.num_heads, d).swapaxes(1, 2)    # (B, h, S, d)  a table a head
+        q, k, v = (linear(x).reshape(b, s, self.num_heads, d).swapaxes(1, 2)    # (B, h, S, d)  one table per head
                    for linear in (self.query, self.key, self.value))
-        scores = (q * (1 / math.sqrt(d))) @ k.swapaxes(2, 3)                    # (B, h, S, S)  every q with every k
+        scores = (q * (1 / math.sqrt(d))) @ k.swapaxes(2, 3)                    # (B, h, S, S)  each q with each k
         y = F.softmax(scores) @ v                                               # (B, h, S, d)  means of the values
         return self.out(y.swapaxes(1, 2).reshape(b, s, c))                      # (B, S, C)  heads side by side
 
+    def summary_rows(self, name: str, s: int, c: int) -> Iterator[Row]:
+        """Its steps, under the name its block gives it, for an input (B, s, c)."""
+        h = self.num_heads
+        for part in ("query", "key", "value"):
+            yield layer_row(f"{name}.{part}", getattr(self, part), s, c)
+        yield step_row("reshape, swapaxes(1, 2)", h, s, c // h)
+        yield step_row("softmax(query @ key.T / sqrt(d))", h, s, s)
+        yield step_row("@ value", h, s, c // h)
+        yield step_row("swapaxes(1, 2), reshape", s, c)
+        yield layer_row(f"{name}.out", self.out, s, c)
+
 
 class ViTBlock(Module):
-    """Mix the patches by attention, then the channels of every patch by an MLP.  x: (B, S, C)."""
+    """Mix the patches by attention, then the channels of each patch by an MLP.  x: (B, S, C)."""
 
     def __init__(self, config: ViTConfig, drop_branch: float = 0.0, init: Initializer | None = None):
         self.attention_norm = LayerNorm(config.hidden_dim)
@@ -113,6 +125,18 @@ class ViTBlock(Module):
         y = self.mlp(self.mlp_norm(x))                                  # (B, S, C)
         return x + self.drop_branch(y)
 
+    def summary_rows(self, s: int, c: int) -> Iterator[Row]:
+        """Its steps for an input (B, s, c)."""
+        yield layer_row("attention_norm", self.attention_norm, s, c)
+        yield from self.attention.summary_rows("attention", s, c)
+        yield from random_rows("dropout", self.dropout, s, c)
+        yield from random_rows("drop_branch", self.drop_branch, s, c)
+        yield step_row("x = x + y", s, c)
+        yield layer_row("mlp_norm", self.mlp_norm, s, c)
+        yield from self.mlp.summary_rows("mlp", s, c)
+        yield from random_rows("drop_branch", self.drop_branch, s, c)
+        yield step_row("x = x + y", s, c)
+
 
 class VisionTransformer(Model):
     """The whole ViT.  images: (B, H, W, in_channels) -> logits: (B, num_classes).
@@ -121,7 +145,7 @@ class VisionTransformer(Model):
     ----------
     config : ViTConfig
     seed : int or None
-        Of the initial weights, as for ``MlpMixer``; the position embeddings are normal numbers of deviation 0.02.
+        Of the initial weights, as for ``MlpMixer``; position embeddings start normal with standard deviation 0.02.
     """
 
     def __init__(self, config: ViTConfig, seed: int | None = 0):
@@ -147,12 +171,25 @@ class VisionTransformer(Model):
         x = self.norm(x).mean(axis=1)                           # (B, C)  the average patch
         return self.head(x)                                     # (B, num_classes)
 
+    def summary_rows(self) -> Iterator[Row | str]:
+        """Every step of ``forward``."""
+        config, size = self.config, self.config.image_size
+        s, c, p = config.num_patches, config.hidden_dim, config.patch_size
+        yield step_row("images", size, size, config.in_channels)
+        yield step_row(f"patches {p} x {p}", s, p * p * config.in_channels)
+        yield layer_row("stem", self.stem, s, c)
+        yield "x = x + position", ("B", s, c), self.position.size
+        yield from blocks_rows([list(block.summary_rows(s, c)) for block in self.blocks])
+        yield layer_row("norm", self.norm, s, c)
+        yield step_row("mean(axis=1)", c)
+        yield layer_row("head", self.head, config.num_classes)
+
 
 _MICRO = ViTConfig()
 
-# As wide and, but for pico, as deep as the Mixer of that name.  Attention takes more parameters than token mixing, so
-# the MLP has fewer hidden units; in all they are as many, within 1 %.
-VIT_VARIANTS: dict[str, ViTConfig] = {
+# As wide and (except pico) as deep as the Mixer of the same name.  Attention has more parameters than token mixing, so
+# the MLP has fewer hidden units; the totals agree within 1.5 %.
+VITS: dict[str, ViTConfig] = {
     "pico": replace(_MICRO, hidden_dim=64, num_blocks=3, num_heads=2, mlp_dim=72),
     "nano": replace(_MICRO, hidden_dim=96, num_blocks=6, num_heads=3, mlp_dim=216),
     "micro": _MICRO,

@@ -22,9 +22,9 @@ SHARED_BYTES = 47 << 10     # of a block: what every GPU grants, less the kernel
 
 
 @functools.cache
-def kernel(source: Path, name: str, real: str) -> Any:
+def kernel(source: Path, name: str, real: str, *options: str) -> Any:
     """A kernel of a file, behind common.cuh, for ``"float"`` or ``"double"``; compiled at its first use."""
-    return _module(COMMON.read_text() + source.read_text(), f"-DREAL={real}").get_function(name)
+    return _module(COMMON.read_text() + source.read_text(), f"-DREAL={real}", *options).get_function(name)
 
 
 @functools.cache

@@ -64,7 +64,7 @@ class Training:
             optim.AdamW(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False)
             if config.optimizer == "adamw" else
             optim.SGD(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False))
-        self.ema = optim.WeightAverage(params, config.ema) if config.ema else None
+        self.ema = optim.EMA(params, config.ema) if config.ema else None
         self.history = History(out)
         self.step = 0
         self.seconds = 0.0                      # spent on training steps

@@ -15,7 +15,7 @@ import numpy as np
 from minimixer.backend import Array, DeviceError, get_device, to_device, to_numpy
 from minimixer.data import Dataset
 from minimixer.errors import run_command
-from minimixer.kernels.nccl import Nccl
+from minimixer.gpu.nccl import Nccl
 from minimixer.train.group import Group
 from minimixer.train.ordered import Span, combine
 from minimixer.train.setup import RunError

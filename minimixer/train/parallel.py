@@ -19,11 +19,10 @@ from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.data.enlarge import enlarge
-from minimixer.kernels.graph import Repeated
+from minimixer.gpu.graph import Repeated
 from minimixer.kernels.host import keep_freed_memory, one_blas_thread
 from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import Model, draw_from
-from minimixer.nn.module import where
 from minimixer.tensor import Tensor
 from minimixer.train.group import Group
 from minimixer.train.ordered import add_up, cover
@@ -112,7 +111,7 @@ class ShardedModel:
 
     def plan(self, batch_size: int) -> Plan:
         """Give every process its run of the shards of a batch."""
-        device, size = where(self.model), self.group.size
+        device, size = self.model.device, self.group.size
         cuts = shards(batch_size, self.model.config, device, self.at_least if device == "cpu" else size)
         ends = [len(cuts) * rank // size for rank in range(size + 1)]
         spans = [cover(start, stop, (0, len(cuts))) for start, stop in pairwise(ends)]
@@ -186,7 +185,7 @@ class ShardedModel:
 
     def _map(self, fn: Callable[[slice], R], items: Iterable[slice]) -> Iterable[R]:
         """Shard by shard on a GPU, which works through one queue anyway: one at a time is in its memory."""
-        return self.workers.map(fn, items) if where(self.model) == "cpu" else map(fn, items)
+        return self.workers.map(fn, items) if self.model.device == "cpu" else map(fn, items)
 
     @property
     def length(self) -> int:

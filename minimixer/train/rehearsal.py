@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minimixer.backend import get_device, synchronize, to_device
 from minimixer.data import Prefetch
-from minimixer.kernels.graph import graph_bytes
+from minimixer.gpu.graph import graph_bytes
 
 if TYPE_CHECKING:
     from minimixer.train.loop import Training

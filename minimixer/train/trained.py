@@ -10,8 +10,7 @@ from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
-from minimixer.nn import Model, build, shipped
-from minimixer.nn.module import where
+from minimixer.nn import Model, build, list_pretrained
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
@@ -67,7 +66,7 @@ class Trained:
         check_pixels(images)
         if not len(images):
             return np.zeros((0, len(self.class_names)), np.float32)
-        device = where(self.model)
+        device = self.model.device
         with Workers(workers) as threads:
             sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device),
                                    enlarged_from=self.metadata.get("side"))
@@ -127,7 +126,7 @@ def find_checkpoint(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.exists():
-        if str(path) in (known := shipped()):
+        if str(path) in (known := list_pretrained()):
             return known[str(path)]
         raise CheckpointError(f"there is no run {path}: expected a run folder, such as runs/digits-pico-001, a "
                               f".safetensors file, or {', '.join(known)}, which comes with minimixer"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minimixer.backend import Array, to_numpy
 from minimixer.functional import GeluForm
-from minimixer.nn import Gelu, MixerConfig, MlpMixer
+from minimixer.nn import GELU, MixerConfig, MlpMixer
 from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
 from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
 from minimixer.weights.growth import grow
@@ -138,7 +138,7 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
 def _set_gelu(model: MlpMixer, form: GeluForm) -> None:
     model.config = replace(model.config, gelu=form)
     for module in model.modules():
-        if isinstance(module, Gelu):
+        if isinstance(module, GELU):
             module.form = form
 
 

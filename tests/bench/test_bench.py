@@ -114,5 +114,5 @@ def test_tables_are_aligned_markdown():
 
 
 def test_operations_of_an_image():
-    assert flops_per_image(nn.VARIANTS["micro"], train=False) == 2 * nn.trace(nn.mixer("micro")).macs
-    assert flops_per_image(nn.VARIANTS["micro"], train=True) == pytest.approx(6 * 75.9e6, rel=0.01)
+    assert flops_per_image(nn.MIXERS["micro"], train=False) == 2 * nn.trace(nn.mixer("micro")).macs
+    assert flops_per_image(nn.MIXERS["micro"], train=True) == pytest.approx(6 * 75.9e6, rel=0.01)

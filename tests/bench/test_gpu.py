@@ -11,7 +11,7 @@ from minimixer import nn
 from minimixer.bench import gpu, gpu_steps
 from minimixer.errors import UsageError
 
-CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20)
+CONFIG = replace(nn.MIXERS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20)
 
 
 def clock(work):

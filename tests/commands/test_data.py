@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from minimixer.data import known
-from minimixer.data.cifar import CIFAR10
+from minimixer.data.sources.cifar import CIFAR10
 from minimixer.data.known import KNOWN, Known
-from tests.data.cifar_files import official, pack, packed, unpack
+from tests.support.cifar_files import official, pack, packed, unpack
 from tests.data.conftest import nowhere  # noqa: F401  a fixture
 from tests.support.commands import data as main
 
@@ -22,7 +22,7 @@ def small(tmp_path, monkeypatch):
     """CIFAR-10 as an archive of twelve pictures, whose hash is the official one; the .tar.gz."""
     tarball = pack(tmp_path / "place" / CIFAR10.tarball, packed(CIFAR10))
     archive = replace(CIFAR10, sha256=hashlib.sha256(tarball.read_bytes()).hexdigest(), size=tarball.stat().st_size)
-    monkeypatch.setitem(KNOWN, "cifar10", replace(KNOWN["cifar10"], pictures=12, archive=archive))
+    monkeypatch.setitem(KNOWN, "cifar10", replace(KNOWN["cifar10"], images=12, archive=archive))
     return tarball
 
 
@@ -30,16 +30,16 @@ def test_list_tells_what_is_known_and_where_it_is(small, capsys):
     code, out, _ = run(capsys, "list", "--data-dir", str(small.parent))
     assert code == 0
     for name, entry in KNOWN.items():
-        assert f"{name}\n  {entry.content}, {entry.pictures:,} images" in out
+        assert f"{name}\n  {entry.content}, {entry.images:,} images" in out
         assert entry.source in out
-        assert entry.licence in out
+        assert entry.license in out
     assert f"found    {small}" in out
     assert "found    not found; minimixer data download cifar100" in out
 
 
 def test_path_prints_the_path_alone(small, capsys):
     assert run(capsys, "path", "cifar10", "--data-dir", str(small.parent)) == (0, f"{small}\n", "")
-    assert run(capsys, "path", "digits")[1].endswith("digits.csv.gz\n")
+    assert run(capsys, "path", "digits")[1].endswith("digits.npz\n")
     code, out, err = run(capsys, "path", "cifar100")
     assert (code, out) == (3, "")
     assert "CIFAR-100 was not found" in err
@@ -48,10 +48,10 @@ def test_path_prints_the_path_alone(small, capsys):
 def test_verify_reads_every_picture_and_compares_the_hash(small, capsys):
     code, out, _ = run(capsys, "verify", "--data-dir", str(small.parent))
     assert code == 0
-    digits, cifar10, cifar100 = out.splitlines()
-    assert digits.startswith("digits: 1,437 training and 360 test pictures are whole; sha256 68aea062d35a... is right")
-    assert cifar10.startswith("cifar10: 10 training and 2 test pictures are whole; sha256")
-    assert cifar10.endswith(f"is right ({small})")
+    of_digits, cifar10, cifar100 = out.splitlines()
+    assert of_digits.startswith("digits: 1,437 training and 360 test images are complete; sha256 671a4220af60... is")
+    assert cifar10.startswith("cifar10: 10 training and 2 test images are complete; sha256")
+    assert cifar10.endswith(f"is correct ({small})")
     assert cifar100 == "cifar100: not found"
 
 
@@ -71,10 +71,10 @@ def test_verify_finds_what_is_wrong(small, tmp_path, capsys, monkeypatch):
     assert err.count("minimixer data:") == 1
     assert "the sha256 is" in err
     assert "digits: 1,437" in out                               # the others are verified all the same
-    monkeypatch.setitem(KNOWN, "cifar10", replace(entry, pictures=60_000))
+    monkeypatch.setitem(KNOWN, "cifar10", replace(entry, images=60_000))
     code, _, err = run(capsys, "verify", "cifar10", "--data-dir", str(small))
     assert code == 3
-    assert "holds 12 pictures, the official cifar10 has 60,000" in err
+    assert "holds 12 images, the official cifar10 has 60,000" in err
     small.write_bytes(small.read_bytes()[:-100])
     monkeypatch.setitem(KNOWN, "cifar10", entry)
     assert run(capsys, "verify", "cifar10", "--data-dir", str(small))[0] == 3
@@ -86,10 +86,10 @@ def test_the_archive_of_one_data_set_is_not_taken_for_the_other(small, capsys):
 
 
 def test_verify_notices_digits_that_have_changed(capsys, monkeypatch):
-    monkeypatch.setattr(known, "DIGITS_SHA256", "0" * 64)
+    monkeypatch.setattr(digits, "SHA256", "0" * 64)
     code, _, err = run(capsys, "verify", "digits")
     assert code == 3
-    assert "the pixels and labels: the sha256 is 68aea" in err
+    assert "digits.npz is damaged (its sha256 is 671a4220af60..., expected 0000" in err
 
 
 def test_download_fetches_only_what_is_missing(small, tmp_path, capsys, monkeypatch):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from minimixer.data import load_digits
-from minimixer.data.cifar import CIFAR10
+from minimixer.data.sources.cifar import CIFAR10
 from minimixer.train import load_run
 from minimixer.train.evaluate import evaluate
-from tests.data.cifar_files import official, unpack
+from tests.support.cifar_files import official, unpack
 from tests.support.commands import evaluate as main
 
 

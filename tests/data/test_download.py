@@ -147,7 +147,7 @@ def test_the_part_is_closed_before_it_is_moved_or_deleted(server, target, monkey
 
 def test_two_at_once_do_not_mix_their_bytes(server, target, part):
     with FileLock(part.with_name(part.name + ".lock")):
-        with pytest.raises(DataError, match="is being fetched by another process: wait for it"):
+        with pytest.raises(DataError, match="is being downloaded by another process: wait for it"):
             fetch(server, target)
         assert not part.exists()
     fetch(server, target)
@@ -189,7 +189,7 @@ def test_dropped_connection_without_ranges_starts_anew(server, target, says_leng
 
 def test_gives_up_after_three_retries_and_keeps_the_part(server, target):
     server.cuts = [100_000, 0, 0, 0]
-    with pytest.raises(DataError, match=r"could not be fetched .* of 300,000 bytes are kept in .*\.part"):
+    with pytest.raises(DataError, match=r"could not be downloaded .* of 300,000 bytes are kept in .*\.part"):
         fetch(server, target)
     assert len(server.ranges) == 4
     assert not target.exists()
@@ -209,7 +209,7 @@ def test_stalled_connection_is_a_dropped_one(server, target, monkeypatch):
 def test_server_out_of_reach(server, target):
     server.shutdown()
     server.server_close()
-    with pytest.raises(DataError, match=r"could not be fetched \(ConnectionError\); 0 of 300,000 bytes are kept"):
+    with pytest.raises(DataError, match=r"could not be downloaded \(ConnectionError\); 0 of 300,000 bytes are kept"):
         fetch(server, target)
 
 
@@ -269,7 +269,7 @@ def test_too_long_body_of_unknown_length(server, target, part):
 
 def test_too_short_body_of_unknown_length(server, target):
     server.body, server.says_length = BODY[:HALF], False
-    with pytest.raises(DataError, match="could not be fetched"):
+    with pytest.raises(DataError, match="could not be downloaded"):
         fetch(server, target)
     assert not target.exists()
 
@@ -291,9 +291,9 @@ abandons_sockets = pytest.mark.filterwarnings(      # requests leaves a socket t
 
 @abandons_sockets
 @pytest.mark.parametrize(("leads_to", "message"), [
-    ("/again", "leads in circles: Exceeded 30 redirects.; open it in a browser"),
-    ("file:///etc/passwd", "could not be fetched .InvalidSchema"),
-    ("http://[", "could not be fetched .ValueError")])
+    ("/again", "redirects in a loop: Exceeded 30 redirects.; open it in a browser"),
+    ("file:///etc/passwd", "could not be downloaded .InvalidSchema"),
+    ("http://[", "could not be downloaded .ValueError")])
 def test_answers_that_lead_elsewhere(server, target, leads_to, message):
     server.leads_to = leads_to
     with pytest.raises(DataError, match=message):
@@ -310,7 +310,7 @@ def test_answers_that_lead_elsewhere(server, target, leads_to, message):
     b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000, b"HTTP/1.1 206 OK\r\nContent-Range: bytes 0-1/300000\r\n\r\n"])
 def test_answers_that_are_hardly_http(server, target, says):
     server.says = says
-    with pytest.raises(DataError, match=r"could not be fetched .*run again to go on"):
+    with pytest.raises(DataError, match=r"could not be downloaded .*run again to continue"):
         fetch(server, target)
     assert not target.exists()
 
@@ -326,7 +326,7 @@ def test_a_full_disk_keeps_what_was_fetched(server, target, part, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(module._Part, "append", full)
-        with pytest.raises(DataError, match=r"cannot be written: .*No space.*is kept in .*\.part; make room"):
+        with pytest.raises(DataError, match=r"cannot be written: .*No space.*are kept in .*\.part; free disk space"):
             fetch(server, target)
     assert HALF < part.stat().st_size < len(BODY)
     assert not target.exists()
@@ -342,7 +342,7 @@ def test_a_disk_that_is_really_full(server, tmp_path):
     if sys.platform != "linux" or not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("this process may not mount a small tmpfs")
     try:
-        with pytest.raises(DataError, match=r"cannot be written: .*No space left.*make room"):
+        with pytest.raises(DataError, match=r"cannot be written: .*No space left.*free disk space"):
             fetch(server, folder / "file.tar.gz")
         kept = (folder / "file.tar.gz.part").read_bytes()
         assert len(kept) > 60_000

@@ -30,11 +30,11 @@ def test_plain_pictures_stay_plain_and_its_own_size_is_no_change(rng):
         assert (enlarge(np.full((1, 4, 4, 3), level, np.uint8), 11) == level).all()
     images = rng.integers(0, 256, (2, 6, 6, 3), dtype=np.uint8)
     assert enlarge(images, 6) is images
-    with pytest.raises(ValueError, match="pictures of 6 pixels cannot be enlarged to 5"):
+    with pytest.raises(ValueError, match="images of 6 pixels cannot be enlarged to 5"):
         enlarge(images, 5)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 16, 3), (1, 8, 4, 3)])
 def test_pictures_that_are_not_square_are_refused(shape):
-    with pytest.raises(ValueError, match=r"8 x (16|4) pixels cannot be enlarged: expected square ones"):
+    with pytest.raises(ValueError, match=r"8 x (16|4) pixels cannot be enlarged: expected square images"):
         enlarge(np.zeros(shape, np.uint8), 16)

@@ -2,29 +2,30 @@
 
 import numpy as np
 import pytest
+from matplotlib.cbook import get_sample_data
 from PIL import Image, ImageEnhance, ImageOps
 
 from minimixer import backend
-from minimixer.data import randaugment as ra
+from minimixer.data.randaugment import reference as ra
 
 N = 48
 
 
 @pytest.fixture(scope="module")
 def photos():
-    """Cuttings of two photographs, some noise, and pictures of one or two colours: (48, 32, 24, 3)."""
-    from sklearn.datasets import load_sample_images
+    """Crops of a photograph, some noise, and images of one or two colors: (48, 32, 24, 3)."""
+    with get_sample_data("grace_hopper.jpg") as file:
+        photo = np.asarray(Image.open(file))                # (600, 512, 3)
     rng = np.random.default_rng(1)
-    cuttings = []
-    for photo in load_sample_images().images:
-        for _ in range(20):
-            y, x = rng.integers(0, 100, 2)
-            step = rng.integers(1, 10)
-            cuttings.append(photo[y:y + 32 * step:step, x:x + 24 * step:step][:32, :24])
+    crops = []
+    for _ in range(40):
+        y, x = rng.integers(0, 200, 2)
+        step = rng.integers(1, 10)
+        crops.append(photo[y:y + 32 * step:step, x:x + 24 * step:step][:32, :24])
     special = [rng.integers(0, 256, (32, 24, 3), np.uint8) for _ in range(4)]
     special += [np.full((32, 24, 3), level, np.uint8) for level in (0, 77, 255)]
     special.append(np.where(rng.random((32, 24, 3)) < 0.5, 100, 101).astype(np.uint8))
-    return np.stack([*cuttings, *special])
+    return np.stack([*crops, *special])
 
 
 def spread(low, high):
@@ -72,12 +73,12 @@ def test_it_computes_what_pillow_computes_to_the_last_bit(name, photos, device):
     assert not np.array_equal(found, photos)
 
 
-@pytest.mark.parametrize("name", sorted(ra.COLOURS))
-def test_grey_pictures_of_one_channel_too(name, photos):
-    grey = photos[..., :1]
+@pytest.mark.parametrize("name", sorted(ra.COLORS))
+def test_gray_pictures_of_one_channel_too(name, photos):
+    gray = photos[..., :1]
     strength = np.linspace(-1, 1, N)
-    ours = ra.COLOURS[name](grey, strength)
-    threes = ra.COLOURS[name](np.repeat(grey, 3, axis=-1), strength)
+    ours = ra.COLORS[name](gray, strength)
+    threes = ra.COLORS[name](np.repeat(gray, 3, axis=-1), strength)
     assert np.array_equal(ours, threes[..., 1:2])
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from minimixer import backend
 from minimixer.data import Augmentation
-from minimixer.data import cuda as data_cuda
-from minimixer.data import randaugment as ra
+from minimixer.data.randaugment import cuda as data_cuda
+from minimixer.data.randaugment import reference as ra
 from tests.support import standin
 from tests.support.emulator import RANDAUGMENT, needs_compiler
 
@@ -32,7 +32,7 @@ def test_every_operation_has_the_bits_of_the_one_that_is_written(shape, backward
         images = pictures(rng, len(EVERY), *shape)
         given = np.full(len(EVERY), strength)
         expected = ra.change(images, EVERY, given)
-        found = data_cuda.change_at_once(standin.DeviceArray(images), EVERY, given)
+        found = data_cuda.change(standin.DeviceArray(images), EVERY, given)
         for i, ours, reference in zip(EVERY, backend.to_numpy(found), expected, strict=True):
             assert np.array_equal(ours, reference), (ra.OPERATIONS[i], strength)
     assert runner.launched == ["randaugment"] * len(STRENGTHS)
@@ -44,7 +44,7 @@ def test_every_operation_has_the_bits_of_the_one_that_is_written(shape, backward
 def test_every_operation_has_these_bits_on_a_gpu(shape, rng):
     for strength in STRENGTHS:
         images, given = pictures(rng, len(EVERY), *shape), np.full(len(EVERY), strength)
-        found = data_cuda.change_at_once(backend.to_device(images, "gpu"), EVERY, given)
+        found = data_cuda.change(backend.to_device(images, "gpu"), EVERY, given)
         assert np.array_equal(backend.to_numpy(found), ra.change(images, EVERY, given))
 
 
@@ -65,7 +65,7 @@ def test_a_whole_augmentation_is_that_of_the_cpu_and_waits_for_nothing(emulate, 
 def test_what_the_kernel_does_not_know_is_left_to_what_is_written(shape, rng):
     images = rng.integers(0, 256, shape, np.uint8)
     chosen = np.full(len(images), ra.OPERATIONS.index("solarize"))
-    found = data_cuda.change_at_once(standin.DeviceArray(images), chosen, np.ones(len(images)))
+    found = data_cuda.change(standin.DeviceArray(images), chosen, np.ones(len(images)))
     assert np.array_equal(backend.to_numpy(found), 255 - images)
 
 
@@ -83,7 +83,7 @@ def test_a_mistake_in_the_kernel_is_found(right, wrong, emulate, rng):
     equal = []
     for strength in (1.0, 0.5, -0.3):
         given = np.full(len(EVERY), strength)
-        found = data_cuda.change_at_once(standin.DeviceArray(images), EVERY, given)
+        found = data_cuda.change(standin.DeviceArray(images), EVERY, given)
         equal.append(np.array_equal(backend.to_numpy(found), ra.change(images, EVERY, given)))
     assert not all(equal)
 

@@ -9,7 +9,7 @@ from minimixer import nn
 from minimixer.backend import DeviceError
 from minimixer.data import Augmentation, Batches, Dataset
 from minimixer.kernels.host import launched
-from minimixer.kernels.nccl import Nccl
+from minimixer.gpu.nccl import Nccl
 from minimixer.train import RunError
 from minimixer.train.group import Group, open_group
 from minimixer.train.mpi import see_one_gpu

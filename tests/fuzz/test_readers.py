@@ -9,7 +9,7 @@ pytest.importorskip("resource", reason="limits of memory and time are POSIX's")
 if not Path("/proc/self/statm").exists():
     pytest.skip("the size of a process is read from /proc", allow_module_level=True)
 
-from minimixer.data import cifar
+from minimixer.data.sources import cifar
 from minimixer.train import checkpoint
 from tests.support import fuzz
 

@@ -17,7 +17,7 @@ from tests.support import standin
 from tests.conftest import DEVICES
 from tests.support.emulator import needs_compiler
 
-CONFIG = replace(nn.VARIANTS["pico"], image_size=8, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5, channels_mlp_dim=7,
+CONFIG = replace(nn.MIXERS["pico"], image_size=8, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5, channels_mlp_dim=7,
                  num_classes=3)
 VIT = nn.ViTConfig(image_size=8, hidden_dim=6, num_blocks=2, num_heads=2, mlp_dim=7, num_classes=3)
 CONVNET = nn.ConvNetConfig(image_size=8, width=4, blocks_per_stage=1, groups=2, num_classes=3)

@@ -65,7 +65,7 @@ def test_build_changes_fields_and_refuses_unknown_ones():
     assert nn.build("B/16", seed=None).num_parameters() == 59_880_472
     with pytest.raises(ValueError, match="no model is called 'vit-huge': expected one of S/32"):
         nn.build("vit-huge")
-    with pytest.raises(ValueError, match="convnet-nano has no patch_size: what can be changed are image_size"):
+    with pytest.raises(ValueError, match="convnet-nano has no patch_size: its fields are image_size"):
         nn.build("convnet-nano", patch_size=2)
 
 

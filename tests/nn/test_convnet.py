@@ -8,7 +8,6 @@ import pytest
 import minimixer as mm
 from minimixer import functional as F
 from minimixer import nn
-from minimixer.nn.summary import residual_block_rows
 from minimixer.tensor import Tensor
 
 TINY = nn.ConvNetConfig(image_size=8, width=4, blocks_per_stage=2, groups=2, num_classes=3)
@@ -61,7 +60,7 @@ def test_logits_and_every_gradient_agree_with_pytorch_to_1e_10(kernels, rng):
 @pytest.mark.parametrize(("k", "stride", "padding"), [(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (4, 3, 2), (5, 1, 0)])
 def test_a_convolution_is_pytorchs_forward_and_backward(k, stride, padding, rng):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    ours = randomized(nn.Convolution(3, 6, k, stride, padding), rng)
+    ours = randomized(nn.Conv2d(3, 6, k, stride, padding), rng)
     x = Tensor(rng.standard_normal((2, 7, 9, 3)), requires_grad=True)
     twins = [torch.tensor(t.data, requires_grad=True) for t in (x, ours.filters.weight, ours.filters.bias)]
     y = ours(x)
@@ -108,16 +107,16 @@ def test_stochastic_depth_grows_over_the_blocks_and_acts_in_training_only(rng):
 
 def test_print_shows_every_step_with_its_shape():
     model = nn.ConvNet(TINY)
-    rows = list(residual_block_rows(model.blocks[2], 4))
+    rows = list(model.blocks[2].summary_rows(8))
     assert sum(parameters for _, _, parameters in rows) == model.blocks[2].num_parameters()
-    assert rows[0] == ("conv1: Convolution 3x3/2, 4 -> 8", ("B", 4, 4, 8), 3 * 3 * 4 * 8 + 8)
+    assert rows[0] == ("conv1: Conv2d 3x3/2, 4 -> 8", ("B", 4, 4, 8), 3 * 3 * 4 * 8 + 8)
     text = repr(model)
     assert text.startswith(f"ConvNet: {model.num_parameters():,} parameters")
     assert "blocks.0 to blocks.1, each:" in text
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: nn.ConvNetConfig(width=12), "12 channels cannot be cut into 8 groups of one size: change groups"),
+    (lambda: nn.ConvNetConfig(width=12), "12 channels cannot be split into 8 equal groups: change groups"),
     (lambda: nn.ConvNetConfig(image_size=30), "image_size is 30, expected a multiple of 4"),
     (lambda: nn.ConvNetConfig(width=0), "width is 0, expected a positive number"),
     (lambda: nn.ConvNet(TINY)(Tensor(np.zeros((1, 8, 8, 1)))), r"\(1, 8, 8, 1\), expected \(B, H, W, 3\)"),

@@ -7,8 +7,7 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.nn.inspect import short
-from minimixer.nn.summary import block_rows
+from minimixer.nn.trace_table import short
 
 GMACS = {"S/32": 1.002, "S/16": 3.777, "B/32": 3.238, "B/16": 12.602, "L/32": 11.253, "L/16": 44.548, "H/14": 120.99}
 MMACS = {"pico": 5.4, "nano": 32.2, "micro": 75.9, "tiny": 170, "small": 303}
@@ -21,7 +20,7 @@ def of_all_blocks(traced, what, blocks):
 
 @pytest.mark.parametrize("name", GMACS)
 def test_parameters_and_macs_of_the_sizes_of_the_paper(name):
-    config = nn.VARIANTS[name]
+    config = nn.MIXERS[name]
     traced = nn.trace(nn.mixer(name, seed=None, num_blocks=1))
     assert of_all_blocks(traced, "macs", config.num_blocks) / 1e9 == pytest.approx(GMACS[name], abs=6e-3)
     assert of_all_blocks(traced, "parameters", config.num_blocks) == nn.mixer(name, seed=None).num_parameters()
@@ -46,7 +45,7 @@ def test_a_block_shows_the_transposes_with_what_its_axes_are():
         ("token_norm", ("S", "C"), (64, 128)), ("swapaxes", ("C", "S"), (128, 64)),
         ("token_mixing.fc1", ("C", "D_S"), (128, 64)), ("token_mixing.gelu", ("C", "D_S"), (128, 64)),
         ("token_mixing.fc2", ("C", "S"), (128, 64)), ("swapaxes", ("S", "C"), (64, 128))]
-    printed = [shape[1:] for _, shape, _ in block_rows(model.blocks[0], 64, 128)]
+    printed = [shape[1:] for _, shape, _ in model.blocks[0].summary_rows(64, 128)]
     assert printed == [step.shape for step in steps]            # what print(model) says, and what really ran
 
 
@@ -113,7 +112,7 @@ def test_the_table_fits_a_terminal_and_adds_up():
 
 
 def test_sizes_that_are_equal_keep_their_letters():
-    config = replace(nn.VARIANTS["pico"], tokens_mlp_dim=64, channels_mlp_dim=64)        # S = C = D_S = D_C = 64
+    config = replace(nn.MIXERS["pico"], tokens_mlp_dim=64, channels_mlp_dim=64)        # S = C = D_S = D_C = 64
     shapes = [step.axes for step in nn.trace(nn.MlpMixer(config)).blocks[0]]
     assert shapes[:3] == [("S", "C"), ("C", "S"), ("C", "D_S")]
 

@@ -5,7 +5,6 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn, tensor
-from minimixer.nn.summary import block_rows
 from minimixer.tensor import Tensor
 
 TINY = nn.MixerConfig(image_size=8, patch_size=4, hidden_dim=6, num_blocks=3, tokens_mlp_dim=5, channels_mlp_dim=7,
@@ -82,8 +81,9 @@ def test_the_same_check_fails_on_a_gradient_that_is_one_percent_off(rng, monkeyp
 LAYERS = {
     "Linear": (lambda: nn.Linear(4, 5), (2, 3, 4)),
     "LayerNorm": (lambda: nn.LayerNorm(4), (2, 3, 4)),
-    "Gelu": (lambda: nn.Gelu(), (2, 3, 4)),
-    "Gelu erf": (lambda: nn.Gelu("erf"), (2, 3, 4)),
+    "GELU": (lambda: nn.GELU(), (2, 3, 4)),
+    "GELU erf": (lambda: nn.GELU("erf"), (2, 3, 4)),
+    "ReLU": (lambda: nn.ReLU(), (2, 3, 4)),
     "Dropout": (lambda: nn.Dropout(0.5), (2, 3, 4)),
     "StochasticDepth": (lambda: nn.StochasticDepth(0.5), (4, 3, 4)),
     "MlpBlock": (lambda: nn.MlpBlock(4, 5, dropout=0.3), (2, 3, 4)),
@@ -169,10 +169,10 @@ def shapes_that_occur(block, x):
 
 def test_print_shows_every_step_that_is_computed_with_its_true_shape():
     model = nn.MlpMixer(TINY)
-    names = {"Linear": "Linear", "LayerNorm": "LayerNorm", "swapaxes(1, 2)": "SwapAxes", "Gelu tanh": "Gelu",
+    names = {"Linear": "Linear", "LayerNorm": "LayerNorm", "swapaxes(1, 2)": "SwapAxes", "GELU tanh": "Gelu",
              "x = x + y": "Add"}
     printed = []
-    for step, shape, _ in block_rows(model.blocks[0], TINY.num_patches, TINY.hidden_dim):
+    for step, shape, _ in model.blocks[0].summary_rows(TINY.num_patches, TINY.hidden_dim):
         op = next(op for words, op in names.items() if words in step)
         printed.append((op, (2, *shape[1:])))
     assert printed == shapes_that_occur(model.blocks[0], Tensor(np.zeros((2, 4, 6), np.float32)))
@@ -196,13 +196,13 @@ def test_print_counts_the_parameters():
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: nn.MixerConfig(image_size=32, patch_size=5), r"5 pixels do not tile .* 32: change patch_size to .* \[1"),
     (lambda: nn.MixerConfig(hidden_dim=0), "hidden_dim is 0, expected a positive number"),
-    (lambda: nn.mixer("pico", width=3), "a Mixer has no width: what can be changed are image_size"),
+    (lambda: nn.mixer("pico", width=3), "a Mixer has no width: its fields are image_size"),
     (lambda: nn.mixer("pico", gelu="relu"), "form is 'relu', expected 'tanh' or 'erf'"),
     (lambda: nn.MixerConfig(hidden_dim=-1, dropout=0, stochastic_depth=0), "hidden_dim is -1, expected"),
     (lambda: nn.mixer("XL/7"), "no Mixer is called 'XL/7': expected one of S/32"),
     (lambda: nn.mixer("nano")(Tensor(np.zeros((1, 28, 28, 3)))),
      r"\(1, 28, 28, 3\), expected \(B, 32, 32, 3\).*S = \(32 / 4\)\^2 = 64 patches.*resize"),
-    (lambda: nn.Dropout(1.0), "rate is 1.0, expected the share to drop"),
+    (lambda: nn.Dropout(1.0), "rate is 1.0, expected the fraction to drop"),
 ])
 def test_sizes_that_do_not_fit_get_a_sentence(make, message):
     with pytest.raises(ValueError, match=message):

@@ -11,7 +11,7 @@ from minimixer.train.parallel import ShardedModel, Workers
 class Model(nn.Module):
     def __init__(self):
         self.scale = Tensor([2.0], requires_grad=True)
-        self.layers = [nn.Linear(2, 3), nn.Gelu(), nn.Linear(3, 1)]
+        self.layers = [nn.Linear(2, 3), nn.GELU(), nn.Linear(3, 1)]
         self.mean = Tensor([0.0])               # no parameter
         self.norm = nn.LayerNorm(1)
 
@@ -156,25 +156,20 @@ def test_dropout_and_stochastic_depth_draw_what_they_promise(rng):
     assert np.mean(branches == 0) == pytest.approx(0.25, abs=0.03)
 
 
-def test_draw_from_is_reproducible_and_ends(rng):
-    x, layer = Tensor(np.ones(100, np.float32)), nn.Dropout(0.5)
-    results = []
-    for _ in range(2):
-        with nn.draw_from(np.random.default_rng(5)):
-            results.append(layer(x).data)
-    assert np.array_equal(*results)
+def test_device_is_that_of_the_parameters():
+    model = Model()
+    assert model.device == "cpu"
+    assert model.to("standin").device == "standin"
+    assert nn.ReLU().device == "cpu"                # no parameters
+    assert "device" not in vars(model)
+    with pytest.raises(AttributeError):
+        model.device = "gpu"
 
 
-@pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.StochasticDepth(0.5)], ids=repr)
-def test_where_a_batch_is_cut_does_not_change_what_is_drawn(layer):
-    x = np.ones((20, 3, 2), np.float32)
-
-    def twice(pictures, *shard):
-        with nn.draw_from(np.random.default_rng(5), *shard):
-            return layer(Tensor(pictures)).data, layer(Tensor(pictures)).data
-
-    whole = twice(x)
-    assert not np.array_equal(*whole)
-    parts = [twice(x[s], s, len(x)) for s in (slice(0, 7), slice(7, 8), slice(8, 20))]
-    for i in range(2):
-        assert np.array_equal(np.concatenate([part[i] for part in parts]), whole[i])
+def test_relu_is_a_layer():
+    x = Tensor(np.array([[-1.0, 0.0, 2.0]]), requires_grad=True)
+    y = nn.ReLU()(x)
+    assert np.array_equal(y.data, [[0, 0, 2]])
+    y.sum().backward()
+    assert np.array_equal(x.grad, [[0, 0, 1]])
+    assert repr(nn.ReLU()) == "ReLU"

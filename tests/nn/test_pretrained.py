@@ -22,12 +22,12 @@ from tests.support.commands import evaluate
 
 ROOT = Path(__file__).parents[2]
 NAME = "cifar10-micro"
-FILE = nn.shipped()[NAME]
+FILE = nn.list_pretrained()[NAME]
 FACTS = json.loads(FILE.with_suffix(".json").read_text())
 
 
 def test_the_files_are_small_and_complete():
-    assert list(nn.shipped()) == [NAME]
+    assert list(nn.list_pretrained()) == [NAME]
     assert FILE.stat().st_size == FACTS["bytes"] < 3_000_000
     with safe_open(FILE, "numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}          # noqa: SIM118
@@ -64,7 +64,7 @@ def test_every_way_to_load_it_gives_the_same_logits(tmp_path):
 
 
 def test_what_is_not_there_gets_a_sentence(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match=rf"no weights of 'nano' pretrained on 'cifar10': .* are {NAME}"):
+    with pytest.raises(ValueError, match=rf"no weights of 'nano' pretrained on 'cifar10': minimixer comes with {NAME}"):
         nn.mixer("nano", pretrained="cifar10")
     with pytest.raises(ValueError, match="no weights of 'micro' pretrained on 'imagenet'"):
         nn.mixer("micro", pretrained="imagenet")
@@ -73,7 +73,7 @@ def test_what_is_not_there_gets_a_sentence(tmp_path, monkeypatch):
     assert nn.mixer("micro", pretrained="cifar10", num_classes=10, dropout=0.1).config.dropout == 0.1
     (tmp_path / f"{NAME}.safetensors").write_bytes(FILE.read_bytes()[:-1])
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    with pytest.raises(ValueError, match=r"is damaged .*: install minimixer again"):
+    with pytest.raises(ValueError, match=r"is damaged .*: reinstall minimixer"):
         nn.mixer("micro", pretrained="cifar10")
 
 

@@ -7,7 +7,6 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.nn.summary import vit_block_rows
 from minimixer.tensor import Tensor
 
 TINY = nn.ViTConfig(image_size=8, patch_size=4, hidden_dim=6, num_blocks=2, num_heads=3, mlp_dim=7, num_classes=3)
@@ -104,7 +103,7 @@ def test_the_same_seed_gives_the_same_weights_and_none_gives_none():
 def test_print_shows_every_step_with_its_shape(rng):
     model = nn.VisionTransformer(TINY)
     s, c = TINY.num_patches, TINY.hidden_dim
-    rows = list(vit_block_rows(model.blocks[0], s, c))
+    rows = list(model.blocks[0].summary_rows(s, c))
     assert sum(parameters for _, _, parameters in rows) == model.blocks[0].num_parameters()
     assert ("B", 3, 4, 4) in [shape for _, shape, _ in rows]
     text = repr(model)
@@ -114,8 +113,8 @@ def test_print_shows_every_step_with_its_shape(rng):
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: nn.ViTConfig(hidden_dim=10, num_heads=4), "10 channels cannot be shared among 4 heads: change num_heads"),
-    (lambda: nn.ViTConfig(image_size=30), "4 pixels do not tile a picture of 30"),
+    (lambda: nn.ViTConfig(hidden_dim=10, num_heads=4), "10 channels cannot be split among 4 heads: change num_heads"),
+    (lambda: nn.ViTConfig(image_size=30), "4 pixels do not tile an image of 30"),
     (lambda: nn.ViTConfig(mlp_dim=0), "mlp_dim is 0, expected a positive number"),
     (lambda: nn.VisionTransformer(TINY)(Tensor(np.zeros((1, 4, 4, 3)))), r"\(B, 8, 8, 3\): there are position"),
 ])

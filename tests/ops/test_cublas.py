@@ -104,7 +104,7 @@ def test_a_step_of_a_mixer_moves_no_axis_of_a_block_in_memory(emulate, monkeypat
         return method
 
     monkeypatch.setattr(standin.DeviceArray, "__getattr__", watched)
-    config = replace(nn.VARIANTS["pico"], image_size=16, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5,
+    config = replace(nn.MIXERS["pico"], image_size=16, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5,
                      channels_mlp_dim=7, num_classes=3)
     model = nn.MlpMixer(config).to("standin")
     images = backend.to_device(rng.standard_normal((2, 16, 16, 3)).astype("f"), "standin")

@@ -200,7 +200,7 @@ def test_kernels_refuse_mixed_and_unknown_dtypes(monkeypatch):
 @needs_compiler
 def test_fused_a_step_is_a_third_of_the_kernels_and_of_the_bytes(emulate):
     emulate()
-    config = replace(nn.VARIANTS["pico"], num_blocks=2)
+    config = replace(nn.MIXERS["pico"], num_blocks=2)
     with mm.reference_kernels():
         written, _ = count.step_of(config, 8)
     fused, update = count.step_of(config, 8)

@@ -88,7 +88,7 @@ def main(size="micro", batch="8"):
         use_emulator(patch, Path(folder))
         for name, block in (("as the ops are written", mm.reference_kernels()), ("fused", nullcontext())):
             with block:
-                calls, update = step_of(nn.VARIANTS[size], int(batch))
+                calls, update = step_of(nn.MIXERS[size], int(batch))
                 augmented = batch_of("cifar10-micro")
             total = sum(map(moved, calls)) / int(batch) / 1e6
             print(f"{name}: {len(calls)} kernels for the gradients of {size}, {total:.1f} MB a picture; {len(update)} "

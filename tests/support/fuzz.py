@@ -27,11 +27,11 @@ import numpy as np
 
 from minimixer import nn, weights
 from minimixer.data import DataError
-from minimixer.data.cifar import CIFAR10, load_cifar10
+from minimixer.data.sources.cifar import CIFAR10, load_cifar10
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
 from minimixer.weights import WeightsError
-from tests.data.cifar_files import official, pack, packed, records, unpack
+from tests.support.cifar_files import official, pack, packed, records, unpack
 
 MOST_SECONDS = 5            # CPU time of one case
 MOST_MEMORY = 128 << 20     # bytes of address space beyond the first case

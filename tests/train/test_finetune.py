@@ -145,7 +145,7 @@ def test_the_model_that_comes_with_minimixer_is_a_source(tmp_path, monkeypatch):
     monkeypatch.setattr(known, "load", lambda *_: pictures)
     run = fit(replace(PRESETS["finetune"], batch_size=32, max_steps=2, workers=1, out=tmp_path / "run")).out
     tuned = load_run(run)
-    assert tuned.model.config == replace(nn.VARIANTS["micro"], num_classes=5)
+    assert tuned.model.config == replace(nn.MIXERS["micro"], num_classes=5)
     assert np.array_equal(tuned.mean, load_run("cifar10-micro").mean)
     assert json.loads((run / "config.json").read_text())["config"]["init_from"] == "cifar10-micro"
 

@@ -13,7 +13,7 @@ from minimixer.train.shards import SHARD_BYTES, shards
 @pytest.mark.parametrize("name", ["pico", "nano", "micro", "tiny"])
 @pytest.mark.parametrize("batch", [1, 7, 32, 100, 512])
 def test_shards_cover_the_batch_evenly_and_fit(name, batch):
-    config = nn.VARIANTS[name]
+    config = nn.MIXERS[name]
     cuts = shards(batch, config)
     assert [i for cut in cuts for i in range(cut.start, cut.stop)] == list(range(batch))
     sizes = {cut.stop - cut.start for cut in cuts}
@@ -22,7 +22,7 @@ def test_shards_cover_the_batch_evenly_and_fit(name, batch):
 
 
 def sharded(workers, dtype=np.float32, **options):
-    config = replace(nn.VARIANTS["pico"], stochastic_depth=0.2, dropout=0.1, **options)
+    config = replace(nn.MIXERS["pico"], stochastic_depth=0.2, dropout=0.1, **options)
     model = nn.MlpMixer(config)
     rng = np.random.default_rng(1)
     for p in model.parameters():

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minimixer.data.cifar import CIFAR10
+from minimixer.data.sources.cifar import CIFAR10
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS, Callback, RunError, checkpoint, fit, results
 from minimixer.train.loop import Training
-from tests.data.cifar_files import official, unpack
+from tests.support.cifar_files import official, unpack
 from tests.train import kill
 
 DIGITS = replace(PRESETS["digits"], max_steps=40, log_every=7, ema=0.9)

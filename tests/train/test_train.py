@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from minimixer.data import DataError
-from minimixer.data.cifar import CIFAR10
+from minimixer.data.sources.cifar import CIFAR10
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS, DivergedError, TrainConfig, fit
 from minimixer.train.checkpoint import CheckpointError
-from tests.data.cifar_files import official, unpack
+from tests.support.cifar_files import official, unpack
 from tests.support.commands import train as main
 
 QUICK = replace(PRESETS["digits"], max_steps=30, workers=1, log_every=7)

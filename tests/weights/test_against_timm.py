@@ -44,7 +44,7 @@ def assert_the_way_back_is_exact(ours, theirs, path):
 def test_logits_of_the_papers_sizes(name, tmp_path, rng):
     theirs = saved(timm.create_model(f"mixer_{name}_224"), tmp_path / "theirs.safetensors")
     ours, report = model_from(tmp_path / "theirs.safetensors")
-    variant = nn.VARIANTS[f"{name[0].upper()}/{name[1:]}"]
+    variant = nn.MIXERS[f"{name[0].upper()}/{name[1:]}"]
     assert ours.config == mm.nn.MixerConfig(**{**vars(variant), "gelu": "erf"})
     assert (report.missing, report.unused, report.notes) == ((), (), ())
     images = rng.standard_normal((1, 224, 224, 3)).astype(np.float32)
@@ -96,7 +96,7 @@ def test_the_tanh_form_would_be_noticed(small, tmp_path, rng):
     with torch.no_grad():
         expected = theirs(torch.tensor(images).permute(0, 3, 1, 2)).numpy()
     for module in ours.modules():
-        if isinstance(module, nn.Gelu):
+        if isinstance(module, nn.GELU):
             module.form = "tanh"
     assert np.abs(ours(mm.Tensor(images)).data - expected).max() > 1e-6
 

@@ -78,14 +78,14 @@ def test_gelu_follows_the_source(tmp_path, rng):
     assert config_of(tmp_path / "a.safetensors").gelu == "erf"
     report = load_timm(tanh, tmp_path / "a.safetensors")
     assert tanh.config.gelu == "erf"
-    assert {m.form for m in tanh.modules() if isinstance(m, nn.Gelu)} == {"erf"}
+    assert {m.form for m in tanh.modules() if isinstance(m, nn.GELU)} == {"erf"}
     assert "GELU is now in its erf form" in report.notes[0]
     built, _ = model_from(tmp_path / "a.safetensors")
     images = rng.standard_normal((2, 12, 12, 3)).astype(np.float32)
     assert (logits(built, images) == logits(tanh, images)).all()
     tanh.config = SMALL
     for m in tanh.modules():
-        if isinstance(m, nn.Gelu):
+        if isinstance(m, nn.GELU):
             m.form = "tanh"
     assert (logits(built, images) != logits(tanh, images)).any()
 

@@ -1,4 +1,4 @@
-"""Pictures from files of any kind that Pillow reads, made to fit a model."""
+"""Read image files of any format that Pillow knows, and fit them to a model."""
 
 import warnings
 from pathlib import Path
@@ -12,20 +12,20 @@ from minimixer.data.dataset import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MODES = {1: "L", 3: "RGB"}              # colours of a pixel: Pillow's name for them
+MODES = {1: "L", 3: "RGB"}              # channels: Pillow's name of the mode
 
 
 def printable(path: Path) -> str:
-    """The name of a file, without the bytes that no terminal can show."""
+    """The name of a file, with undecodable bytes replaced."""
     return str(path).encode(errors="replace").decode()
 
 
-def read_picture(path: Path, size: int, channels: int) -> Array:
-    """One picture, as a model with square pictures of this size wants it.
+def read_image(path: Path, size: int, channels: int) -> Array:
+    """Read one image and fit it to a model of square images.
 
-    It is turned upright as its EXIF entry says, laid on white where it is transparent, brought to 8 bits a colour,
-    cut to the square in its middle, and resized with Pillow's bicubic filter, which averages over as many pixels as
-    fall on one (antialiasing).  A picture of the right size keeps its pixels.  Of a file with several, the first.
+    The image is rotated as its EXIF entry says, transparent parts become white, 16-bit channels become 8-bit, the
+    central square is cropped, and Pillow's bicubic filter resizes it with antialiasing.  An image of the right size
+    keeps its pixels.  If a file holds several images, the first is read.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def read_picture(path: Path, size: int, channels: int) -> Array:
     size : int
         Side in pixels.
     channels : int
-        3 for colour, 1 for grey.
+        3 for color, 1 for gray.
 
     Returns
     -------
@@ -42,16 +42,16 @@ def read_picture(path: Path, size: int, channels: int) -> Array:
     Raises
     ------
     DataError
-        If the file is missing, is no picture, is damaged, or is too large to unpack.
+        If the file is missing, is not an image, is damaged, or is too large to decode safely.
     """
     from PIL import Image, UnidentifiedImageError
 
     name = printable(path)
     if channels not in MODES:
-        raise DataError(f"{name} cannot be shown to a model of {channels} colours a pixel: expected 1 or 3")
+        raise DataError(f"{name} cannot be fed to a model of {channels} channels: expected 1 or 3")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")         # of odd entries that do not touch the pixels
+            warnings.simplefilter("ignore")         # about metadata that does not affect the pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 upright = _eight_bits(_upright(image), name)
@@ -67,21 +67,21 @@ def read_picture(path: Path, size: int, channels: int) -> Array:
         raise DataError(f"there is no file {name}") from None
     except (IsADirectoryError, PermissionError):
         if path.is_dir():               # Windows has the same error for both
-            raise DataError(f"{name} is a folder: name the pictures in it, such as {name}/*.png") from None
-        raise DataError(f"{name} may not be read: change its permissions") from None
+            raise DataError(f"{name} is a folder: name the images in it, such as {name}/*.png") from None
+        raise DataError(f"{name} cannot be read: change its permissions") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise DataError(f"{name} claims more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to unpack safely: make "
-                        "it smaller first") from None
+        raise DataError(f"{name} claims more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to decode safely: "
+                        "resize it first") from None
     except UnidentifiedImageError:
-        raise DataError(f"{name} is not a picture that Pillow knows: expected PNG, JPEG, GIF, BMP, TIFF, WebP or "
-                        "another of its kinds") from None
-    except Exception as error:          # a decoder that meets damaged bytes raises nearly anything
+        raise DataError(f"{name} is not an image that Pillow can read: expected PNG, JPEG, GIF, BMP, TIFF, WebP "
+                        "or another of its formats") from None
+    except Exception as error:          # decoders raise almost anything on damaged bytes
         reason = str(error).strip().rstrip(".") or type(error).__name__
-        raise DataError(f"{name} is a damaged picture ({reason}): save or fetch it again") from error
+        raise DataError(f"{name} is a damaged image ({reason}): save or download it again") from error
 
 
 def _upright(image: "Image") -> "Image":
-    """Turned as its EXIF entry says; an entry that cannot be read is passed over, as viewers do."""
+    """Rotate as the EXIF entry says; ignore an unreadable entry, as image viewers do."""
     from PIL import ImageOps
 
     image.load()
@@ -92,19 +92,19 @@ def _upright(image: "Image") -> "Image":
 
 
 def _eight_bits(image: "Image", name: str) -> "Image":
-    """16 bits a pixel become the 8 most significant; Pillow itself would clip them at 255."""
+    """Reduce 16-bit channels to their 8 most significant bits; Pillow itself would clip at 255."""
     from PIL import Image
 
     if not image.mode.startswith(("I", "F")):
         return image
     pixels = np.asarray(image)
     if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
-        raise DataError(f"{name} holds numbers of 32 bits without a stated white: save it with 8 or 16 bits a colour")
+        raise DataError(f"{name} has 32-bit pixels and no defined white level: save it with 8 or 16 bits per channel")
     return Image.fromarray((pixels >> 8).astype(np.uint8))
 
 
 def _on_white(image: "Image", mode: str) -> "Image":
-    """In this mode, transparent parts white."""
+    """Convert to this mode, with transparent parts white."""
     from PIL import Image
 
     if not image.has_transparency_data:

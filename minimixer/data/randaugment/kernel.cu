@@ -1,7 +1,7 @@
-// RandAugment on a GPU: a block changes one picture, by an operation of its own; data/randaugment.py says what each does.
+// RandAugment on a GPU: each block changes one image by its own operation; data/randaugment.py defines the operations.
 //
-// The pictures have the bits of those on a CPU: what is added up are whole numbers, in whatever order, and it is to be
-// compiled with --fmad=false, so that fractions are rounded after the product and after the sum.
+// The images equal those of a CPU bit for bit: sums are of integers, so their order does not matter, and the file must
+// be compiled with --fmad=false, so that floats are rounded after the product and after the sum.
 
 typedef unsigned char Level;
 typedef long long Int;
@@ -10,12 +10,12 @@ enum { IDENTITY, AUTOCONTRAST, EQUALIZE, SOLARIZE, POSTERIZE, COLOR, CONTRAST, B
 const int CHANNELS = 3;             // at most
 const int FILL = 128;
 
-// Brightness of a pixel: ITU-R 601-2 in whole numbers.
-__device__ int grey(const Level* pixel, int channels) {
+// Brightness of a pixel: ITU-R 601-2 in integers.
+__device__ int gray(const Level* pixel, int channels) {
     return channels == 1 ? pixel[0] : (19595 * pixel[0] + 38470 * pixel[1] + 7471 * pixel[2] + 32768) >> 16;
 }
 
-// Weights of 1 around a 5, over 13, rounded; pixels of the border stay.
+// Weights of 1 around a 5, over 13, rounded; border pixels do not change.
 __device__ int smooth(const Level* in, int i, int height, int width, int channels) {
     int across = width * channels, y = i / across, x = i % across / channels;
     if (y == 0 || y == height - 1 || x == 0 || x == width - 1) return in[i];
@@ -25,11 +25,11 @@ __device__ int smooth(const Level* in, int i, int height, int width, int channel
     return (2 * sum + 13) / 26;
 }
 
-// changes, (B, 7): an operation, then the six whole numbers of a move, or the threshold of SOLARIZE or the bits that
+// changes, (B, 7): an operation, then the six integers of a geometry, the threshold of SOLARIZE, or the bits that
 // POSTERIZE keeps; factors, (B): of the operations that blend.
 extern "C" __global__ void randaugment(const Level* images, Level* changed, const int* changes, const float* factors,
                                        int height, int width, int channels) {
-    __shared__ int table[CHANNELS * 256];       // what becomes of every level of a channel
+    __shared__ int table[CHANNELS * 256];       // new level of each level of a channel
     __shared__ int lowest[CHANNELS], highest[CHANNELS], brightness;
     int pixels = height * width, size = pixels * channels;
     const Level* in = images + (Int)blockIdx.x * size;
@@ -63,7 +63,7 @@ extern "C" __global__ void randaugment(const Level* images, Level* changed, cons
         for (int i = first; i < size; i += step) atomicAdd(&table[i % channels * 256 + in[i]], 1);
     if (operation == CONTRAST) {
         int sum = 0;
-        for (int i = first; i < pixels; i += step) sum += grey(in + i * channels, channels);
+        for (int i = first; i < pixels; i += step) sum += gray(in + i * channels, channels);
         atomicAdd(&brightness, sum);
     }
     __syncthreads();
@@ -94,7 +94,7 @@ extern "C" __global__ void randaugment(const Level* images, Level* changed, cons
             case AUTOCONTRAST: case EQUALIZE: out[i] = table[i % channels * 256 + level]; continue;
             case SOLARIZE: out[i] = level < change[1] ? level : 255 - level; continue;
             case POSTERIZE: out[i] = level & change[1]; continue;
-            case COLOR: start = grey(in + i / channels * channels, channels); break;
+            case COLOR: start = gray(in + i / channels * channels, channels); break;
             case CONTRAST: start = mean; break;
             case SHARPNESS: start = smooth(in, i, height, width, channels); break;
         }

@@ -1,12 +1,12 @@
 """CIFAR-10 and CIFAR-100 from the official binary files.
 
-A file is a row of records of equal length, with nothing before, between or after them::
+A file is a sequence of records of equal length, with nothing before, between or after them::
 
     CIFAR-10     label         | 1024 red | 1024 green | 1024 blue       3073 bytes
     CIFAR-100    coarse, fine  | 1024 red | 1024 green | 1024 blue       3074 bytes
 
-Each colour plane holds 32 rows of 32 pixels.  The Python edition of the same pictures is a set of
-pickles, and opening a pickle can run any code, so that edition is not read.
+Each color plane holds 32 rows of 32 pixels.  The Python edition of the same images consists of pickles.  Opening a
+pickle can run any code, so that edition is not read.
 """
 
 import gzip
@@ -22,7 +22,7 @@ import numpy as np
 
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
-from minimixer.data.unpacked import BLOCK, HEADER, Unpacked
+from minimixer.data.sources.unpacked import BLOCK, HEADER, Unpacked
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SIDE = 32           # pixels
@@ -33,7 +33,7 @@ MOST_MEMBERS = 100                              # of an archive: the official on
 
 @dataclass(frozen=True)
 class Archive:
-    """One official archive: where it comes from and how its records are laid out."""
+    """One official archive: its source and the layout of its records."""
 
     name: str                       # as on the command line
     title: str
@@ -42,7 +42,7 @@ class Archive:
     test_files: tuple[str, ...]
     names_file: str
     header_bytes: int               # label bytes before the pixels of a record
-    label_byte: int                 # which of them is the class number
+    label_byte: int                 # index of the class number among them
     class_names: tuple[str, ...]    # in label order
     url: str
     sha256: str
@@ -86,32 +86,32 @@ CIFAR100 = Archive(
 
 
 def load_cifar10(data_dir: str | Path | None = None, *, download: bool = False) -> Dataset:
-    """CIFAR-10: 50,000 training and 10,000 test pictures in 10 classes, 32 x 32 pixels, in colour.
+    """CIFAR-10: 50,000 training and 10,000 test color images of 32 x 32 pixels in 10 classes.
 
     Parameters
     ----------
     data_dir : str or Path, optional
-        The folder of the .bin files, a folder that holds ``cifar-10-batches-bin`` or
-        ``cifar-10-binary.tar.gz``, or that .tar.gz file.  By default the folder $MINIMIXER_DATA, then
-        ``data``, then the cache folder ($MINIMIXER_CACHE or the system's) are tried.
+        The folder of the .bin files, a folder that holds ``cifar-10-batches-bin`` or ``cifar-10-binary.tar.gz``, or
+        that .tar.gz file.  By default $MINIMIXER_DATA, ``data`` and the cache folder ($MINIMIXER_CACHE or the
+        system's) are searched, in this order.
     download : bool
-        If nothing is found, fetch the archive (170 MB) into `data_dir`, by default into the cache folder.
+        If nothing is found, download the archive (170 MB) into `data_dir`, by default into the cache folder.
 
     Returns
     -------
     Dataset
-        Images uint8 (N, 32, 32, 3), C-contiguous; labels int64 (N,); N follows from the file lengths.
+        Images uint8 (N, 32, 32, 3), C-contiguous; labels int64 (N,).  N follows from the file sizes.
 
     Raises
     ------
     DataError
-        The files are missing, damaged or cannot be fetched.
+        If the files are missing, damaged or cannot be downloaded.
     """
     return _load(CIFAR10, data_dir, download)
 
 
 def load_cifar100(data_dir: str | Path | None = None, *, download: bool = False) -> Dataset:
-    """CIFAR-100, fine classes: as `load_cifar10`, with ``cifar-100-binary`` and its .tar.gz (169 MB)."""
+    """CIFAR-100 with its fine classes: as `load_cifar10`, with ``cifar-100-binary`` and its .tar.gz (169 MB)."""
     return _load(CIFAR100, data_dir, download)
 
 
@@ -142,18 +142,18 @@ def _load(archive: Archive, data_dir: str | Path | None, download: bool) -> Data
 
 
 def _damaged(archive: Archive, path: Path, what: str) -> DataError:
-    printable = "".join(c if c.isprintable() else "?" for c in f"{path} {what}")    # the names in a .tar may hold any
-    return DataError(f"{printable}; unpack or fetch {archive.tarball} again")
+    printable = "".join(c if c.isprintable() else "?" for c in f"{path} {what}")    # of a .tar: any characters
+    return DataError(f"{printable}; unpack or download {archive.tarball} again")
 
 
 def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
-    """The folder of .bin files or the .tar.gz file to read; if there is none, the one downloaded."""
+    """The folder of .bin files or the .tar.gz file to read, downloaded if asked; DataError if there is none."""
     from platformdirs import user_cache_dir
     cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
     usual = os.environ.get("MINIMIXER_DATA"), "data", cache
     places = [Path(os.path.expanduser(place)) for place in ((data_dir,) if data_dir else usual) if place]
     other = CIFAR100 if archive.name == CIFAR10.name else CIFAR10
-    places = [place.parent if place.name == other.tarball else place for place in places]      # they lie side by side
+    places = [place.parent if place.name == other.tarball else place for place in places]      # side by side
     for place in places:
         if place.is_file():
             return place
@@ -168,14 +168,14 @@ def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
         target = places[-1] if places[-1].suffix == ".gz" else places[-1] / archive.tarball
         return fetch(archive.url, target, sha256=archive.sha256, size=archive.size)
     raise DataError(f"""{archive.title} was not found in {", ".join(map(str, places))}.
-Any of these gets {archive.tarball} ({archive.size / 1e6:.0f} MB):
+To get {archive.tarball} ({archive.size / 1e6:.0f} MB), use one of:
   minimixer data download {archive.name}, or python -m minimixer.train {archive.name} --download
   a browser at {PAGE} (the binary version), then --data-dir FOLDER
 Without a network, the digits need no files: python -m minimixer.train digits""")
 
 
 def _read_folder(archive: Archive, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every expected file that is there."""
+    """Name and content of every expected file that exists."""
     for name in (archive.names_file, *archive.files):
         path = folder / name
         if path.is_file():
@@ -184,7 +184,7 @@ def _read_folder(archive: Archive, folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _read_tarball(archive: Archive, path: Path) -> Iterator[tuple[str, bytes]]:
-    """Like `_read_folder`, in one forward pass that writes nothing, so no member can land anywhere."""
+    """As `_read_folder`, in one forward pass that writes nothing to disk, so no member can escape."""
     wanted = {f"{archive.folder}/{name}": name for name in (archive.names_file, *archive.files)}
     seen = set()
     try:
@@ -201,19 +201,19 @@ def _read_tarball(archive: Archive, path: Path) -> Iterator[tuple[str, bytes]]:
                     if member.name in seen:
                         raise _damaged(archive, path, f"holds {member.name} twice")
                     seen.add(member.name)
-                    content = tar.extractfile(member) if member.isreg() else None   # it follows links
+                    content = tar.extractfile(member) if member.isreg() else None   # extractfile follows links
                     if content is None:
                         raise _damaged(archive, where, "is a link or folder, expected a file")
                     unpacked.at_once = LARGEST_FILE
                     yield wanted[member.name], content.read()
                     unpacked.at_once = HEADER
             unpacked.at_once = BLOCK
-            while unpacked.read(BLOCK):     # on to the end, where gzip compares its checksum
+            while unpacked.read(BLOCK):     # to the end, where gzip verifies its checksum
                 pass
-    # The last: headers that announce headers without end.
+    # RecursionError: headers that announce further headers without end.
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError,
             RecursionError) as error:
-        raise _damaged(archive, path, f"is not a whole .tar.gz file ({type(error).__name__}: {error})") from error
+        raise _damaged(archive, path, f"is not a complete .tar.gz file ({type(error).__name__}: {error})") from error
 
 
 def _check_size(archive: Archive, path: Path, size: int) -> None:

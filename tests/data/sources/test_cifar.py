@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minimixer.data import cifar
-from minimixer.data.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
 from minimixer.data.dataset import DataError
-from tests.data.cifar_files import official, pack, packed, records, unpack
+from minimixer.data.sources import cifar
+from minimixer.data.sources.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
+from tests.support.cifar_files import official, pack, packed, records, unpack
 
 BOTH = pytest.mark.parametrize(("archive", "load"), [(CIFAR10, load_cifar10), (CIFAR100, load_cifar100)])
 
@@ -117,6 +117,6 @@ def test_every_file_must_be_there(archive, load, tmp_path):
     for missing in archive.files:
         content = (folder / missing).read_bytes()
         (folder / missing).unlink()
-        with pytest.raises(DataError, match=f"has no file {missing}; unpack or fetch"):
+        with pytest.raises(DataError, match=f"has no file {missing}; unpack or download"):
             load(folder)
         (folder / missing).write_bytes(content)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minimixer.data import cifar
-from minimixer.data.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
 from minimixer.data.dataset import DataError
-from tests.data.cifar_files import official, pack, packed, records, unpack
+from minimixer.data.sources import cifar
+from minimixer.data.sources.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
+from tests.support.cifar_files import official, pack, packed, records, unpack
 
 BOTH = pytest.mark.parametrize(("archive", "load"), [(CIFAR10, load_cifar10), (CIFAR100, load_cifar100)])
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_there_twice_is_refused(twice, tmp_path):
             (tmp_path / str(i)).write_bytes(content)
             tar.add(tmp_path / str(i), member)
     path.write_bytes(gzip.compress(path.with_name("y").read_bytes(), 1))
-    with pytest.raises(DataError, match=f"holds {name} twice; unpack or fetch"):
+    with pytest.raises(DataError, match=f"holds {name} twice; unpack or download"):
         load_cifar10(path)
 
 
@@ -172,7 +172,7 @@ def test_a_bomb_costs_little_memory_and_time(bomb, tmp_path):
     start = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match="unpack or fetch") as caught:
+        with pytest.raises(DataError, match="unpack or download") as caught:
             load_cifar10(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -188,7 +188,7 @@ def test_a_bomb_costs_little_memory_and_time(bomb, tmp_path):
 def test_damaged_tarball(damage, tmp_path):
     path = pack(tmp_path / CIFAR10.tarball, packed(CIFAR10))
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=f"{CIFAR10.tarball} is not a whole .tar.gz file"):
+    with pytest.raises(DataError, match=f"{CIFAR10.tarball} is not a complete .tar.gz file"):
         load_cifar10(path)
 
 

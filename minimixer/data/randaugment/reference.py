@@ -1,7 +1,7 @@
-"""RandAugment (Cubuk et al. 2019, arXiv 1909.13719): a few changes, drawn anew for every picture, all equally strong.
+"""RandAugment (Cubuk et al. 2019, arXiv 1909.13719): a few random changes per image, all of the same magnitude.
 
-Pictures are (n, H, W, channels) of uint8, with one or three channels.  Every change computes what Pillow computes, to
-the last bit, for many pictures at once.  Choices and angles are worked out on the host, pixels where they are.
+Images are (n, H, W, channels) of uint8, with one or three channels.  Every change computes what Pillow computes, bit
+for bit, for many images at once.  Choices and angles are computed on the host, pixels on the device of the images.
 """
 
 from collections.abc import Callable
@@ -9,30 +9,30 @@ from collections.abc import Callable
 import numpy as np
 
 from minimixer.backend import Array, Module, array_module
-from minimixer.kernels.registry import choose
+from minimixer.ops.registry import choose
 
-FULL = 10           # the magnitude at the end of AutoAugment's ranges: the Mixer paper's M = 15 goes half as far again
-FILL = 128          # grey, where a moved picture leaves a gap
-FIXED = 1 << 16     # one pixel in fixed-point numbers
+FULL = 10           # the magnitude at the end of AutoAugment's ranges; the Mixer paper's M = 15 goes half as far again
+FILL = 128          # gray, where a moved image leaves a gap
+FIXED = 1 << 16     # one pixel, in fixed-point arithmetic
 
 
-# Colours
+# Colors
 
 def _column(xp: Module, values: Array, dtype: type) -> Array:
-    """One number a picture, (n,), as (n, 1, 1, 1)."""
+    """One number per image, (n,), as (n, 1, 1, 1)."""
     return xp.asarray(values, dtype)[:, None, None, None]
 
 
 def blend(start: Array | int, images: Array, factors: Array) -> Array:
-    """``start + factor * (images - start)``, cut off at 0 and 255: 0 gives ``start``, 1 the picture, 2 more than it."""
+    """``start + factor * (images - start)``, clipped to 0..255: 0 gives ``start``, 1 the image, 2 exaggerates it."""
     xp = array_module(images)
     start = start if isinstance(start, int) else start.astype(xp.float32)
     mixed = start + _column(xp, factors, xp.float32) * (images - start).astype(xp.float32)
     return xp.clip(mixed, 0, 255).astype(xp.uint8)
 
 
-def grey(images: Array) -> Array:
-    """Brightness of every pixel, int32, (n, H, W, 1): 0.299 red + 0.587 green + 0.114 blue (ITU-R 601-2)."""
+def gray(images: Array) -> Array:
+    """Brightness of each pixel, int32, (n, H, W, 1): 0.299 red + 0.587 green + 0.114 blue (ITU-R 601-2)."""
     xp = array_module(images)
     if images.shape[-1] == 1:
         return images.astype(xp.int32)
@@ -41,24 +41,24 @@ def grey(images: Array) -> Array:
 
 
 def brightness(images: Array, factors: Array) -> Array:
-    """0 is black, 1 the picture."""
+    """0 is black, 1 the image."""
     return blend(0, images, factors)
 
 
 def color(images: Array, factors: Array) -> Array:
-    """0 is a grey picture, 1 the picture."""
-    return blend(grey(images), images, factors)
+    """0 is a gray image, 1 the image."""
+    return blend(gray(images), images, factors)
 
 
 def contrast(images: Array, factors: Array) -> Array:
-    """0 is the picture's mean grey, 1 the picture."""
+    """0 is the mean gray of the image, 1 the image."""
     pixels = images.shape[1] * images.shape[2]
-    mean = (2 * grey(images).sum((1, 2, 3), keepdims=True) + pixels) // (2 * pixels)        # (n, 1, 1, 1)  rounded
+    mean = (2 * gray(images).sum((1, 2, 3), keepdims=True) + pixels) // (2 * pixels)        # (n, 1, 1, 1)  rounded
     return blend(mean, images, factors)
 
 
 def sharpness(images: Array, factors: Array) -> Array:
-    """0 is the picture smoothed by weights of 1 around a 5, but for its border; 1 is the picture."""
+    """0 is the image smoothed by weights of 1 around a 5, except at its border; 1 is the image."""
     x = images.astype(array_module(images).int16)
     rows = x[:, :-2] + x[:, 1:-1] + x[:, 2:]                                                # (n, H - 2, W, channels)
     sums = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:] + 4 * x[:, 1:-1, 1:-1]
@@ -67,25 +67,25 @@ def sharpness(images: Array, factors: Array) -> Array:
 
 
 def solarize(images: Array, thresholds: Array) -> Array:
-    """Turn the levels from the threshold on into their opposites."""
+    """Invert the levels at or above the threshold."""
     xp = array_module(images)
     return xp.where(images < _column(xp, thresholds, xp.int32), images, 255 - images)
 
 
 def posterize(images: Array, kept_bits: Array) -> Array:
-    """Keep the bits of every level that ``kept_bits`` has too: 0b11110000 the highest four."""
+    """Keep the bits of each level that are set in ``kept_bits``: 0b11110000 keeps the highest four."""
     return images & _column(array_module(images), kept_bits, np.uint8)
 
 
 def _entries(images: Array) -> Array:
-    """Where every pixel's level stands in one table a picture and channel, each 256 long, one behind the other."""
+    """Index of each pixel's level in concatenated tables of 256 entries, one per image and channel."""
     xp = array_module(images)
     n, _, _, channels = images.shape
     return 256 * xp.arange(n * channels).reshape(n, 1, 1, channels) + images                # (n, H, W, channels)
 
 
 def autocontrast(images: Array) -> Array:
-    """Stretch the levels of every channel until they reach from 0 to 255."""
+    """Stretch the levels of each channel to the full range 0..255."""
     xp = array_module(images)
     low, high = (f((1, 2))[:, :, None].astype(xp.float64) for f in (images.min, images.max))        # (n, channels, 1)
     scale = 255 / xp.maximum(high - low, 1)
@@ -95,7 +95,7 @@ def autocontrast(images: Array) -> Array:
 
 
 def equalize(images: Array) -> Array:
-    """Move the levels of every channel so that each stretch of them holds about as many pixels."""
+    """Equalize the histogram of each channel."""
     xp = array_module(images)
     n, h, w, channels = images.shape
     entries = _entries(images)
@@ -110,17 +110,17 @@ def equalize(images: Array) -> Array:
 # Geometry
 
 def fixed(matrices: np.ndarray) -> np.ndarray:
-    """The numbers of matrices, (n, 6), for corners of pixels in the place of centres, times 65536: (6, n) of int32."""
+    """Matrices (n, 6) for pixel corners instead of centers, in fixed-point numbers (times 65536): (6, n) of int32."""
     a, b, c, d, e, f = matrices.astype(np.float64).T                                        # each (n,)
     corners = np.stack([a, b, c + a / 2 + b / 2, d, e, f + d / 2 + e / 2])
     return np.floor(corners * FIXED + 0.5).astype(np.int32)
 
 
 def affine(images: Array, matrices: np.ndarray) -> Array:
-    """Take pixel (x, y) of the result from (a x + b y + c, d x + e y + f) of the picture, the pixel that lies there.
+    """Take pixel (x, y) of the result from the nearest pixel to (a x + b y + c, d x + e y + f) of the image.
 
-    images: (n, H, W, channels), matrices: (n, 6), a row being a, b, c, d, e, f.  What lies outside is ``FILL``.
-    The sums are of whole numbers, 1 / 65536 of a pixel each, so that every device finds the same pixels.
+    images: (n, H, W, channels), matrices: (n, 6), each row a, b, c, d, e, f.  Pixels from outside are ``FILL``.  The
+    sums are integers, in units of 1 / 65536 pixel, so every device finds the same pixels.
     """
     xp = array_module(images)
     n, h, w, channels = images.shape
@@ -130,11 +130,11 @@ def affine(images: Array, matrices: np.ndarray) -> Array:
     outside = (column < 0) | (column >= w) | (row < 0) | (row >= h)
     place = (xp.arange(n)[:, None, None] * h + row) * w + column
     moved = images.reshape(-1, channels)[xp.where(outside, 0, place)]                       # (n, H, W, channels)
-    return xp.where(outside[..., None], FILL, moved)                # a GPU's host would wait for moved[outside] = FILL
+    return xp.where(outside[..., None], FILL, moved)                # moved[outside] = FILL would wait for the GPU
 
 
 def rotation(degrees: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Turn around the centre, against the clock: matrices (n, 6)."""
+    """Rotate counterclockwise around the center: matrices (n, 6)."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     x, y = width / 2, height / 2
     return np.stack([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y], 1)
@@ -142,28 +142,28 @@ def rotation(degrees: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def shift(x: np.ndarray | float = 0, y: np.ndarray | float = 0, shear_x: np.ndarray | float = 0,
           shear_y: np.ndarray | float = 0) -> np.ndarray:
-    """Take columns ``x + shear_x * row`` and rows ``y + shear_y * column`` further on: matrices (n, 6)."""
+    """Move columns by ``x + shear_x * row`` and rows by ``y + shear_y * column``: matrices (n, 6)."""
     return np.stack(np.broadcast_arrays(1.0, shear_x, x, shear_y, 1.0, y), 1)
 
 
-# The choice
+# Choosing operations
 
 def factors(strength: np.ndarray) -> np.ndarray:
-    """Of the colours that blend: 0.1 and 1.9 at the ends."""
+    """Factors of the operations that blend: 0.1 and 1.9 at the ends of the range."""
     return np.maximum(0.1, 1 + 0.9 * strength)
 
 
 def thresholds(strength: np.ndarray) -> np.ndarray:
-    """Of solarize: 256, which changes nothing, down to 0."""
+    """Thresholds of solarize: from 256, which changes nothing, down to 0."""
     return 256 - 256 * np.minimum(abs(strength), 1)
 
 
 def kept_bits(strength: np.ndarray) -> np.ndarray:
-    """Of posterize: a byte whose highest 8 bits are set, down to 4, and beyond."""
+    """Bit masks of posterize: the highest 8 bits set, down to 4 and fewer."""
     return 256 - 2 ** (8 - np.maximum(1, 8 - np.rint(4 * abs(strength)).astype(int)))
 
 
-COLOURS: dict[str, Callable[[Array, np.ndarray], Array]] = {
+COLORS: dict[str, Callable[[Array, np.ndarray], Array]] = {
     "autocontrast": lambda images, strength: autocontrast(images),
     "equalize": lambda images, strength: equalize(images),
     "solarize": lambda images, strength: solarize(images, thresholds(strength)),
@@ -181,11 +181,11 @@ GEOMETRIES: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
     "translate_x": lambda strength, h, w: shift(x=TRANSLATION * w * strength),
     "translate_y": lambda strength, h, w: shift(y=TRANSLATION * h * strength),
 }
-OPERATIONS = ("identity", *COLOURS, *GEOMETRIES)
+OPERATIONS = ("identity", *COLORS, *GEOMETRIES)
 
 
 def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
-    """Change every picture by an operation of its own.
+    """Change each image by its own operation.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
     chosen : numpy array of int, shape (B,)
         Positions in ``OPERATIONS``.
     strength : numpy array, shape (B,)
-        1 and -1 are the two ends of the operation's range, 0 its middle; those without a direction go by its size.
+        1 and -1 are the ends of the operation's range, 0 its middle; operations without a direction use the size.
 
     Returns
     -------
@@ -207,9 +207,9 @@ def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
         of_this = np.flatnonzero(chosen == i)
         if not of_this.size:
             continue
-        if name in COLOURS:
+        if name in COLORS:
             rows = xp.asarray(of_this)
-            changed[rows] = COLOURS[name](images[rows], strength[of_this])
+            changed[rows] = COLORS[name](images[rows], strength[of_this])
         elif name in GEOMETRIES:
             moves[of_this] = GEOMETRIES[name](strength[of_this], h, w)
     moved = np.flatnonzero(np.isin(chosen, [OPERATIONS.index(name) for name in GEOMETRIES]))
@@ -221,18 +221,17 @@ def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
 
 def randaugment(images: Array, layers: int, magnitude: float, rng: np.random.Generator,
                 rows: np.ndarray | None = None, batch: int = 0) -> Array:
-    """Change every picture ``layers`` times, each time by one of ``OPERATIONS`` and in a direction drawn for it.
+    """Change each image ``layers`` times, each time by a random one of ``OPERATIONS`` in a random direction.
 
-    images: (B, H, W, channels) of uint8 -> the same.  The scale of the magnitude is that of the official code, where 10
-    is the end of AutoAugment's ranges: 30 degrees, a shear of 0.3, 45 % of the side, factors of 0.1 and 1.9, 4 bits,
-    all levels turned into their opposites.  Larger ones go on at the same pace, as far as there is more.  At 0 nothing
-    changes, except by autocontrast and equalize, which have no magnitude.  Given ``rows``, they are those pictures of
-    a batch of ``batch``.
+    images: (B, H, W, channels) of uint8 -> the same.  The magnitude has the scale of the official code, where 10 is the
+    end of AutoAugment's ranges: 30 degrees, a shear of 0.3, 45 % of the side, factors of 0.1 and 1.9, 4 bits, all
+    levels inverted.  Larger magnitudes extend the ranges linearly, as far as possible.  At 0 nothing changes, except by
+    autocontrast and equalize, which have no magnitude.  Given ``rows``, the images are those of a batch of ``batch``.
     """
     if rows is None:
         rows, batch = np.arange(len(images)), len(images)
     for _ in range(layers):
         chosen = rng.integers(len(OPERATIONS), size=batch)
         strength = magnitude / FULL * rng.choice([-1.0, 1.0], batch)
-        images = choose(change, array_module(images))(images, chosen[rows], strength[rows])
+        images = choose(change, array_module(images), None)(images, chosen[rows], strength[rows])
     return images

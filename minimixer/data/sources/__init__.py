@@ -1,0 +1,1 @@
+"""One file per source of images; each returns a ``Dataset``."""
