@@ -12,7 +12,6 @@ import pytest
 
 from minimixer import nn
 from minimixer.cli import COMMANDS
-from minimixer.kernels import registry
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,7 +39,6 @@ EXCERPTS = [pytest.param(block, id=f"{page.stem}-{CLASS.match(block)[1]}")
 @pytest.mark.parametrize("page", [page for page in PAGES if program(page)], ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "FAST", dict(registry.FAST))      # a page may enter a fast pair
     names = {"__name__": page.stem}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         for number, block in enumerate(program(page), 1):

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from minimixer.autograd import Edge, Node, edge_to
-from minimixer.kernels.registry import FAST
 from minimixer.plots.style import BLUE, INK, ORANGE, PALE, canvas
 from minimixer.tensor import Tensor
 
@@ -37,7 +36,6 @@ def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure"
         raise ValueError("graph: this Tensor has no history: was it made by an op, from a leaf with "
                          "requires_grad=True, outside of no_grad()?")
     known = {edge_to(tensor): name for name, tensor in (names or {}).items()}
-    originals = {replacement: reference for (reference, _), replacement in FAST.items()}
     order = _leaves_first(root)
     places = _places(order)
     top = max(y for _, y in places.values())
@@ -48,7 +46,7 @@ def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure"
     boxes = {}
     for edge in order:
         is_op = isinstance(edge, Node)
-        title = originals.get(edge.op, edge.op).__name__ if isinstance(edge, Node) else known.get(edge, "leaf")
+        title = edge.op.__name__ if isinstance(edge, Node) else known.get(edge, "leaf")
         if is_op and edge in known:
             title = f"{known[edge]} = {title}"
         boxes[edge] = axes.text(

@@ -8,7 +8,7 @@ from minimixer import nn
 
 @pytest.mark.parametrize(("old", "new"), [
     ("Gelu", "GELU"), ("Convolution", "Conv2d"), ("shipped", "list_pretrained"), ("CLASSES", "MODEL_CLASSES"),
-    ("MIXERS", "MIXERS"), ("VITS", "VITS"), ("CONVNETS", "CONVNETS")])
+    ("VARIANTS", "MIXERS"), ("VIT_VARIANTS", "VITS"), ("CONVNET_VARIANTS", "CONVNETS")])
 def test_an_old_name_works_and_names_the_new_one(old, new):
     with pytest.warns(DeprecationWarning, match=rf"nn\.{old} is now called nn\.{new}") as caught:
         assert getattr(nn, old) is getattr(nn, new)

@@ -14,7 +14,7 @@ AFFINE = 1 + len(COLORS)       # the kernel's number for all GEOMETRIES; the num
 
 
 def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
-    """As ``change``."""
+    """As the reference, bit for bit."""
     batch, height, width, channels = images.shape
     if channels not in (1, 3) or not images.size:
         return reference.change(images, chosen, strength)
@@ -29,6 +29,7 @@ def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
         changes[rows, 1:] = fixed(matrices(strength[rows], height, width)).T
     images = xp.ascontiguousarray(images)
     changed = xp.empty_like(images)
-    kernel(SOURCE, "randaugment", "float", "--fmad=false")((batch,), (THREADS, 1), (images, changed, xp.asarray(changes), xp.asarray(factors(strength), np.float32),
-                                    np.int32(height), np.int32(width), np.int32(channels)))
+    run = kernel(SOURCE, "randaugment", "float", "--fmad=false")
+    run((batch,), (THREADS, 1), (images, changed, xp.asarray(changes), xp.asarray(factors(strength), np.float32),
+                                 np.int32(height), np.int32(width), np.int32(channels)))
     return changed

@@ -1,10 +1,9 @@
-// RandAugment on a GPU: each block changes one image by its own operation; data/randaugment.py defines the operations.
+// RandAugment on a GPU: each block changes one image by its own operation; reference.py defines the operations.
 //
 // The images equal those of a CPU bit for bit: sums are of integers, so their order does not matter, and the file must
 // be compiled with --fmad=false, so that floats are rounded after the product and after the sum.
 
 typedef unsigned char Level;
-typedef long long Int;
 
 enum { IDENTITY, AUTOCONTRAST, EQUALIZE, SOLARIZE, POSTERIZE, COLOR, CONTRAST, BRIGHTNESS, SHARPNESS, AFFINE };
 const int CHANNELS = 3;             // at most
