@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from minimixer.bench.report import describe, machine
+from minimixer.bench.machine import describe, machine
 from minimixer.console import parse, show, table
 from minimixer.errors import OK, UsageError, nearest, run_command
+from minimixer.experiments import stored
 from minimixer.experiments.options import Options
 from minimixer.kernels.host import choose_blas_kernel
 
@@ -78,7 +79,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
     options: Options = parse(module.Options, f"experiments {name}", description[0].upper() + description[1:], arguments)
     path = options.out / f"{name}{'-quick' * options.quick}.json"
     if options.redraw:
-        content = read(path)
+        content = stored.read(path)
     else:
         start = time.perf_counter()
         found = module.measure(options)
@@ -95,14 +96,6 @@ def run(name: str, arguments: Sequence[str]) -> int:
     module.draw(content["found"]).savefig(picture, metadata={"Software": None})
     print(f"{path}\n{picture}")
     return OK
-
-
-def read(path: Any) -> dict[str, Any]:
-    """What an experiment has written.  Raises UsageError."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be drawn ({error}): run the experiment first, without --redraw") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What can be chosen for an experiment."""
+"""The options that experiments share."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,45 +14,45 @@ Size = Literal["pico", "nano", "micro", "tiny", "small"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Computing):
-    """What every experiment is told."""
+    """Options of every experiment."""
 
     out: Path = Path("runs/experiments")
-    """Folder for NAME.png and NAME.json, with --quick for NAME-quick.png and NAME-quick.json."""
+    """Folder for NAME.png and NAME.json; with --quick, for NAME-quick.png and NAME-quick.json."""
     quick: bool = False
-    """Only to see it run, in seconds; what it says then means nothing."""
+    """Only check that it runs, in seconds; the results are meaningless."""
     redraw: bool = False
-    """Measure nothing: print and draw what the JSON file in the folder holds."""
+    """Print and draw the results in the folder's JSON file, without measuring."""
     workers: int | None = None
-    """Threads; by default one a physical core."""
+    """Threads; by default one per physical core."""
 
     def __post_init__(self) -> None:
         at_least(1, workers=self.workers)
 
     def shortened(self: T, **changes: Any) -> T:
-        """The options themselves or, with --quick, with these changes."""
+        """The options, with these changes if --quick is set."""
         return replace(self, **changes) if self.quick else self
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learning(Options):
-    """What every experiment that trains is told, too."""
+    """Options of every experiment that trains models."""
 
     data: Name = "cifar10"
-    """Data set; digits always works, offline, but is too easy to tell models apart."""
+    """Dataset; digits works offline, but is too easy to show differences between models."""
     data_dir: Path | None = None
-    """Where its files are: a folder or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
+    """Folder or .tar.gz that holds its files; by default $MINIMIXER_DATA, ./data, or the cache."""
     download: bool = False
-    """Fetch the data set if it is not found."""
+    """Download the dataset if it is not found."""
     model: Size = "pico"
     """Size of the models."""
     steps: int = 300
-    """Of each training."""
+    """Steps per training run."""
     batch_size: int = 64
-    """Pictures a step."""
+    """Images per step."""
     lr: float = 2e-3
-    """Peak learning rate; it falls to 0 by a cosine."""
+    """Peak learning rate; it decays to 0 along a cosine."""
     seeds: tuple[int, ...] = field(default=(0, 1))
-    """Of the trainings; every one is reported."""
+    """Seeds of the training runs; each is reported."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,11 +60,11 @@ class Learning(Options):
 
     @property
     def small(self: T) -> T:
-        """The options themselves or, with --quick, a few steps on the digits."""
+        """The options, reduced to a few steps on the digits if --quick is set."""
         return self.shortened(data="digits", steps=8, batch_size=32, seeds=(0,), quick=False, model="pico")
 
     def config(self, model: str, seed: int, **changes: Any) -> TrainConfig:
-        """How one of the models is trained."""
+        """The training config of one of the models."""
         patch_size = 2 if self.data == "digits" else None           # 8 x 8 pixels
         return TrainConfig(**{
             "data": self.data, "data_dir": self.data_dir, "download": self.download, "model": model, "seed": seed,
@@ -74,11 +74,11 @@ class Learning(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Learning):
-    """Where the weights come from: a run, or a short training."""
+    """Options of experiments on the weights of a Mixer, from a run or a short training."""
 
     run: Path | None = None
-    """Look at the Mixer of this run folder or .safetensors file; by default one is trained, for --steps steps."""
+    """Run folder or .safetensors file of a Mixer; by default, train one for --steps steps."""
     steps: int = 1000
-    """Of the training."""
+    """Steps of the training run."""
     seeds: tuple[int, ...] = (0,)
-    """Of the training; only the first is used."""
+    """Seed of the training run; only the first is used."""
