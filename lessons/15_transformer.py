@@ -25,8 +25,8 @@ import numpy as np
 
 import minimixer as mm
 from minimixer import nn, plots
-from minimixer.bench.children import interleave
-from minimixer.bench.resolution import steps_of, timed
+from minimixer.bench.steps import step_of
+from minimixer.bench.timing import interleave, seconds_per_call
 from minimixer.experiments import data_size, permutation
 from minimixer.experiments.learning import learn
 from minimixer.train.parallel import Workers
@@ -266,8 +266,8 @@ with Workers() as threads:
     blocks = {}
     for side in sides:
         for kind in ("pico", "vit-pico"):
-            step = steps_of(nn.build(kind, image_size=side), 8, threads)["training"]
-            blocks[kind, side] = lambda step=step: timed(step, 8, at_least=0.02 if FAST else 0.2)
+            step = step_of(nn.build(kind, image_size=side), 8, threads, train=True)
+            blocks[kind, side] = lambda step=step: seconds_per_call(step, at_least=0.02 if FAST else 0.2) / 8
     times = interleave(blocks, 1 if FAST else 3)
 curves = {kind: [1000 * np.median(times[kind, side]) for side in sides] for kind in ("pico", "vit-pico")}
 plots.lines([(side // 4) ** 2 for side in sides], {"Mixer pico": curves["pico"], "ViT pico": curves["vit-pico"]},

@@ -22,8 +22,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-import minimixer as mm
-from minimixer import nn
+from minimixer import __version__, nn
 from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision
 from minimixer.bench.gpu_steps import Step, is_recorded, minimixer_step, torch_step
 from minimixer.bench.report import flops_per_image
@@ -36,7 +35,7 @@ from minimixer.train import checkpoint
 RACES = (("micro", 512), ("B/16", 64))
 PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
 KERNELS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {       # without a graph
-    "fused": contextlib.nullcontext, "unfused": mm.reference_kernels}
+    "fused": contextlib.nullcontext, "unfused": reference_kernels}
 
 
 def bytes_moved(config: nn.MixerConfig, batch: int) -> int:
@@ -112,7 +111,7 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
     cupy, torch = get_device("gpu").xp, import_torch()
     rates: dict[str, Any] = {precision: product_rate(cupy, precision) for precision in PRECISIONS}
     rates["copy"] = copy_rate(cupy)
-    versions = {"python": platform.python_version(), "minimixer": mm.__version__, "numpy": np.__version__,
+    versions = {"python": platform.python_version(), "minimixer": __version__, "numpy": np.__version__,
                 "torch": getattr(torch, "__version__", None)}
     rows: list[dict[str, Any]] = []
     result = {"machine": describe(cupy), "versions": versions, "rates": rates, "rounds": rounds, "block": block,

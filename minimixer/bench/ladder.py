@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import minimixer as mm
 from minimixer import nn
+from minimixer.autograd import grad
 from minimixer.bench.children import Child
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
@@ -23,6 +23,8 @@ from minimixer.bench.timing import Timed, interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
 from minimixer.kernels.host import keep_freed_memory
+from minimixer.kernels.registry import reference_kernels
+from minimixer.tensor import Tensor
 
 BATCH = 128
 
@@ -51,7 +53,7 @@ class Rung(Timed):
         from minimixer.train.shards import shards
         stack = ExitStack()                     # until the process ends
         if not fast:
-            stack.enter_context(mm.reference_kernels())
+            stack.enter_context(reference_kernels())
         if one_blas_thread:
             stack.enter_context(threadpool_limits(1, user_api="blas"))
         if kept_memory:
@@ -69,9 +71,9 @@ class Rung(Timed):
 
     def gradients(self, shard: slice) -> Sequence[Any]:
         """Gradients of one shard, x first."""
-        x = mm.Tensor(self.x[shard], requires_grad=True)
-        loss = (self.block_of_mixer(x) * mm.Tensor(self.gy[shard])).sum()
-        return mm.grad(loss, [x, *self.params])
+        x = Tensor(self.x[shard], requires_grad=True)
+        loss = (self.block_of_mixer(x) * Tensor(self.gy[shard])).sum()
+        return grad(loss, [x, *self.params])
 
     def step(self) -> list[Any]:
         """Gradients of the parameters, summed over the shards."""

@@ -10,9 +10,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from minimixer.bench.report import describe, machine
+from minimixer.bench.machine import describe, machine
 from minimixer.console import parse, show, table
 from minimixer.errors import OK, UsageError, nearest
+from minimixer.experiments import stored
 from minimixer.experiments.options import Options
 
 
@@ -72,7 +73,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
     options: Options = parse(module.Options, f"experiments {name}", description[0].upper() + description[1:], arguments)
     path = options.out / f"{name}{'-quick' * options.quick}.json"
     if options.redraw:
-        content = read(path)
+        content = stored.read(path)
     else:
         start = time.perf_counter()
         found = module.measure(options)
@@ -89,11 +90,3 @@ def run(name: str, arguments: Sequence[str]) -> int:
     module.draw(content["found"]).savefig(image, metadata={"Software": None})
     print(f"{path}\n{image}")
     return OK
-
-
-def read(path: Any) -> dict[str, Any]:
-    """What an earlier run of an experiment wrote.  Raises UsageError."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be drawn ({error}): run the experiment first, without --redraw") from error

@@ -1,1 +1,1 @@
-"""The paper's claims, re-tested small: ``python -m minimixer.experiments NAME`` measures one and draws it."""
+"""The paper's claims, tested again at small scale; each module is one experiment."""

@@ -1,7 +1,7 @@
 """``minimixer experiments ablation``: what a Mixer loses without its parts, and what a position embedding adds.
 
-The Mixer as it is; without skip connections; without token mixing, so that patches meet in the mean only; and with a
-learned vector added to every patch, as a ViT needs it.  All start from the same weights.
+Compares the full Mixer; one without skip connections; one without token mixing, in which patches meet only in the final
+mean; and one with a learned vector added to every patch, as in a ViT.  All start from the same weights.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 
 from minimixer.bench.report import table
 from minimixer.console import at_least
-from minimixer.experiments.learning import last, learn, name_of, pictures, plot_curves, spread
+from minimixer.experiments.learning import last, learn, load_data, name_of, plot_curves, spread
 from minimixer.experiments.options import Learning
 from minimixer.nn import Linear, MixerBlock, MlpMixer, Module
 from minimixer.nn.vit import POSITION_STD
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class WithoutSkips(Module):
-    """A Mixer block whose two MLPs take the place of their input.  x: (B, S, C) -> the same shape."""
+    """A Mixer block without residual connections.  x: (B, S, C) -> the same shape."""
 
     def __init__(self, block: MixerBlock):
         self.token_norm, self.token_mixing = block.token_norm, block.token_mixing
@@ -40,7 +40,7 @@ class WithoutSkips(Module):
 
 
 class WithoutTokenMixing(Module):
-    """The second half of a Mixer block: every patch stays by itself.  x: (B, S, C) -> the same shape."""
+    """The channel-mixing half of a Mixer block: patches do not interact.  x: (B, S, C) -> the same shape."""
 
     def __init__(self, block: MixerBlock):
         self.channel_norm, self.channel_mixing = block.channel_norm, block.channel_mixing
@@ -65,39 +65,39 @@ class StemWithPosition(Module):
 
 
 def without_skips(model: Any, seed: int) -> Any:
-    """The Mixer, changed in place."""
+    """Remove the skip connections of a Mixer, in place."""
     model.blocks = [WithoutSkips(block) for block in model.blocks]
     return model
 
 
 def without_token_mixing(model: Any, seed: int) -> Any:
-    """The Mixer, changed in place."""
+    """Remove the token mixing of a Mixer, in place."""
     model.blocks = [WithoutTokenMixing(block) for block in model.blocks]
     return model
 
 
 def with_position(model: Any, seed: int) -> Any:
-    """The Mixer, changed in place."""
+    """Add a position embedding to a Mixer, in place."""
     model.stem = StemWithPosition(model.stem, model.config.num_patches, seed)
     return model
 
 
 def unchanged(model: Any, seed: int) -> Any:
-    """The Mixer as it is."""
+    """The full Mixer."""
     return model
 
 
-MIXERS: dict[str, Callable[[MlpMixer, int], MlpMixer]] = {
+VARIANTS: dict[str, Callable[[MlpMixer, int], MlpMixer]] = {
     "Mixer": unchanged, "no skips": without_skips, "no token mixing": without_token_mixing,
     "position added": with_position}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Learning):
-    """The options of ``ablation``."""
+    """Options of ``experiments ablation``."""
 
     blocks: int | None = None
-    """Mixer blocks; by default as many as the size has."""
+    """Number of Mixer blocks; by default that of the size."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,11 +107,11 @@ class Options(Learning):
 def measure(options: Options) -> dict[str, Any]:
     """Train every variant with every seed."""
     options = options.small
-    dataset = pictures(options)
-    groups: dict[str, list[Any]] = {name: [] for name in MIXERS}
+    dataset = load_data(options)
+    groups: dict[str, list[Any]] = {name: [] for name in VARIANTS}
     with Workers(options.workers) as workers:
         for seed in options.seeds:
-            for name, change in MIXERS.items():
+            for name, change in VARIANTS.items():
                 config = options.config(options.model, seed)
                 model: Any = build_model(config, dataset)
                 if options.blocks is not None:
@@ -121,18 +121,18 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def report(found: dict[str, Any]) -> str:
-    """A row a variant."""
+    """One row per variant."""
     whole = mean(last(found["groups"]["Mixer"]))
     rows = [[name, f"{curves[0]['parameters']:,}", spread(last(curves)), f"{100 * (mean(last(curves)) - whole):+.1f}",
              f"{mean(last(curves, 'train_loss')):.3f}"] for name, curves in found["groups"].items()]
-    return table(["variant", "parameters", "right answers, %", "against the Mixer", "training loss, nats"], rows)
+    return table(["variant", "parameters", "accuracy, %", "difference to Mixer", "training loss, nats"], rows)
 
 
 def draw(found: dict[str, Any]) -> "Figure":
     """Accuracy and training loss of every variant."""
-    picture = figure(9, 3.8)
-    accuracies, losses = picture.subplots(1, 2)
+    fig = figure(9, 3.8)
+    accuracies, losses = fig.subplots(1, 2)
     plot_curves(accuracies, found["groups"], title="test accuracy")
     plot_curves(losses, found["groups"], "train_loss", "training loss")
-    picture.suptitle(f"{name_of(found['data'])}: Mixer {found['model']}, {found['blocks']} blocks, without its parts")
-    return picture
+    fig.suptitle(f"{name_of(found['data'])}: Mixer {found['model']}, {found['blocks']} blocks, ablated")
+    return fig

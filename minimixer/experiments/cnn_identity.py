@@ -1,8 +1,8 @@
-"""``minimixer experiments cnn-identity``: a Mixer, computed by convolutions.
+"""``minimixer experiments cnn-identity``: compute a Mixer with convolutions.
 
-The stem is a convolution of kernel and stride P, channel mixing one of kernel 1.  Token mixing is a depth-wise
-convolution, one channel at a time, whose filters are as large as the table of patches and the same for all channels.
-Logits and gradients are compared in float64.
+The stem is a convolution with kernel and stride P; channel mixing is a convolution with kernel 1.  Token mixing is a
+depthwise convolution whose filters cover the whole grid of patches and are shared by all channels.  Logits and
+gradients are compared in float64.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ TOLERANCE = 1e-12
 
 
 def convolution(linear: Linear, kernel_size: int, in_channels: int, stride: int = 1) -> Conv2d:
-    """The convolution without padding whose filters are the weights of a Linear layer: the same Tensors, no copy."""
+    """A convolution without padding that shares the weights of a Linear layer."""
     conv = Conv2d(in_channels, linear.bias.size, kernel_size, stride, padding=0)
     if conv.filters.weight.shape != linear.weight.shape:
         raise ValueError(f"a Linear layer of shape {linear.weight.shape} holds no filters of {kernel_size} x "
@@ -39,7 +39,7 @@ def convolution(linear: Linear, kernel_size: int, in_channels: int, stride: int 
 def mix_tokens(mlp: MlpBlock, x: Tensor) -> Tensor:
     """Token mixing by one set of full-size filters for all channels.  x: (B, side, side, C) -> the same shape."""
     b, side, _, c = x.shape
-    x = x.transpose(0, 3, 1, 2).reshape(b * c, side, side, 1)               # every channel is a picture of its own
+    x = x.transpose(0, 3, 1, 2).reshape(b * c, side, side, 1)               # every channel is its own image
     hidden = F.gelu(convolution(mlp.fc1, side, 1)(x))                       # (B * C, 1, 1, D_S)  D_S full-size filters
     y: Tensor = convolution(mlp.fc2, 1, mlp.fc1.bias.size)(hidden)          # (B * C, 1, 1, S)
     return y.reshape(b, c, side, side).transpose(0, 2, 3, 1)                # (B, side, side, C)
@@ -65,29 +65,29 @@ def as_convnet(model: MlpMixer, images: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """The options of ``cnn-identity``."""
+    """Options of ``experiments cnn-identity``."""
 
     model: Size = "pico"
     """Size of the Mixer."""
-    pictures: int = 4
-    """Random ones."""
+    images: int = 4
+    """Number of random images."""
     seed: int = 0
-    """Of the weights, all random, and of the pictures."""
+    """Seed of the weights and the images."""
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Logits and gradients both ways."""
+    """Compute logits and gradients both ways."""
     rng = np.random.default_rng(options.seed)
     model = mixer(options.model, options.seed)
-    for p in model.parameters():                        # biases and the head begin at zero, which would hide much
+    for p in model.parameters():                        # biases and the head start at zero, which would hide errors
         p.data = p.data + 0.1 * rng.standard_normal(p.shape)
-    images = Tensor(rng.standard_normal((options.pictures, 32, 32, 3)), requires_grad=True)
-    labels = rng.integers(0, model.config.num_classes, options.pictures)
-    names = ["pictures", *(name for name, _ in model.named_parameters())]
+    images = Tensor(rng.standard_normal((options.images, 32, 32, 3)), requires_grad=True)
+    labels = rng.integers(0, model.config.num_classes, options.images)
+    names = ["images", *(name for name, _ in model.named_parameters())]
     leaves = [images, *model.parameters()]
     logits = {"Mixer": model(images), "convolutions": as_convnet(model, images)}
     mixers, convolved = (grad(F.cross_entropy(one, labels), leaves) for one in logits.values())
-    # Some gradients are zero but for rounding: LayerNorm takes away what fc2's bias adds to all channels of a patch.
+    # Some gradients are zero up to rounding: LayerNorm removes what fc2's bias adds to all channels of a patch.
     smallest = 1e-3 * max(np.abs(g).max() for g in mixers)
     return {"model": options.model, "logits": {way: one.data.tolist() for way, one in logits.items()},
             "logits_differ": relative(*(one.data for one in logits.values())),
@@ -96,38 +96,38 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def relative(one: Any, other: Any, smallest: float = 0.0) -> float:
-    """The largest difference of two arrays, relative to the largest element, or to ``smallest``, if that is larger."""
+    """The largest difference of two arrays, relative to the largest element, but at least to ``smallest``."""
     return float(np.abs(one - other).max() / max(np.abs(one).max(), smallest))
 
 
 def report(found: dict[str, Any]) -> str:
-    """The largest differences, the stem, token mixing, channel mixing and the rest apart."""
+    """The largest differences of the logits and of the gradients, by part."""
     gradients = found["gradients_differ"]
     largest = {"logits": found["logits_differ"]}
     largest |= {f"gradients: {part.replace('_', ' ')}": max(of for name, of in gradients.items() if part in name)
-                for part in ("pictures", "stem", "token_mixing", "channel_mixing")}
+                for part in ("images", "stem", "token_mixing", "channel_mixing")}
     largest["gradients: all"] = max(gradients.values())
-    return table(["Mixer against convolutions, float64", "largest difference, relative"],
-                 [[name, f"{value:.1e}" if value else "equal to the bit"] for name, value in largest.items()])
+    return table(["Mixer and convolutions, float64", "largest relative difference"],
+                 [[name, f"{value:.1e}" if value else "bitwise equal"] for name, value in largest.items()])
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Logits against logits; the differences of all gradients."""
-    picture = figure(9, 3.8)
-    logits, differences = picture.subplots(1, 2)
+    """Plot logits against logits, and the differences of all gradients."""
+    fig = figure(9, 3.8)
+    logits, differences = fig.subplots(1, 2)
     ours, theirs = (np.ravel(found["logits"][way]) for way in ("Mixer", "convolutions"))
     ends = [min(ours), max(ours)]
     logits.plot(ends, ends, color="0.6", linewidth=1)
     logits.plot(ours, theirs, marker="o", markersize=4, linestyle="", color=BLUE)
     differ = found["logits_differ"]
     tidy(logits, "logit, by the Mixer", "logit, by convolutions",
-         f"logits: equal to {differ:.0e}, relative" if differ else "logits: equal to the bit")
+         f"logits: relative difference {differ:.0e}" if differ else "logits: bitwise equal")
     values = np.maximum(list(found["gradients_differ"].values()), 1e-17)
     differences.semilogy(range(len(values)), values, marker=".", linestyle="", color=BLUE)
     differences.axhline(TOLERANCE, color=RED, linewidth=1, linestyle="--")
     differences.text(0, 1.4 * TOLERANCE, "1e-12", color=RED, fontsize=9)
     differences.set_ylim(5e-18, 1e-11)
-    tidy(differences, "parameter, from the pictures to the head", "relative difference",
-         "gradients (at 1e-17: equal to the bit)")
-    picture.suptitle(f"Mixer {found['model']} with random weights, computed in two ways, in float64")
-    return picture
+    tidy(differences, "parameter, from the images to the head", "relative difference",
+         "gradients (1e-17 means bitwise equal)")
+    fig.suptitle(f"Mixer {found['model']} with random weights, computed in two ways, in float64")
+    return fig

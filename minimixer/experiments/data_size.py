@@ -1,7 +1,7 @@
-"""``minimixer experiments data-size``: a Mixer, a ViT and a ConvNet on more and more training pictures.
+"""``minimixer experiments data-size``: a Mixer, a ViT and a ConvNet on more and more training images.
 
-The three have about as many parameters, and every training has as many steps, as in the paper: fewer pictures are seen
-more often.  Nothing is augmented.
+The three have about the same number of parameters, and every training run has the same number of steps, as in the
+paper: with fewer images, each is seen more often.  There is no augmentation.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from minimixer.bench.report import table
 from minimixer.console import at_least
 from minimixer.data import Dataset
 from minimixer.errors import UsageError
-from minimixer.experiments.learning import KINDS, LOOKS, compared, last, learn, name_of, pictures, spread, tidy
+from minimixer.experiments.learning import KINDS, LOOKS, compared, last, learn, load_data, name_of, spread, tidy
 from minimixer.experiments.options import Learning
 from minimixer.plots import figure
 from minimixer.train.parallel import Workers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def part(dataset: Dataset, percent: float, seed: int = 0) -> Dataset:
-    """A random share of the training pictures, the same share of every class; a smaller share is in a larger one."""
+    """A random share of the training images, the same for every class; larger shares contain smaller ones."""
     rng = np.random.default_rng(seed)
     labels = dataset.train_labels
     chosen = []
@@ -37,14 +37,14 @@ def part(dataset: Dataset, percent: float, seed: int = 0) -> Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Learning):
-    """The options of ``data-size``."""
+    """Options of ``experiments data-size``."""
 
     steps: int = 1000
-    """Of each training: a few hundred see the whole of CIFAR-10 less than once."""
+    """Steps per training run; a few hundred cover less than all of CIFAR-10."""
     percents: tuple[float, ...] = (3, 10, 30, 100)
-    """Shares of the training pictures."""
+    """Shares of the training images."""
     seeds: tuple[int, ...] = (0,)
-    """Of the trainings and of the choice of pictures; every one is reported."""
+    """Seeds of the training runs and of the choice of images; each is reported."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,10 +54,10 @@ class Options(Learning):
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Train every kind of model on every share."""
+    """Train every kind of model on every share of the data."""
     percents = (10, 100) if options.quick else options.percents
     options = options.small
-    dataset = pictures(options)
+    dataset = load_data(options)
     groups: dict[str, list[list[Any]]] = {kind: [[] for _ in percents] for kind in KINDS}
     sizes = [0] * len(percents)
     with Workers(options.workers) as workers:
@@ -68,14 +68,14 @@ def measure(options: Options) -> dict[str, Any]:
                 for kind, curves in groups.items():
                     config, model = compared(kind, options.config(options.model, seed), some)
                     curves[i].append(learn(f"{kind}, {percent:g} %", config, workers, some, model, tests=4)[1])
-    return {"data": dataset.name, "model": options.model, "percents": percents, "pictures": sizes,
+    return {"data": dataset.name, "model": options.model, "percents": percents, "images": sizes,
             "steps": options.steps, "batch_size": options.batch_size, "groups": groups}
 
 
 def report(found: dict[str, Any]) -> str:
-    """A row a share; accuracy of every kind, what the Mixer is behind, and how far it overfits."""
+    """One row per share: accuracy of every kind, how far the Mixer is behind, and the training losses."""
     rows = []
-    for i, (percent, size) in enumerate(zip(found["percents"], found["pictures"], strict=True)):
+    for i, (percent, size) in enumerate(zip(found["percents"], found["images"], strict=True)):
         ends = {kind: last(parts[i]) for kind, parts in found["groups"].items()}
         gaps = [f"{100 * (mean(ends['Mixer']) - mean(ends[kind])):+.1f}" for kind in ("ViT", "ConvNet")]
         epochs = found["steps"] * found["batch_size"] / size
@@ -84,30 +84,30 @@ def report(found: dict[str, Any]) -> str:
                      " / ".join(losses)])
     parameters = ", ".join(f"{kind} {parts[0][0]['parameters']:,}" for kind, parts in found["groups"].items())
     return (f"Parameters: {parameters}.\n\n"
-            + table(["%", "pictures", "epochs", *(f"{kind}, %" for kind in found["groups"]), "Mixer - ViT",
-                     "Mixer - ConvNet", "last training losses"], rows, 0))
+            + table(["%", "images", "epochs", *(f"{kind}, %" for kind in found["groups"]), "Mixer - ViT",
+                     "Mixer - ConvNet", "final training losses"], rows, 0))
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Accuracy, and how far training and test losses are apart, against the number of pictures."""
-    picture = figure(9, 3.8)
-    accuracies, gaps = picture.subplots(1, 2)
-    for (kind, parts), (colour, line, marker) in zip(found["groups"].items(), LOOKS, strict=False):
-        look = {"color": colour, "linestyle": line, "marker": marker, "markersize": 5}
-        accuracies.plot(found["pictures"], [100 * mean(last(part)) for part in parts], label=kind, **look)
-        for size, some in zip(found["pictures"], parts, strict=True):
+    """Plot accuracy, and the gap between test and training loss, over the number of images."""
+    fig = figure(9, 3.8)
+    accuracies, gaps = fig.subplots(1, 2)
+    for (kind, parts), (color, line, marker) in zip(found["groups"].items(), LOOKS, strict=False):
+        look = {"color": color, "linestyle": line, "marker": marker, "markersize": 5}
+        accuracies.plot(found["images"], [100 * mean(last(part)) for part in parts], label=kind, **look)
+        for size, some in zip(found["images"], parts, strict=True):
             if len(some) > 1:
-                accuracies.plot([size] * len(some), [100 * a for a in last(some)], color=colour, marker=".",
+                accuracies.plot([size] * len(some), [100 * a for a in last(some)], color=color, marker=".",
                                 linestyle="", alpha=0.6)
-        gaps.plot(found["pictures"], [mean(last(part, "test_loss")) - mean(last(part, "train_loss"))
-                                      for part in parts], label=kind, **look)
+        gaps.plot(found["images"], [mean(last(part, "test_loss")) - mean(last(part, "train_loss"))
+                                    for part in parts], label=kind, **look)
     for axes in (accuracies, gaps):
         axes.set_xscale("log")
-        axes.set_xticks(found["pictures"], [f"{size:,}\n{percent:g} %" for size, percent in
-                                            zip(found["pictures"], found["percents"], strict=True)])
+        axes.set_xticks(found["images"], [f"{size:,}\n{percent:g} %" for size, percent in
+                                          zip(found["images"], found["percents"], strict=True)])
         axes.minorticks_off()
-    tidy(accuracies, "training pictures", "right answers (%)", "test accuracy")
-    tidy(gaps, "training pictures", "nats", "overfitting: test loss less training loss")
-    picture.suptitle(f"{name_of(found['data'])}: {found['model']} models, {found['steps']:,} steps of "
-                     f"{found['batch_size']} pictures, whatever the share")
-    return picture
+    tidy(accuracies, "training images", "accuracy (%)", "test accuracy")
+    tidy(gaps, "training images", "nats", "overfitting: test loss minus training loss")
+    fig.suptitle(f"{name_of(found['data'])}: {found['model']} models, {found['steps']:,} steps of "
+                     f"{found['batch_size']} images for every share")
+    return fig

@@ -1,4 +1,4 @@
-"""What weights look like as small pictures: how fine they are, which of them are opposites, and many side by side."""
+"""Weights as small images: their frequencies, opposite units, and mosaics."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def mean_frequency(maps: np.ndarray) -> np.ndarray:
-    """Mean spatial frequency of maps, weighted by their power, the constant part left out.
+    """Mean spatial frequency of maps, weighted by power, without the constant part.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def mean_frequency(maps: np.ndarray) -> np.ndarray:
     Returns
     -------
     array, shape (N,)
-        Cycles a pixel, at most sqrt(0.5); the powers of channels are added.  0 for a constant map.
+        Cycles per pixel, at most sqrt(0.5); the power is summed over channels.  0 for a constant map.
     """
     maps = maps.reshape(*maps.shape[:3], -1)                                            # (N, H, W, channels)
     power = (np.abs(np.fft.fft2(maps, axes=(1, 2))) ** 2).sum(-1)                       # (N, H, W)
@@ -32,7 +32,7 @@ def mean_frequency(maps: np.ndarray) -> np.ndarray:
 
 
 def opposite_pairs(maps: np.ndarray) -> list[tuple[int, int, float]]:
-    """Pair maps with their opposites: the two least correlated first, then the two of the rest, and so on.
+    """Pair each map with its opposite, greedily: the two with the lowest correlation first, then the next two.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def opposite_pairs(maps: np.ndarray) -> list[tuple[int, int, float]]:
     Returns
     -------
     list of (int, int, float)
-        Two numbers of maps and their correlation, -1..1; of an odd number one stays alone.
+        Indices of two maps and their correlation, -1..1.  With an odd number of maps, one is left over.
     """
     flat = maps.reshape(len(maps), -1)
     flat = flat - flat.mean(1, keepdims=True)
@@ -58,23 +58,23 @@ def opposite_pairs(maps: np.ndarray) -> list[tuple[int, int, float]]:
 
 
 def evenly(items: np.ndarray, count: int) -> np.ndarray:
-    """At most so many of the items, from the first to the last in equal steps.  items: (N, ...) -> (n, ...)."""
+    """At most ``count`` items, evenly spaced from first to last.  items: (N, ...) -> (n, ...)."""
     places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return items[np.unique(places)]
 
 
 def mosaic(axes: "Axes", tiles: Any, columns: int, title: str = "", together: int = 1) -> None:
-    """Draw maps side by side, each on its own scale.
+    """Draw maps in a grid, each on its own scale.
 
     Parameters
     ----------
     axes : matplotlib Axes
     tiles : array, shape (N, H, W), (N, H, W, 1) or (N, H, W, 3)
-        Three channels are colours, and grey is zero; others run from blue below zero over white to red.
+        Three channels are colors, and gray is zero; single channels run from blue (negative) over white to red.
     columns : int
     title : str
     together : int
-        Rows that belong together: there is a wider gap behind them.
+        Number of rows that belong together, followed by a wider gap.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -84,13 +84,13 @@ def mosaic(axes: "Axes", tiles: Any, columns: int, title: str = "", together: in
     largest = np.abs(maps).reshape(n, -1).max(1)[:, None, None, None]
     maps = 0.5 + 0.5 * maps / np.where(largest > 0, largest, 1)                         # 0.5 is zero
     scale = LinearSegmentedColormap.from_list("blue-red", [BLUE, "#FFFFFF", RED])
-    colours = maps if channels == 3 else scale(maps[..., 0])[..., :3]                   # (N, H, W, 3)
-    zoom = -(-24 // h)                      # pixels of the sheet a weight, so that a frame can be thinner than one
-    colours = colours.repeat(zoom, 1).repeat(zoom, 2)
+    colors = maps if channels == 3 else scale(maps[..., 0])[..., :3]                   # (N, H, W, 3)
+    zoom = -(-24 // h)                      # pixels per weight, so that frames can be thinner than a weight
+    colors = colors.repeat(zoom, 1).repeat(zoom, 2)
     h, w, rows = h * zoom, w * zoom, -(-n // columns)
     tops = [r * (h + 4) + r // together * 8 * (together > 1) for r in range(rows)]
     sheet = np.ones((tops[-1] + h + 2, columns * (w + 4) - 2, 3))
-    for i, tile in enumerate(colours):
+    for i, tile in enumerate(colors):
         top, left = tops[i // columns], i % columns * (w + 4)
         sheet[top:top + h + 2, left:left + w + 2] = 0.6                                 # the frame
         sheet[top + 1:top + 1 + h, left + 1:left + 1 + w] = tile

@@ -1,4 +1,4 @@
-"""Training many small models, and their curves."""
+"""Train many small models and plot their curves."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from minimixer.errors import UsageError
 from minimixer.experiments.options import Learning, Trained
 from minimixer.nn import MlpMixer, Model, build
 from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, RED
+from minimixer.plots.style import declutter
 from minimixer.train import TrainConfig, load_run
 from minimixer.train.loop import Training
 from minimixer.train.parallel import Workers, score
@@ -22,42 +23,42 @@ from minimixer.train.setup import build_model
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # colour, line and marker of each curve
+LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # color, line and marker of each curve
     (BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv", strict=True))
-TESTED = 2000       # test pictures, before the end: a test of all would take longer than the steps between
-KINDS = {"Mixer": "", "ViT": "vit-", "ConvNet": "convnet-"}        # what the names of the models begin with
-LARGE = 32          # pixels a side
+TESTED = 2000       # test images before the end: testing on all would take longer than the steps in between
+KINDS = {"Mixer": "", "ViT": "vit-", "ConvNet": "convnet-"}        # prefixes of model names
+LARGE = 32          # image size in pixels from which the ConvNet's stem has stride 2
 Curve = dict[str, Any]
 
 
-def pictures(options: Learning) -> Dataset:
-    """The data set of an experiment.  Raises DataError."""
+def load_data(options: Learning) -> Dataset:
+    """The dataset of an experiment.  Raises DataError."""
     return load(options.data, options.data_dir, options.download)
 
 
 def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, model: Model | None = None,
           tests: int = 6) -> tuple[Model, Curve]:
-    """Train one model as ``fit`` does, without a run folder, and say on a line how it went.
+    """Train one model as ``fit`` does, without a run folder, and print one line with the result.
 
     Parameters
     ----------
     label : str
-        What the line calls it.
+        Name of the model in that line.
     config : TrainConfig
     workers : Workers
     dataset : Dataset
-        Takes the place of the one that the configuration names.
+        Used instead of the dataset in ``config``.
     model : Model, optional
-        Takes the place of the one that the configuration names.
+        Used instead of the model in ``config``.
     tests : int
-        How often it is tested: on all test pictures in the end, before on the first 2,000.
+        Number of tests: the last on all test images, the others on the first 2,000.
 
     Returns
     -------
     model : Model
     curve : dict
-        ``seed``, ``parameters``, ``seconds``, and four lists of one length: ``steps``, ``train_loss`` (the mean since
-        the test before), ``test_loss`` in nats, ``test_accuracy`` in 0..1.
+        ``seed``, ``parameters``, ``seconds``, and four lists with one entry per test: ``steps``, ``train_loss`` (mean
+        since the previous test), ``test_loss`` in nats, ``test_accuracy`` in 0..1.
     """
     start = time.perf_counter()
     training = Training(config, workers, Path(), dataset=dataset, model=model)
@@ -76,21 +77,21 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
                 training.recent.clear()
     curve: Curve = {"seed": config.seed, "parameters": training.model.num_parameters(),
              "seconds": round(time.perf_counter() - start, 1), **columns}
-    print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test pictures, "
-          f"{curve['seconds']:.0f} s", flush=True)
+    print(f"{label}, seed {config.seed}: test accuracy {curve['test_accuracy'][-1]:.2%}, {curve['seconds']:.0f} s",
+          flush=True)
     return training.model, curve
 
 
 def compared(kind: str, config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Model]:
-    """A model of one of the three kinds, of about as many parameters, and how it is trained.
+    """A model of one of the three kinds, with about the same number of parameters, and its training config.
 
     Parameters
     ----------
     kind : "Mixer", "ViT" or "ConvNet"
-        The stem of the ConvNet halves the side of large pictures, as a ResNet's does, or it would take ten times as
-        long as the others; the one of pico is wider and less deep than ``convnet-pico``, for the same reason.
+        For large images, the ConvNet's stem has stride 2, as in a ResNet, or the ConvNet would take ten times as long
+        as the others.  For the same reason, the one of size pico is wider and shallower than ``convnet-pico``.
     config : TrainConfig
-        That of the Mixer.
+        The config of the Mixer.
     dataset : Dataset
     """
     name: Any = f"{KINDS[kind]}{config.model}"
@@ -106,18 +107,18 @@ def compared(kind: str, config: TrainConfig, dataset: Dataset) -> tuple[TrainCon
 
 
 def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str, MlpMixer]:
-    """Where a Mixer comes from, in words, and the Mixer itself.  Raises UsageError if it is another model."""
+    """A description of where a Mixer comes from, and the Mixer.  Raises UsageError if it is another model."""
     if options.run is not None:
         loaded = load_run(options.run)
         model, source = loaded.model, f"{options.run.name}, step {loaded.metadata.get('step', 'unknown')}"
     else:
-        dataset, seed = pictures(options), options.seeds[0]
+        dataset, seed = load_data(options), options.seeds[0]
         config = options.config(options.model, seed, flip=options.data != "digits", crop_padding=1)
         config = replace(config, patch_size=patch_size) if patch_size else config
         with Workers(options.workers) as workers:
             model, curve = learn(f"Mixer {options.model}", config, workers, dataset, tests=2)
         accuracy, data = curve["test_accuracy"][-1], name_of(dataset.name)
-        source = f"{options.model}, {options.steps:,} steps, {accuracy:.0%} of {data}"
+        source = f"{options.model}, {options.steps:,} steps, {accuracy:.0%} on {data}"
     if not isinstance(model, MlpMixer):
         raise UsageError(f"--run {options.run} holds a {type(model).__name__}: expected a Mixer, which has token "
                          "mixing")
@@ -125,40 +126,39 @@ def trained_mixer(options: Trained, patch_size: int | None = None) -> tuple[str,
 
 
 def last(curves: Sequence[Curve], what: str = "test_accuracy") -> list[float]:
-    """Where the curves end, one number a seed."""
+    """The last value of each curve, one per seed."""
     return [float(curve[what][-1]) for curve in curves]
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean of shares in per cent, and every one where there are several."""
+    """The mean as a percentage, followed by the single values if there are several."""
     each = f" ({', '.join(f'{100 * value:.1f}' for value in values)})" if len(values) > 1 else ""
     return f"{100 * mean(values):.1f}{each}"
 
 
 def plot_curves(axes: "Axes", groups: Mapping[str, Sequence[Curve]], what: str = "test_accuracy",
                 title: str = "") -> None:
-    """Draw accuracy or loss against steps: a thin line a seed, a thick one for their mean."""
-    scale, unit = (100, "right answers (%)") if what == "test_accuracy" else (1, "cross-entropy (nats)")
-    for (label, curves), (colour, line, marker) in zip(groups.items(), LOOKS, strict=False):
+    """Plot accuracy or loss over steps: a thin line per seed, a thick one for their mean."""
+    scale, unit = (100, "accuracy (%)") if what == "test_accuracy" else (1, "cross-entropy (nats)")
+    for (label, curves), (color, line, marker) in zip(groups.items(), LOOKS, strict=False):
         steps, several = curves[0]["steps"], [[scale * value for value in curve[what]] for curve in curves]
         for values in several if len(several) > 1 else []:
-            axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.5)
-        axes.plot(steps, [mean(column) for column in zip(*several, strict=True)], color=colour, linestyle=line,
+            axes.plot(steps, values, color=color, linewidth=0.7, alpha=0.5)
+        axes.plot(steps, [mean(column) for column in zip(*several, strict=True)], color=color, linestyle=line,
                   marker=marker, markersize=4, label=label)
     tidy(axes, "steps", unit, title)
 
 
 def tidy(axes: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
-    """Names of the axes, a faint grid, a legend if there is something to name."""
+    """Label the axes, add a faint grid, and a legend if there is anything to list."""
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    declutter(axes)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=9)
 
 
 def name_of(data: str) -> str:
-    """How a figure calls a data set."""
+    """The name of a dataset in figures."""
     return {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}.get(data, data)
 

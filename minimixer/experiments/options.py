@@ -1,10 +1,10 @@
-"""Options of the experiments."""
+"""The options that experiments share."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from minimixer.console import Computing, Threaded, at_least
+from minimixer.console import Computing, Threaded
 from minimixer.data.known import Name
 from minimixer.train import TrainConfig
 
@@ -17,37 +17,37 @@ class Options(Threaded, Computing):
     """Options of every experiment."""
 
     out: Path = Path("runs/experiments")
-    """Folder for NAME.png and NAME.json (with --quick, NAME-quick.png and NAME-quick.json)."""
+    """Folder for NAME.png and NAME.json; with --quick, for NAME-quick.png and NAME-quick.json."""
     quick: bool = False
-    """Only see it run, in seconds; the results mean nothing."""
+    """Only check that it runs, in seconds; the results are meaningless."""
     redraw: bool = False
-    """Measure nothing: print and plot what the JSON file in the folder holds."""
+    """Print and draw the results in the folder's JSON file, without measuring."""
 
     def shortened(self: T, **changes: Any) -> T:
-        """These options or, with --quick, a copy with these changes."""
+        """The options, with these changes if --quick is set."""
         return replace(self, **changes) if self.quick else self
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learning(Options):
-    """Options of the experiments that train."""
+    """Options of every experiment that trains models."""
 
     data: Name = "cifar10"
-    """Data set; digits is included, but too easy to tell models apart."""
+    """Dataset; digits works offline, but is too easy to show differences between models."""
     data_dir: Path | None = None
-    """Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
+    """Folder or .tar.gz that holds its files; by default $MINIMIXER_DATA, ./data, or the cache."""
     download: bool = False
-    """Download the data set if it is not found."""
+    """Download the dataset if it is not found."""
     model: Size = "pico"
     """Size of the models."""
     steps: int = 300
-    """Steps per training."""
+    """Steps per training run."""
     batch_size: int = 64
     """Images per step."""
     lr: float = 2e-3
-    """Peak learning rate, with cosine decay to 0."""
+    """Peak learning rate; it decays to 0 along a cosine."""
     seeds: tuple[int, ...] = field(default=(0, 1))
-    """One training per seed; all are reported."""
+    """Seeds of the training runs; each is reported."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,11 +55,11 @@ class Learning(Options):
 
     @property
     def small(self: T) -> T:
-        """These options or, with --quick, a few steps on the digits."""
+        """The options, reduced to a few steps on the digits if --quick is set."""
         return self.shortened(data="digits", steps=8, batch_size=32, seeds=(0,), quick=False, model="pico")
 
     def config(self, model: str, seed: int, **changes: Any) -> TrainConfig:
-        """The training configuration of one model."""
+        """The training config of one of the models."""
         patch_size = 2 if self.data == "digits" else None           # 8 x 8 pixels
         return TrainConfig(**{
             "data": self.data, "data_dir": self.data_dir, "download": self.download, "model": model, "seed": seed,
@@ -69,11 +69,11 @@ class Learning(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Learning):
-    """Options of the experiments that look at weights, from a run or a short training."""
+    """Options of experiments on the weights of a Mixer, from a run or a short training."""
 
     run: Path | None = None
-    """Use the Mixer of this run folder or .safetensors file; by default, train one for --steps steps."""
+    """Run folder or .safetensors file of a Mixer; by default, train one for --steps steps."""
     steps: int = 1000
-    """Steps of that training."""
+    """Steps of the training run."""
     seeds: tuple[int, ...] = (0,)
-    """Seed of that training; only the first is used."""
+    """Seed of the training run; only the first is used."""

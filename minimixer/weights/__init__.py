@@ -1,4 +1,4 @@
-"""Weights in and out: the official .npz files, and timm's names in .safetensors files."""
+"""Import and export weights: the official .npz files, and .safetensors files with timm's names."""
 
 from minimixer.weights.adapt import adapt
 from minimixer.weights.files import WeightsError

@@ -1,4 +1,4 @@
-"""What becomes of trained weights where pictures or classes are others than they were trained for."""
+"""Adapt trained weights to another image size or other classes."""
 
 import math
 from dataclasses import replace
@@ -14,32 +14,32 @@ from minimixer.weights.names import rows_of
 
 def adapt(model: Model, *, image_size: int, num_classes: int, new_head: bool, source: str | PathLike[str] = "the model",
           **changes: Any) -> tuple[Model, list[str]]:
-    """A new model with the weights of a trained one, for the pictures and classes of a fine-tuning.
+    """A new model with the weights of a trained one, for the image size and classes of a fine-tuning run.
 
-    A Mixer for k times the side grows by the rule of ``grow``, with k^2 times the ``tokens_mlp_dim``.
+    For k times the image size, a Mixer grows as described in ``grow``, to k^2 times the ``tokens_mlp_dim``.
 
     Parameters
     ----------
     model : Model
-        It stays as it is.
+        The trained model; it is not modified.
     image_size, num_classes : int
     new_head : bool
-        Start with a head of zeros, as the paper does; needed where the number of classes changes.
+        Start with a head of zeros, as in the paper; required if the number of classes changes.
     source : str or path
-        What errors call the model.
+        Name of the model in errors.
     **changes
-        Other fields of its config to replace that touch no weight, such as ``dropout``.
+        Other fields of its config that affect no weight, such as ``dropout``.
 
     Returns
     -------
     model : Model
     notes : list of str
-        What was done, a sentence each.
+        The changes, one sentence each.
 
     Raises
     ------
     WeightsError
-        If the model cannot take pictures of this size.
+        If the model cannot take images of this size.
     TypeError
         If the config has no such field.
     """
@@ -49,16 +49,16 @@ def adapt(model: Model, *, image_size: int, num_classes: int, new_head: bool, so
         k, rest = divmod(image_size, old.image_size)
         side = math.isqrt(old.num_patches)
         if rest or k < 1:
-            raise WeightsError(why_not(source, side, old.patch_size, f"pictures of {image_size} pixels"))
+            raise WeightsError(why_not(source, side, old.patch_size, f"images of {image_size} pixels"))
         changes["tokens_mlp_dim"] = k * k * old.tokens_mlp_dim
         for row, block in rows_of(old.num_blocks):
             name = row.ours.format(block)
             state[name] = grow(state[name], row.shape, side, k)
         notes.append(has_grown(k))
     elif image_size != old.image_size and hasattr(old, "patch_size"):
-        raise WeightsError(f"{source} is a {type(model).__name__} for pictures of {old.image_size} pixels, not "
-                           f"{image_size}: only Mixers grow")
-    adapted: Model = MODEL_CLASSES[type(old)](replace(old, **changes), None)
+        raise WeightsError(f"{source} is a {type(model).__name__} for images of {old.image_size} pixels, not "
+                           f"{image_size}: only Mixers can grow")
+    adapted: Model = CLASSES[type(old)](replace(old, **changes), None)
     if new_head:
         state |= empty_head(adapted)
         notes.append(has_new_head(adapted))
@@ -72,19 +72,19 @@ def empty_head(model: Model) -> dict[str, Array]:
 
 
 def has_grown(k: int) -> str:
-    """The note on growth."""
+    """The note about growth."""
     return (f"the token-mixing MLPs have grown by k^2 = {k * k}, block-diagonally: each of {k} x {k} parts of the "
-            "picture is mixed by itself until training joins them")
+            "image is mixed separately until training connects them")
 
 
 def has_new_head(model: Model) -> str:
-    """The note on a new head."""
-    return f"the head for {model.config.num_classes} classes starts as zeros, as the paper fine-tunes"
+    """The note about a new head."""
+    return f"the head for {model.config.num_classes} classes starts with zeros, as in the paper's fine-tuning"
 
 
 def why_not(source: str | PathLike[str], side: int, patch_size: int, what: str) -> str:
-    """Why a Mixer of side x side patches does not fit pictures of another size."""
+    """Why a Mixer of side x side patches does not fit images of another size."""
     size, p = side * patch_size, patch_size
-    return (f"{source} does not fit {what}: token mixing has weights for just S = (H / P)(W / P) = ({size} / {p})"
-            f"({size} / {p}) = {side * side} patches, and can grow only to whole multiples of the side: choose an "
-            f"image_size of {size}, {2 * size}, {3 * size}, ..., and resize the pictures to it")
+    return (f"{source} does not fit {what}: token mixing has weights for exactly S = (H / P)(W / P) = ({size} / {p})"
+            f"({size} / {p}) = {side * side} patches, and the image size can grow only to whole multiples: choose an "
+            f"image_size of {size}, {2 * size}, {3 * size}, ..., and resize the images to it")

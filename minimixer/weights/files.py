@@ -1,6 +1,7 @@
-"""Arrays in files: no pickle is ever read, and nothing is allocated that the file cannot hold."""
+"""Read and write files of arrays, without pickles, and without allocating more than the file can hold."""
 
 import contextlib
+import io
 import math
 import os
 import struct
@@ -19,19 +20,19 @@ from minimixer.backend import Array
 from minimixer.errors import MinimixerError
 from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape, printable
 
-LARGEST_EXPANSION = 20          # floats hardly shrink; an archive that unpacks to more than this is a trap,
-ALWAYS_ALLOWED = 1 << 26        # bytes; unless it is small anyway
+LARGEST_EXPANSION = 20          # floats hardly compress: an archive that expands more than this is a trap,
+ALWAYS_ALLOWED = 1 << 26        # unless it unpacks to fewer bytes than this
 FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, EOFError, KeyError, RuntimeError)
 
 
 class WeightsError(MinimixerError):
-    """A file of weights cannot be read or does not fit; the message says why and what to do."""
+    """A weights file cannot be read or does not fit; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """An open file: how it is laid out, what it holds, and how to read an array of it as floating point."""
+    """An open weights file: its layout, the shapes it holds, and a function that reads an array as floats."""
 
     path: Path
     layout: Layout
@@ -41,12 +42,12 @@ class WeightsFile:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[WeightsFile]:
-    """Open an official .npz or a .safetensors file with timm's names; only headers are read until arrays are asked for.
+    """Open an official .npz file or a .safetensors file with timm's names; reads only headers, then arrays on demand.
 
     Raises
     ------
     WeightsError
-        If there is no such file, or it is damaged, unsafe or of another kind.
+        If the file does not exist, or is damaged, unsafe or of another kind.
     """
     kind = _kind(path)
     with _open_npz(path) if kind == "npz" else _open_safetensors(path) as file:
@@ -72,12 +73,12 @@ def _kind(path: Path) -> str:
 
 
 def _pickled(path: Path, what: str) -> WeightsError:
-    return WeightsError(f"{path} is {what}: reading it could run any program, so it is refused; convert it to "
+    return WeightsError(f"{path} is {what}: reading it could run arbitrary code, so it is refused; convert it to "
                         ".safetensors with timm first, as docs/weights.md shows")
 
 
 def _damaged(path: Path, why: object) -> WeightsError:
-    return WeightsError(f"{path} is damaged ({printable(why)}): fetch it again")
+    return WeightsError(f"{path} is damaged ({printable(why)}): download it again")
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def _open_npz(path: Path) -> Iterator[WeightsFile]:
         unpacked = sum(info.file_size for info in npz.zip.infolist())
         if unpacked > max(ALWAYS_ALLOWED, LARGEST_EXPANSION * path.stat().st_size):
             raise WeightsError(f"{path} would unpack to {unpacked:,} bytes, more than {LARGEST_EXPANSION} times its "
-                               "size: weights do not shrink that well, so this is no file of weights")
+                               "size: weights do not compress that well, so this is not a weights file")
         headers = {}
         for info in npz.zip.infolist():
             try:
@@ -118,9 +119,9 @@ class _PickledArray(Exception):
 
 
 def _npy_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape, str]:
-    """Shape and dtype in the header of an array, once its bytes are known to be there."""
+    """Shape and dtype in the header of an array, after checking that the archive holds all of its bytes."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("NumPy does not write archives like this one")
+        raise ValueError("NumPy does not use its kind of compression")
     with archive.open(info) as file:
         version = npy.read_magic(file)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
@@ -129,7 +130,7 @@ def _npy_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape,
             raise _PickledArray
         claimed = file.tell() + math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or claimed != info.file_size:
-        raise ValueError(f"the header tells of {claimed:,} bytes, the archive of {info.file_size:,}")
+        raise ValueError(f"the header claims {claimed:,} bytes, the archive holds {info.file_size:,}")
     return shape, dtype.str.lstrip("<>|=")
 
 
@@ -145,7 +146,7 @@ def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
         slices = {name: file.get_slice(name) for name in file.keys()}       # noqa: SIM118 (not a dict)
         dtypes = {name: part.get_dtype() for name, part in slices.items()}
         halves: dict[str, Any] = {}
-        if "BF16" in dtypes.values():           # NumPy has no name for it
+        if "BF16" in dtypes.values():           # NumPy has no such dtype
             halves = dict(deserialize(path.read_bytes()))       # type: ignore[no-untyped-call]
 
         def read(name: str) -> Array:
@@ -159,28 +160,34 @@ def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
 
 def _check_kind(path: Path, name: str, dtype: str) -> None:
     if dtype not in FLOATS:
-        raise WeightsError(f"{path}: {name} holds {dtype}, expected floating point numbers: is this a file of weights?")
+        raise WeightsError(f"{path}: {name} holds {dtype}, expected floating point numbers: is this a weights file?")
 
 
 def _as_float(array: Array) -> Array:
-    """float64 and float32 as they are, float16 and bfloat16 (void of 2 bytes in an .npz) as float32."""
+    """Keep float64 and float32; convert float16 and bfloat16 (2-byte void in an .npz) to float32."""
     if array.dtype == np.dtype("V2"):
         return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return array.astype(np.promote_types(array.dtype, np.float32), copy=False)
 
 
 def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array]) -> None:
-    """Write an .npz (official) or a .safetensors file (timm), whole or not at all."""
+    """Write an .npz file (official) or a .safetensors file (timm), completely or not at all."""
+    if layout is OFFICIAL:
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        content = file.getvalue()
+    else:
+        from safetensors.numpy import save
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"format": "pt"})
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all.  Raises OSError."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        if layout is OFFICIAL:
-            with open(temporary, "wb") as file:
-                np.savez(file, **arrays)
-        else:
-            from safetensors.numpy import save_file
-            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary,
-                      {"format": "pt"})
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

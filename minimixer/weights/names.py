@@ -1,6 +1,7 @@
-"""What the arrays of a Mixer are called in the official files and in timm's: one table, read in both directions.
+"""The names of a Mixer's arrays in official files and in timm's files: one table for both directions.
 
-P patch size, I colours, C channels, S patches, D_S and D_C hidden units, K classes; ``{}`` is the number of a block.
+P patch size, I input channels, C channels, S patches, D_S and D_C hidden units, K classes; ``{}`` is the number of a
+block.
 """
 
 import re
@@ -15,7 +16,7 @@ Shape = tuple[int, ...]
 
 
 def printable(text: object, longest: int = 120) -> str:
-    """What a file says, on one line of a terminal, whatever it says."""
+    """Text from a file, safe to print on one line of a terminal."""
     line = " ".join(str(text).split())
     line = line if line.isprintable() else ascii(line)
     return line if len(line) <= longest else line[:longest - 3] + "..."
@@ -23,7 +24,7 @@ def printable(text: object, longest: int = 120) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One array of a Mixer, or one of every block: its names, and its shape in the official files."""
+    """One array of a Mixer, or of every block: its names, and its shape in the official files."""
 
     ours: str
     official: str
@@ -62,13 +63,13 @@ TABLE = (
 
 
 def rows_of(num_blocks: int) -> Iterator[tuple[Row, int]]:
-    """Every array of a Mixer: its row of the table, and its block (0 where there is none)."""
+    """Every array of a Mixer: its row of the table, and its block (0 for arrays outside of blocks)."""
     for row in TABLE:
         yield from ((row, block) for block in (range(num_blocks) if "{}" in row.ours else (0,)))
 
 
 def is_head(row: Row) -> bool:
-    """Whether the array belongs to the classes, not to the body."""
+    """Whether the array belongs to the head."""
     return "K" in row.shape
 
 
@@ -81,16 +82,16 @@ def sizes_of(config: MixerConfig) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Layout:
-    """One of the two ways to write a Mixer down.
+    """One of the two file layouts.
 
     Attributes
     ----------
     name : str
         ``"official"`` or ``"timm"``: the column of the table.
     gelu : "tanh" or "erf"
-        What the code computes that reads these files.
+        The form of GELU that these weights were trained with.
     axes : mapping of int to tuple of int
-        For arrays of so many axes, which axis of the official array comes first, second, ...
+        By number of axes: the permutation from the official axes to those in the file.
     """
 
     name: str
@@ -103,7 +104,7 @@ class Layout:
         return pattern.format(block)
 
     def blocks_in(self, names: Mapping[str, Shape]) -> set[int]:
-        """Numbers of the blocks that these names speak of."""
+        """Numbers of the blocks in these names."""
         patterns = {getattr(row, self.name) for row in TABLE if "{}" in row.ours}
         regex = re.compile("|".join(re.escape(p).replace(re.escape("{}"), r"(\d{1,6})") for p in patterns))
         found = (regex.fullmatch(name) for name in names)
@@ -114,7 +115,7 @@ class Layout:
         return tuple(row.shape[axis] for axis in self.axes[len(row.shape)])
 
     def from_file(self, array: Array) -> Array:
-        """The array as our model has it: the stem (P * P * I, C), other matrices (in, out)."""
+        """Convert an array to the model's shape: the stem (P * P * I, C), other matrices (in, out)."""
         order = self.axes[array.ndim]
         official = array.transpose([order.index(axis) for axis in range(array.ndim)])       # (P, P, I, C) or (in, out)
         return official.reshape(-1, official.shape[-1]) if array.ndim == 4 else official

@@ -1,3 +1,5 @@
+"""The report on an import or export of weights: one line per array."""
+
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ BLOCK = re.compile(r"(?<=[_.])(\d+)(?=[/.])")       # the number of a block in a
 
 @dataclass(frozen=True)
 class Mapped:
-    """An array in the file, and where it is in the model; the shapes may differ by a transpose or by growth."""
+    """An array in the file and its counterpart in the model; the shapes may differ by a transpose or by growth."""
 
     theirs: str
     their_shape: Shape
@@ -20,7 +22,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every array between a file and a model; ``print`` shows it as a table.
+    """What happened to every array between a file and a model; ``print`` shows it as a table.
 
     Attributes
     ----------
@@ -29,11 +31,11 @@ class Report:
         ``"official"`` or ``"timm"``.
     mapped : tuple of Mapped
     missing : tuple of str
-        Names of the layout that the file does not have.
+        Names of the layout that are not in the file.
     unused : tuple of str
-        Names in the file that the model does not take.
+        Names in the file that the model does not use.
     notes : tuple of str
-        What was changed on the way, a sentence each.
+        Changes on the way, one sentence each.
     """
 
     path: Path
@@ -44,7 +46,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        rows = [("name in the file", "shape", "name in the model", "shape, if another")]
+        rows = [("name in the file", "shape", "name in the model", "shape, if different")]
         theirs = gather((m.theirs, m.their_shape) for m in self.mapped)
         ours = gather((m.ours, m.our_shape) for m in self.mapped)
         rows += [(a, _text(b), c, _text(d) if d != b else "") for (a, b), (c, d) in zip(theirs, ours, strict=True)]
@@ -59,7 +61,7 @@ class Report:
 
 
 def gather(names: Iterable[tuple[str, Shape]]) -> Iterator[tuple[str, Shape]]:
-    """Names that differ in their block alone, and have one shape, as one: ``blocks.{0..11}.norm1.bias``."""
+    """Merge names with the same shape that differ only in their block: ``blocks.{0..11}.norm1.bias``."""
     groups: dict[tuple[str, Shape], list[int]] = {}
     for name, shape in names:
         number = BLOCK.search(name)

@@ -1,4 +1,4 @@
-"""Weights into a Mixer and out of it."""
+"""Copy weights from files into Mixers and back."""
 
 import math
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_bl
 
 
 def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
-    """Copy the weights of an official ``.npz`` file into a Mixer, which then computes GELU in its tanh form.
+    """Copy the weights of an official ``.npz`` file into a Mixer and set its GELU to the tanh form.
 
-    A model for k times the side, with k^2 times the ``tokens_mlp_dim``, takes the weights by the rule of ``grow``.
+    A model for k times the image size, with k^2 times the ``tokens_mlp_dim``, gets weights grown by ``grow``.
 
     Parameters
     ----------
     model : MlpMixer
-        Of the sizes of the file; ``model_from`` makes one.
+        A model of the file's sizes; ``model_from`` builds one.
     path : str or PathLike
     new_head : bool
-        Start with a head of zeros, as the paper does for fine-tuning, whatever head the file has.
+        Ignore the file's head and start with zeros, as the paper does for fine-tuning.
 
     Returns
     -------
@@ -39,13 +39,13 @@ def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool 
     Raises
     ------
     WeightsError
-        If the file cannot be read or does not fit; the model is then as it was.
+        If the file cannot be read or does not fit; the model is then unchanged.
     """
     return _load(model, Path(path), OFFICIAL, new_head)
 
 
 def load_timm(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
-    """As ``load_official``, from a ``.safetensors`` file with timm's names; GELU is then in its erf form."""
+    """Like ``load_official``, but from a ``.safetensors`` file with timm's names; sets GELU to the erf form."""
     return _load(model, Path(path), TIMM, new_head)
 
 
@@ -61,20 +61,20 @@ def save_timm(model: MlpMixer, path: str | PathLike[str]) -> Report:
 
 def config_of(path: str | PathLike[str], *, image_size: int | None = None,
               num_classes: int | None = None) -> MixerConfig:
-    """The configuration that fits a file of either layout, read off its shapes.
+    """The configuration for a file of either layout, derived from its shapes.
 
     Parameters
     ----------
     path : str or PathLike
     image_size : int, optional
-        Another size, k times that of the file; ``tokens_mlp_dim`` is then k^2 times that of the file.
+        k times the file's image size; ``tokens_mlp_dim`` is then k^2 times that of the file.
     num_classes : int, optional
-        Another number of classes than the file has.
+        By default, the file's number of classes.
 
     Raises
     ------
     WeightsError
-        If the file cannot be read, is no Mixer's, or cannot grow to this size.
+        If the file cannot be read, is not a Mixer's, or cannot grow to this size.
     """
     with open_weights(Path(path)) as file:
         return _config(file, image_size, num_classes)
@@ -82,9 +82,9 @@ def config_of(path: str | PathLike[str], *, image_size: int | None = None,
 
 def model_from(path: str | PathLike[str], *, image_size: int | None = None,
                num_classes: int | None = None) -> tuple[MlpMixer, Report]:
-    """Build the Mixer that a file of either layout holds.
+    """Build the Mixer in a file of either layout.
 
-    Parameters and errors are those of ``config_of``; a head for another number of classes starts as zeros.
+    Parameters and errors are those of ``config_of``; a head for another number of classes starts with zeros.
     """
     with open_weights(Path(path)) as file:
         config = _config(file, image_size, num_classes)
@@ -95,8 +95,8 @@ def model_from(path: str | PathLike[str], *, image_size: int | None = None,
 
 def _check_mixer(model: object) -> None:
     if not isinstance(model, MlpMixer):
-        raise WeightsError(f"these layouts are for Mixers, and this model is a {type(model).__name__}: save it with "
-                           "train.checkpoint, or its state_dict()")
+        raise WeightsError(f"these layouts are for Mixers, but this model is a {type(model).__name__}: save it with "
+                           "train.checkpoint, or save its state_dict()")
 
 
 def _load(model: MlpMixer, path: Path, layout: Layout, new_head: bool) -> Report:
@@ -125,11 +125,11 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
         notes.append(has_new_head(model))
     try:
         model.load_state_dict(arrays)
-    except ValueError as error:             # a subclass with parameters of its own
+    except ValueError as error:             # a subclass with additional parameters
         raise WeightsError(f"{file.path}: {error}") from error
     if model.config.gelu != layout.gelu:
         _set_gelu(model, layout.gelu)
-        notes.append(f"GELU is now in its {layout.gelu} form, which these weights were made for")
+        notes.append(f"GELU now uses the {layout.gelu} form, with which these weights were trained")
     used = {m.theirs for m in mapped}
     return Report(file.path, layout.name, tuple(mapped), tuple(missing),
                   tuple(name for name in file.shapes if name not in used), tuple(notes))
@@ -143,24 +143,24 @@ def _set_gelu(model: MlpMixer, form: GeluForm) -> None:
 
 
 def _measure(file: WeightsFile) -> dict[str, int]:
-    """The sizes that the shapes in a file tell, by the letters of the table.
+    """The sizes in a file, by the letters of the table, derived from its shapes.
 
     Raises
     ------
     WeightsError
-        If the arrays are not a whole Mixer's, or contradict each other.
+        If the arrays are not those of a whole Mixer, or contradict each other.
     """
     layout, shapes = file.layout, file.shapes
     if any(name.startswith("model.") for name in shapes) and "stem.proj.weight" not in shapes:
-        raise WeightsError(f"{file.path} looks like a checkpoint of minimixer: it needs no import; to change its "
+        raise WeightsError(f"{file.path} looks like a checkpoint of minimixer, which needs no import: to change its "
                            "layout, use minimixer export with its run folder")
     sizes = {"L": max(1, len(layout.blocks_in(shapes)))}
     expected = [(row, layout.name_of(row, block)) for row, block in rows_of(sizes["L"])]
     has_head = any(layout.name_of(row, 0) in shapes for row in TABLE if is_head(row))
     missing = [name for row, name in expected if name not in shapes and (has_head or not is_head(row))]
     if missing:
-        raise WeightsError(f"{file.path} is no MLP-Mixer in the {layout.name} layout: it lacks {_some(missing)}, and "
-                           f"holds {_some(list(shapes))}")
+        raise WeightsError(f"{file.path} is not an MLP-Mixer in the {layout.name} layout: it lacks {_some(missing)}, "
+                           f"and holds {_some(list(shapes))}")
     for row, name in expected:
         if len(shapes.get(name, ())) == len(row.shape):
             for letter, size in zip(layout.letters(row), shapes[name], strict=True):
@@ -169,8 +169,8 @@ def _measure(file: WeightsFile) -> dict[str, int]:
         letters = layout.letters(row)
         if name in shapes and (0 in shapes[name] or shapes[name] != tuple(map(sizes.get, letters))):
             raise WeightsError(f"{file.path}: {name} has shape {shapes[name]}, expected ({', '.join(letters)}) = "
-                               f"({', '.join(str(sizes.get(letter, '?')) for letter in letters)}), going by the arrays "
-                               "before it: the file is damaged, or no plain MLP-Mixer")
+                               f"({', '.join(str(sizes.get(letter, '?')) for letter in letters)}), according to the "
+                               "arrays before it: the file is damaged, or not a plain MLP-Mixer")
     return sizes
 
 
@@ -182,13 +182,13 @@ def _config(file: WeightsFile, image_size: int | None, num_classes: int | None) 
     sizes = _measure(file)
     side = math.isqrt(sizes["S"])
     if side * side != sizes["S"]:
-        raise WeightsError(f"{file.path} has weights for S = (H / P)(W / P) = {sizes['S']} patches, which is no square "
-                           "number: only models for square pictures can be read")
+        raise WeightsError(f"{file.path} has weights for S = (H / P)(W / P) = {sizes['S']} patches, which is not a "
+                           "square number: only models for square images can be read")
     if num_classes is None and "K" not in sizes:
-        raise WeightsError(f"{file.path} has no head: say how many classes a new one shall have (num_classes)")
+        raise WeightsError(f"{file.path} has no head: pass num_classes, the number of classes of a new head")
     k, rest = divmod(side * sizes["P"] if image_size is None else image_size, side * sizes["P"])
     if rest or k < 1:
-        raise WeightsError(why_not(file.path, side, sizes["P"], f"a picture of {image_size} pixels"))
+        raise WeightsError(why_not(file.path, side, sizes["P"], f"images of {image_size} pixels"))
     try:
         return MixerConfig(
             image_size=k * side * sizes["P"], tokens_mlp_dim=k * k * sizes["D_S"], gelu=file.layout.gelu,
@@ -199,19 +199,19 @@ def _config(file: WeightsFile, image_size: int | None, num_classes: int | None) 
 
 
 def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig, new_head: bool) -> int:
-    """K, by which the token-mixing MLPs must grow for the model.  Raises WeightsError if another size differs."""
+    """The factor k by which the image size must grow for the model.  Raises WeightsError if any other size differs."""
     wanted = sizes_of(config)
     for letter, field in FIELDS.items():
         if sizes[letter] != wanted[letter]:
             raise WeightsError(f"{file.path} has {field} {sizes[letter]}, the model {wanted[letter]}: build the model "
-                               "with weights.model_from, or give a file of its sizes")
+                               "with weights.model_from, or use a file of the model's sizes")
     k = max(1, math.isqrt(wanted["S"] // sizes["S"]))
     if wanted["S"] != k * k * sizes["S"] or math.isqrt(sizes["S"]) ** 2 != sizes["S"]:
         side = math.isqrt(sizes["S"])
-        raise WeightsError(why_not(file.path, side, sizes["P"], f"the model's picture of {config.image_size} pixels"))
+        raise WeightsError(why_not(file.path, side, sizes["P"], f"the model's images of {config.image_size} pixels"))
     if wanted["D_S"] != k * k * sizes["D_S"]:
-        grown = f", k = {k} times the side of the file's," if k > 1 else ""
-        raise WeightsError(f"{file.path} has tokens_mlp_dim {sizes['D_S']}, the model {wanted['D_S']}: for pictures of "
+        grown = f", k = {k} times the file's image size," if k > 1 else ""
+        raise WeightsError(f"{file.path} has tokens_mlp_dim {sizes['D_S']}, the model {wanted['D_S']}: for images of "
                            f"{config.image_size} pixels{grown} it must be {k * k * sizes['D_S']}")
     if not new_head and sizes.get("K") != wanted["K"]:
         head = f"a head for {sizes['K']} classes" if "K" in sizes else "no head"
@@ -232,6 +232,6 @@ def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
         mapped.append(Mapped(theirs, arrays[theirs].shape, ours, state[ours].shape))
     write_weights(path, layout, arrays)
     notes = () if model.config.gelu == layout.gelu else (
-        f"this model computes GELU in its {model.config.gelu} form, the {layout.name} code in its {layout.gelu} form: "
-        "expect slightly different logits there",)
+        f"this model uses the {model.config.gelu} form of GELU, the {layout.name} code the {layout.gelu} form: expect "
+        "slightly different logits there",)
     return Report(path, layout.name, tuple(mapped), notes=notes)

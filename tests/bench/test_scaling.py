@@ -25,6 +25,7 @@ def test_the_fit_finds_the_numbers_that_made_the_measurements():
     assert found.over(NETWORKS[0], sharing=4).exchange(8) > slower.exchange(8)
 
 
+@pytest.mark.slow
 @NEEDS_MPI
 @pytest.mark.skipif(physical_cores() < 2, reason="needs two cores")
 def test_the_command_measures_and_predicts_and_reads_its_own_file(tmp_path, capsys, monkeypatch):

@@ -46,7 +46,7 @@ def test_token_mixing_is_pytorchs_depth_wise_convolution_with_one_filter_for_all
     x = rng.standard_normal((5, 16, c))                                     # (B, S, C)
     ours = fc1(Tensor(x).swapaxes(1, 2)).data                               # (B, C, D_S)
     filters = torch.tensor(fc1.weight.data.T.copy()).reshape(-1, 1, SIDE, SIDE)         # (D_S, 1, 4, 4)
-    pictures = torch.tensor(x.swapaxes(1, 2).copy()).reshape(5, c, SIDE, SIDE)
-    theirs = torch.nn.functional.conv2d(pictures, filters.repeat(c, 1, 1, 1), torch.tensor(fc1.bias.data).repeat(c),
+    images = torch.tensor(x.swapaxes(1, 2).copy()).reshape(5, c, SIDE, SIDE)
+    theirs = torch.nn.functional.conv2d(images, filters.repeat(c, 1, 1, 1), torch.tensor(fc1.bias.data).repeat(c),
                                         groups=c)                           # (B, C * D_S, 1, 1)
     assert np.abs(ours - theirs.reshape(ours.shape).numpy()).max() < 1e-12 * np.abs(ours).max()

@@ -10,7 +10,8 @@ from PIL import Image
 from minimixer import nn
 from minimixer.commands.experiments import EXPERIMENTS
 from minimixer.data import load_digits
-from minimixer.experiments import ablation, cnn_identity, complexity, data_size, permutation
+from minimixer.experiments import ablation, cnn_identity, complexity, data_size, permutation, stored
+from minimixer.experiments.__main__ import EXPERIMENTS, main
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
 from minimixer.experiments.learning import KINDS, compared, learn
 from minimixer.experiments.token_weights import OPPOSITE, describe
@@ -42,13 +43,13 @@ def test_it_runs_writes_and_draws_the_same_again(name, tmp_path, capsys):
     assert 0 < content["seconds"] < 60
     assert content["expected_minutes"] == EXPERIMENTS[name].minutes
     assert EXPERIMENTS[name].load().report(content["found"]) in printed
-    picture = tmp_path / f"{name}-quick.png"
-    first = picture.read_bytes()
-    with Image.open(picture) as image:
+    plot = tmp_path / f"{name}-quick.png"
+    first = plot.read_bytes()
+    with Image.open(plot) as image:
         assert len(np.unique(np.asarray(image.convert("L")))) > 20, "there is something to see"
-    picture.unlink()
+    plot.unlink()
     assert main([name, "--quick", "--redraw", "--out", str(tmp_path)]) == 0
-    assert picture.read_bytes() == first
+    assert plot.read_bytes() == first
     assert EXPERIMENTS[name].load().report(content["found"]) in capsys.readouterr().out
 
 
@@ -72,6 +73,12 @@ def test_wrong_usage_is_one_sentence(arguments, message, capsys, tmp_path, monke
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
+def test_files_of_older_versions_can_be_drawn(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text('{"found": {"pictures": [3], "stems": [{"colour": [0.5]}]}}')
+    assert stored.read(path) == {"found": {"images": [3], "stems": [{"color": [0.5]}]}}
+
+
 def test_missing_data_are_said_to_be_missing(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["ablation", "--data-dir", str(tmp_path)]) == 3
@@ -86,7 +93,7 @@ def rules():
     return rng.permutation(16), rng.permutation(4)
 
 
-def test_losses_agree_to_1e_9_when_weights_are_permuted_as_the_pictures(dataset, workers, rules):
+def test_losses_agree_to_1e_9_when_weights_are_permuted_as_the_images(dataset, workers, rules):
     config = replace(PRESETS["digits"], epochs=1, workers=1, batch_size=16)
     shuffled = permutation.reordered(dataset, permutation.pixel_order(8, 2, *rules))
     found = permutation.exact(config, dataset, shuffled, rules, workers)
@@ -124,7 +131,7 @@ def test_nothing_but_stem_and_token_mixing_is_permuted(rules):
                                         for fc in ("fc1", "fc2"))}          # the biases begin at zero
 
 
-def test_shuffled_pictures_hold_the_old_patches(rng, rules):
+def test_shuffled_images_hold_the_old_patches(rng, rules):
     images = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
     patches, inside = rules
     shuffled = permutation.reorder(images, permutation.pixel_order(8, 2, patches, inside))

@@ -75,7 +75,7 @@ def test_other_classes_get_a_head_of_zeros(trained_run):
     assert not model.head.bias.data.any()
     assert same({k: v for k, v in model.state_dict().items() if "head" not in k},
                 {k: v for k, v in weights(trained_run).items() if "head" not in k})
-    assert said["changes"] == ["the head for 10 classes starts as zeros, as the paper fine-tunes"]
+    assert said["changes"] == ["the head for 10 classes starts with zeros, as in the paper's fine-tuning"]
 
 
 def test_larger_pictures_grow_the_token_mixing(trained_run):
@@ -172,7 +172,7 @@ def test_what_cannot_be_a_source_gets_a_sentence(arguments, code, words, trained
 def test_only_mixers_grow_and_only_what_has_dropout_drops():
     vit, convnet = nn.build("vit-pico"), nn.build("convnet-pico")
     same_size = {"image_size": 64, "num_classes": 10, "new_head": False}
-    with pytest.raises(WeightsError, match="VisionTransformer for pictures of 32 pixels, not 64: only Mixers grow"):
+    with pytest.raises(WeightsError, match="VisionTransformer for images of 32 pixels, not 64: only Mixers can grow"):
         adapt(vit, **same_size)
     larger, _ = adapt(convnet, **same_size)                     # its weights know no size
     assert same(larger.state_dict(), convnet.state_dict())

@@ -54,8 +54,8 @@ class Mixer(linen.Module):
 
 def random_parameters(config, rng, dtype):
     """Random weights for Flax's own names and shapes: one flat dict with "/" in its names."""
-    picture = np.zeros((1, config.image_size, config.image_size, config.in_channels), np.float32)
-    tree = jax.eval_shape(Mixer(config).init, jax.random.key(0), picture)["params"]
+    image = np.zeros((1, config.image_size, config.image_size, config.in_channels), np.float32)
+    tree = jax.eval_shape(Mixer(config).init, jax.random.key(0), image)["params"]
     scale = {"kernel": 0.2, "bias": 0.1, "scale": 0.5}
     return {name: (scale[name.split("/")[-1]] * rng.standard_normal(a.shape)).astype(dtype)
             for name, a in traverse_util.flatten_dict(tree, sep="/").items()}
@@ -127,12 +127,12 @@ def test_a_file_for_224_pixels_answers_at_448_as_flax_answers_to_the_parts(tmp_p
     flat = random_parameters(config, rng, np.float32)
     np.savez(tmp_path / "224.npz", **flat)
     ours, _ = model_from(tmp_path / "224.npz", image_size=448)
-    picture = rng.standard_normal((1, 448, 448, 3)).astype(np.float32)
-    parts = np.concatenate([picture[:, i:i + 224, j:j + 224] for i in (0, 224) for j in (0, 224)])
+    image = rng.standard_normal((1, 448, 448, 3)).astype(np.float32)
+    parts = np.concatenate([image[:, i:i + 224, j:j + 224] for i in (0, 224) for j in (0, 224)])
     tree = traverse_util.unflatten_dict(flat, sep="/")
     with jax.enable_x64(False):
         expected = np.asarray(jax.jit(Mixer(config).apply)({"params": tree}, parts))        # (4, 7)
-    logits = ours(mm.Tensor(picture)).data                                              # (1, 7)
+    logits = ours(mm.Tensor(image)).data                                              # (1, 7)
     assert np.abs(logits - expected.mean(0)).max() < 1e-4 * np.abs(expected).max()
     tiled = ours(mm.Tensor(np.tile(parts[:1], (1, 2, 2, 1)))).data
     assert np.abs(tiled - expected[0]).max() < 1e-4 * np.abs(expected).max()

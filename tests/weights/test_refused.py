@@ -54,7 +54,7 @@ def test_an_npz_that_was_cut_off_or_changed(npz, tmp_path):
     cut = tmp_path / "cut.npz"
     for length in (5, 1000, len(whole) // 2, len(whole) - 1):
         cut.write_bytes(whole[:length])
-        says(cut, "is damaged", "fetch it again")
+        says(cut, "is damaged", "download it again")
 
 def test_damage_that_shows_when_the_model_is_half_read_leaves_it_as_it_was(tmp_path, rng):
     config = replace(SMALL, num_classes=30_000)
@@ -76,7 +76,7 @@ def test_safetensors_that_were_cut_off(tmp_path, rng):
     whole = path.read_bytes()
     for length in (9, 200, len(whole) - 1):
         path.write_bytes(whole[:length])
-        says(path, "is damaged", "fetch it again")
+        says(path, "is damaged", "download it again")
 
 
 class Bomb:
@@ -97,7 +97,7 @@ def test_pickles_are_never_read(arrays, tmp_path):
 
 
 def claiming(path, arrays, name, shape):
-    """An .npz whose header of one array tells of another shape."""
+    """An .npz in which the header of one array claims another shape."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
     with zipfile.ZipFile(path, "w") as archive:
@@ -153,9 +153,9 @@ def test_arrays_that_are_missing(npz, arrays, tmp_path):
 def test_files_of_other_models(tmp_path):
     path = tmp_path / "a.safetensors"
     save_file({"conv1.weight": np.zeros((8, 3, 3, 3), np.float32)}, path)
-    says(path, "is no MLP-Mixer in the timm layout", "it lacks stem.proj.weight", "holds conv1.weight")
+    says(path, "is not an MLP-Mixer in the timm layout", "it lacks stem.proj.weight", "holds conv1.weight")
     write_npz(tmp_path / "b.npz", {"embedding/kernel": np.zeros(3)})
-    says(tmp_path / "b.npz", "is no MLP-Mixer in the official layout", "holds embedding/kernel")
+    says(tmp_path / "b.npz", "is not an MLP-Mixer in the official layout", "holds embedding/kernel")
     np.savez(tmp_path / "c.npz")
     says(tmp_path / "c.npz", "holds nothing")
     checkpoint.save(tmp_path / "best.safetensors", nn.MlpMixer(SMALL), None, {})
@@ -179,7 +179,7 @@ def test_numbers_that_are_no_weights(arrays, tmp_path):
     says(write_npz(tmp_path / "b.npz", arrays), "head/bias holds i4, expected floating point")
 
 
-def test_pictures_that_are_not_square(tmp_path, rng):
+def test_images_that_are_not_square(tmp_path, rng):
     arrays = official_arrays(SMALL, rng)
     for name, array in arrays.items():
         if "token_mixing" in name:
@@ -189,14 +189,14 @@ def test_pictures_that_are_not_square(tmp_path, rng):
 
 
 @pytest.mark.parametrize("size", [6, 8, 18, 13, 0, -12])
-def test_picture_sizes_that_no_growth_reaches(npz, size):
+def test_image_sizes_that_no_growth_reaches(npz, size):
     says(npz, "S = (H / P)(W / P) = (12 / 4)(12 / 4) = 9", "choose an image_size of 12, 24, 36", image_size=size)
 
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"image_size": 16}, r"S = \(H / P\)\(W / P\) = \(12 / 4\)\(12 / 4\) = 9 patches.*12, 24, 36"),
-    ({"image_size": 8}, r"does not fit the model's picture of 8 pixels"),
-    ({"image_size": 24}, r"tokens_mlp_dim 5, the model 5: .* k = 2 times the side .* it must be 20"),
+    ({"image_size": 8}, r"does not fit the model's images of 8 pixels"),
+    ({"image_size": 24}, r"tokens_mlp_dim 5, the model 5: .* k = 2 times the file.s image size, it must be 20"),
     ({"patch_size": 2, "image_size": 6}, "patch_size 4, the model 2"),
     ({"tokens_mlp_dim": 6}, "tokens_mlp_dim 5, the model 6: .* it must be 5"),
     ({"num_blocks": 2}, "num_blocks 3, the model 2"),

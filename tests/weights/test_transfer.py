@@ -73,13 +73,13 @@ def test_the_saved_official_file_has_the_official_names_and_shapes(tmp_path, rng
 
 def test_gelu_follows_the_source(tmp_path, rng):
     tanh = randomized(SMALL, rng)
-    note = "computes GELU in its tanh form, the timm code in its erf form"
+    note = "uses the tanh form of GELU, the timm code the erf form"
     assert note in str(save_timm(tanh, tmp_path / "a.safetensors"))
     assert config_of(tmp_path / "a.safetensors").gelu == "erf"
     report = load_timm(tanh, tmp_path / "a.safetensors")
     assert tanh.config.gelu == "erf"
     assert {m.form for m in tanh.modules() if isinstance(m, nn.GELU)} == {"erf"}
-    assert "GELU is now in its erf form" in report.notes[0]
+    assert "GELU now uses the erf form" in report.notes[0]
     built, _ = model_from(tmp_path / "a.safetensors")
     images = rng.standard_normal((2, 12, 12, 3)).astype(np.float32)
     assert (logits(built, images) == logits(tanh, images)).all()
@@ -118,7 +118,7 @@ def test_half_precision_becomes_float32(layout, half, tmp_path, rng):
 @pytest.mark.parametrize("k", [2, 3])
 def test_a_grown_model_answers_with_the_mean_of_what_the_old_one_answers_to_the_parts(layout, k, tmp_path, rng):
     # Every layer but token mixing treats each patch by itself, and the grown token mixing treats each part by itself;
-    # the head is linear, so after the mean over all patches: logits(picture) = mean of logits(part) over K x K parts.
+    # the head is linear, so after the mean over all patches: logits(image) = mean of logits(part) over K x K parts.
     save, _, name = SAVE_AND_LOAD[layout]
     save(randomized(SMALL, rng), tmp_path / name)
     small, _ = model_from(tmp_path / name)
@@ -129,11 +129,11 @@ def test_a_grown_model_answers_with_the_mean_of_what_the_old_one_answers_to_the_
         for p in model.parameters():
             p.data = p.data.astype(np.float64)
 
-    pictures = rng.standard_normal((2, 12 * k, 12 * k, 3))
-    parts = [pictures[:, 12 * i:12 * (i + 1), 12 * j:12 * (j + 1)] for i in range(k) for j in range(k)]
-    assert np.abs(logits(grown, pictures) - np.mean([logits(small, part) for part in parts], 0)).max() < 1e-12
+    images = rng.standard_normal((2, 12 * k, 12 * k, 3))
+    parts = [images[:, 12 * i:12 * (i + 1), 12 * j:12 * (j + 1)] for i in range(k) for j in range(k)]
+    assert np.abs(logits(grown, images) - np.mean([logits(small, part) for part in parts], 0)).max() < 1e-12
 
-    tiles = np.tile(parts[0], (1, k, k, 1))                     # one picture, k x k times
+    tiles = np.tile(parts[0], (1, k, k, 1))                     # one image, k x k times
     assert np.abs(logits(grown, tiles) - logits(small, parts[0])).max() < 1e-12
     # The control: parts taken as runs of the reading order, not as squares, would not pass.
     for block in grown.blocks:
@@ -144,7 +144,7 @@ def test_a_grown_model_answers_with_the_mean_of_what_the_old_one_answers_to_the_
     assert np.abs(logits(grown, tiles) - logits(small, parts[0])).max() > 1e-3
 
 
-def test_the_parts_are_squares_of_the_picture():
+def test_the_parts_are_squares_of_the_image():
     assert part_order(2, 2).reshape(4, 4).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
 
 
@@ -180,7 +180,7 @@ def test_another_number_of_classes_starts_with_a_head_of_zeros(tmp_path, rng):
     assert not model.head.bias.data.any()
     assert (model.stem.bias.data == arrays["stem/bias"]).all()
     assert report.unused == ("head/kernel", "head/bias")
-    assert "10 classes starts as zeros" in report.notes[0]
+    assert "10 classes starts with zeros" in report.notes[0]
     assert model_from(path, num_classes=4)[0].head.bias.data.any()          # the file's own number keeps its head
 
     trained = randomized(replace(SMALL, num_classes=10), rng)
@@ -194,7 +194,7 @@ def test_another_number_of_classes_starts_with_a_head_of_zeros(tmp_path, rng):
 def test_a_file_without_a_head_needs_a_number_of_classes(tmp_path, rng):
     arrays = {name: a for name, a in official_arrays(SMALL, rng).items() if not name.startswith("head")}
     path = write_npz(tmp_path / "a.npz", arrays)
-    with pytest.raises(WeightsError, match="has no head: say how many classes"):
+    with pytest.raises(WeightsError, match="has no head: pass num_classes"):
         model_from(path)
     model, report = model_from(path, num_classes=7)
     assert model.head.weight.shape == (6, 7)
