@@ -10,7 +10,7 @@ from minimixer.errors import UsageError
 EVERYTHING = Augmentation(crop_padding=2, flip=True, randaugment=2, magnitude=15, erasing=0.3, cutmix=1.0, mixup=0.4)
 
 
-def pictures(rng, n=40, side=12):
+def labeled_images(rng, n=40, side=12):
     return rng.integers(0, 256, (n, side, side, 3), np.uint8), rng.integers(0, 5, n)
 
 
@@ -19,15 +19,15 @@ def test_erased_rectangles_hold_noise_and_the_rest_is_untouched(rng):
     erased = mix.random_erasing(images, 0.4, rng)
     changed = (erased != 0).any((1, 2, 3))
     assert changed.mean() == pytest.approx(0.4, abs=0.04)
-    for picture in erased[changed][:200, ..., 0]:
-        rows, columns = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
-        inside = picture[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    for image in erased[changed][:200, ..., 0]:
+        rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+        inside = image[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
         assert (inside == 0).mean() < 0.5           # noise without gaps: only by chance is a pixel 0
     shares = mix.erasures(5000, 32, 32, rng).mean((1, 2))
     assert 0.015 < shares.min() < 0.03
     assert 0.3 < shares.max() < 0.36
     assert shares.mean() == pytest.approx(0.175, abs=0.02)
-    assert not images.any()                         # the pictures given were not written to
+    assert not images.any()                         # the images given were not written to
 
 
 def test_erasures_come_everywhere_and_in_every_direction(rng):
@@ -40,8 +40,8 @@ def test_erasures_come_everywhere_and_in_every_direction(rng):
     assert masks[:, -1, -1].any()
 
 
-def test_cutmix_takes_a_rectangle_of_the_picture_before_and_targets_count_its_pixels(rng):
-    images, labels = pictures(rng)
+def test_cutmix_takes_a_rectangle_of_the_image_before_and_targets_count_its_pixels(rng):
+    images, labels = labeled_images(rng)
     mixed, targets = Augmentation(cutmix=1.0).mix(images, labels, 5, rng)
     before = np.roll(images, 1, axis=0)
     for i in range(len(images)):
@@ -59,8 +59,8 @@ def test_cutmix_takes_a_rectangle_of_the_picture_before_and_targets_count_its_pi
     assert mixed.dtype == np.uint8
 
 
-def test_mixup_adds_pictures_and_targets_by_the_same_share(rng):
-    images, labels = pictures(rng)
+def test_mixup_adds_images_and_targets_by_the_same_share(rng):
+    images, labels = labeled_images(rng)
     labels = np.arange(40)
     mixed, targets = Augmentation(mixup=1.0).mix(images, labels, 40, rng)
     for i in range(len(images)):
@@ -85,14 +85,14 @@ def test_shares_follow_the_beta_distribution_and_both_kinds_come_equally_often(r
 
 
 def test_labels_stay_class_numbers_where_nothing_is_mixed(rng):
-    images, labels = pictures(rng)
+    images, labels = labeled_images(rng)
     same_images, same_labels = Augmentation(crop_padding=2, mixing=0.5).mix(images, labels, 5, rng)
     assert same_images is images
     assert same_labels is labels
 
 
 def test_targets_are_probabilities_also_where_all_is_done(rng, device):
-    images, labels = pictures(rng)
+    images, labels = labeled_images(rng)
     changed = EVERYTHING(backend.to_device(images, device), np.random.default_rng(3))
     mixed, targets = EVERYTHING.mix(changed, labels, 5, np.random.default_rng(4))
     assert backend.device_of(mixed).name == device
@@ -104,8 +104,8 @@ def test_targets_are_probabilities_also_where_all_is_done(rng, device):
     assert targets.min() >= 0
 
 
-def test_a_seed_decides_the_pictures_on_every_device(rng, device):
-    images, labels = pictures(rng)
+def test_a_seed_decides_the_images_on_every_device(rng, device):
+    images, labels = labeled_images(rng)
     dataset = Dataset("toy", images, labels, images, labels, tuple("abcde"))
     here, there = Batches(dataset, 16, 5, EVERYTHING), Batches(dataset, 16, 5, EVERYTHING, device)
     for step in (3, 0):
@@ -116,7 +116,7 @@ def test_a_seed_decides_the_pictures_on_every_device(rng, device):
     assert np.array_equal(images, dataset.train_images)
 
 
-def test_pictures_smaller_than_a_filter_and_grey_ones_are_augmented(rng):
+def test_images_smaller_than_a_filter_and_gray_ones_are_augmented(rng):
     for shape in ((9, 1, 1, 1), (9, 2, 5, 3), (30, 8, 8, 1)):
         images = rng.integers(0, 256, shape, np.uint8)
         changed = EVERYTHING(images, rng)

@@ -33,7 +33,7 @@ def rows(images):
     return [image.tobytes() for image in images]
 
 
-def test_an_epoch_holds_every_picture_once_and_the_next_one_has_another_order(dataset):
+def test_an_epoch_holds_every_image_once_and_the_next_one_has_another_order(dataset):
     batches = Batches(dataset, 5)
     assert len(batches) == 2
     epochs = [[*rows(batches[2 * e][0]), *rows(batches[2 * e + 1][0])] for e in range(3)]

@@ -16,33 +16,33 @@ GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
 @pytest.fixture
 def write(tmp_path):
-    def write(image, name="picture.png", **options):
+    def write(image, name="image.png", **options):
         image.save(tmp_path / name, **options)
         return tmp_path / name
     return write
 
 
-def test_a_picture_of_the_right_size_keeps_its_pixels(write, rng):
+def test_an_image_of_the_right_size_keeps_its_pixels(write, rng):
     pixels = rng.integers(0, 256, (32, 32, 3), np.uint8)
     for name in ("a.png", "a.bmp", "a.tiff", "a.ppm"):
         assert np.array_equal(read_image(write(Image.fromarray(pixels), name), 32, 3), pixels), name
     assert np.array_equal(read_image(write(Image.fromarray(GRAY)), 8, 1)[..., 0], GRAY)
 
 
-def test_a_picture_is_cut_to_the_square_in_its_middle(write):
+def test_an_image_is_cut_to_the_square_in_its_middle(write):
     wide = np.zeros((8, 20, 3), np.uint8)
     wide[:, 6:14] = 200
     assert (read_image(write(Image.fromarray(wide)), 8, 3) == 200).all()
     assert (read_image(write(Image.fromarray(np.ascontiguousarray(wide.swapaxes(0, 1)))), 8, 3) == 200).all()
 
 
-def test_a_large_picture_is_averaged_not_sampled(write):
+def test_a_large_image_is_averaged_not_sampled(write):
     checks = (np.indices((256, 256)).sum(0) % 2 * 255).astype(np.uint8)
     small = read_image(write(Image.fromarray(checks)), 8, 1)
     assert np.abs(small.astype(int) - 127).max() <= 2
 
 
-def test_a_grey_picture_is_shown_to_a_model_of_colours_and_the_other_way(write):
+def test_a_gray_image_is_shown_to_a_model_of_colors_and_the_other_way(write):
     assert np.array_equal(read_image(write(Image.fromarray(GRAY)), 8, 3), np.dstack([GRAY] * 3))
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
@@ -134,14 +134,14 @@ def scratch(tmp_path_factory):
 
 
 @given(kind=st.sampled_from(["png", "jpeg", "gif", "bmp", "tiff", "webp"]), data=st.data())
-def test_bytes_that_flip_give_a_picture_or_a_sentence(kind, data, scratch):
+def test_bytes_that_flip_give_an_image_or_a_sentence(kind, data, scratch):
     content = bytearray(encoded(kind))
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     scratch.write_bytes(content)
     try:
-        picture = read_image(scratch, 8, 1)
+        image = read_image(scratch, 8, 1)
     except DataError:
         return
-    assert picture.shape == (8, 8, 1)
-    assert picture.dtype == np.uint8
+    assert image.shape == (8, 8, 1)
+    assert image.dtype == np.uint8

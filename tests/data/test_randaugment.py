@@ -41,7 +41,7 @@ def transformed(*matrix):
                                     fillcolor=(ra.FILL,) * 3)
 
 
-OPERATIONS = {          # ours on all pictures; Pillow's on picture i
+OPERATIONS = {          # ours on all images; Pillow's on image i
     "autocontrast": (ra.autocontrast, lambda p, i: ImageOps.autocontrast(p)),
     "equalize": (ra.equalize, lambda p, i: ImageOps.equalize(p)),
     "solarize": (lambda x: ra.solarize(x, THRESHOLDS), lambda p, i: ImageOps.solarize(p, int(THRESHOLDS[i]))),
@@ -74,7 +74,7 @@ def test_it_computes_what_pillow_computes_to_the_last_bit(name, photos, device):
 
 
 @pytest.mark.parametrize("name", sorted(ra.COLORS))
-def test_gray_pictures_of_one_channel_too(name, photos):
+def test_gray_images_of_one_channel_too(name, photos):
     gray = photos[..., :1]
     strength = np.linspace(-1, 1, N)
     ours = ra.COLORS[name](gray, strength)
@@ -93,9 +93,9 @@ def test_the_ends_of_the_ranges_are_those_of_autoaugment(photos):
         "shear_y": ra.affine(photos, ra.shift(shear_y=0.3 * ends)),
         "translate_x": ra.affine(photos, ra.shift(x=24 * 150 / 331 * ends)),
         "translate_y": ra.affine(photos, ra.shift(y=32 * 150 / 331 * ends))}
-    for name, pictures in expected.items():
+    for name, images in expected.items():
         chosen = np.full(N, ra.OPERATIONS.index(name))
-        assert np.array_equal(ra.change(photos, chosen, ends), pictures), name
+        assert np.array_equal(ra.change(photos, chosen, ends), images), name
         assert np.array_equal(ra.change(photos, chosen, 0 * ends), photos), name
 
 

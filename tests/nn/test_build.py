@@ -70,7 +70,7 @@ def test_build_changes_fields_and_refuses_unknown_ones():
 
 
 @pytest.mark.parametrize("name", ["pico", "vit-pico", "convnet-pico"])
-def test_no_pictures_give_no_logits_and_no_gradient(name, device):
+def test_no_images_give_no_logits_and_no_gradient(name, device):
     model = nn.build(name).to(device)
     logits = model(Tensor(to_device(np.zeros((0, 32, 32, 3), np.float32), device)))
     assert logits.shape == (0, 10)

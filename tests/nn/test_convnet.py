@@ -75,7 +75,7 @@ def test_a_convolution_is_pytorchs_forward_and_backward(k, stride, padding, rng)
         assert np.abs(tensor.grad - twin.grad.numpy()).max() < 1e-10
 
 
-def test_the_logits_of_a_picture_do_not_depend_on_the_others_of_its_batch(rng):
+def test_the_logits_of_an_image_do_not_depend_on_the_others_of_its_batch(rng):
     model = randomized(nn.ConvNet(TINY), rng)
     images = rng.standard_normal((6, 8, 8, 3))
     together = model(Tensor(images)).data
@@ -90,7 +90,7 @@ def test_group_norm_leaves_mean_zero_and_variance_one_in_every_group(rng, device
     assert np.allclose(groups.std((1, 3)), 1, atol=1e-4)
 
 
-def test_pictures_of_another_size_are_accepted(rng):
+def test_images_of_another_size_are_accepted(rng):
     model = randomized(nn.ConvNet(TINY), rng)
     assert model(Tensor(rng.standard_normal((2, 13, 7, 3)))).shape == (2, 3)
 
@@ -120,7 +120,7 @@ def test_print_shows_every_step_with_its_shape():
     (lambda: nn.ConvNetConfig(image_size=30), "image_size is 30, expected a multiple of 4"),
     (lambda: nn.ConvNetConfig(width=0), "width is 0, expected a positive number"),
     (lambda: nn.ConvNet(TINY)(Tensor(np.zeros((1, 8, 8, 1)))), r"\(1, 8, 8, 1\), expected \(B, H, W, 3\)"),
-    (lambda: F.unfold(Tensor(np.zeros((1, 2, 2, 1))), 5, padding=1), "5 x 5 are larger than pictures of 2 x 2 with 1"),
+    (lambda: F.unfold(Tensor(np.zeros((1, 2, 2, 1))), 5, padding=1), "5 x 5 are larger than images of 2 x 2 with 1"),
     (lambda: F.unfold(Tensor(np.zeros((2, 2, 1))), 1), r"expected \(B, H, W, C\)"),
     (lambda: F.unfold(Tensor(np.zeros((1, 2, 2, 1))), 1, stride=0), "stride 0"),
     (lambda: F.group_norm(Tensor(np.zeros((1, 2, 2, 6))), Tensor(np.ones(6)), Tensor(np.ones(6)), 4),

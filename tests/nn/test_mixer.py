@@ -150,7 +150,7 @@ def test_eval_switches_dropout_and_stochastic_depth_off(rng):
 
 
 def shapes_that_occur(block, x):
-    """The shapes that Linear, SwapAxes, LayerNorm, Gelu and Add really return, in order."""
+    """The shapes that Linear, SwapAxes, LayerNorm, GELU and Add really return, in order."""
     seen = []
     original = tensor.apply
 
@@ -169,7 +169,7 @@ def shapes_that_occur(block, x):
 
 def test_print_shows_every_step_that_is_computed_with_its_true_shape():
     model = nn.MlpMixer(TINY)
-    names = {"Linear": "Linear", "LayerNorm": "LayerNorm", "swapaxes(1, 2)": "SwapAxes", "GELU tanh": "Gelu",
+    names = {"Linear": "Linear", "LayerNorm": "LayerNorm", "swapaxes(1, 2)": "SwapAxes", "GELU tanh": "GELU",
              "x = x + y": "Add"}
     printed = []
     for step, shape, _ in model.blocks[0].summary_rows(TINY.num_patches, TINY.hidden_dim):

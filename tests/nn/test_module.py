@@ -152,7 +152,7 @@ def test_dropout_and_stochastic_depth_draw_what_they_promise(rng):
     assert set(np.unique(dropped)) == {0, np.float32(1 / 0.75)}
     assert np.mean(dropped == 0) == pytest.approx(0.25, abs=0.02)
     assert set(np.unique(branches)) == {0, 1}
-    assert np.array_equal(branches.min((1, 2)), branches.max((1, 2)))       # whole pictures
+    assert np.array_equal(branches.min((1, 2)), branches.max((1, 2)))       # whole images
     assert np.mean(branches == 0) == pytest.approx(0.25, abs=0.03)
 
 

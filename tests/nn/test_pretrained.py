@@ -47,17 +47,17 @@ def test_the_card_says_what_the_json_says():
 
 
 def test_every_way_to_load_it_gives_the_same_logits(tmp_path):
-    picture = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     trained = load_run(NAME)
-    logits = trained.logits(picture)
+    logits = trained.logits(image)
     assert np.isfinite(logits).all()
     assert np.ptp(logits) > 0.1                                                 # it is no new head of zeros
     assert {p.data.dtype for p in trained.model.parameters()} == {np.dtype(np.float32)}
     shutil.copy(FILE, tmp_path / "best.safetensors")
     for path in (FILE, str(FILE), tmp_path):
-        assert np.array_equal(load_run(path).logits(picture), logits)
+        assert np.array_equal(load_run(path).logits(image), logits)
     model = mm.nn.mixer("micro", pretrained="cifar10")
-    normalized = ((picture / 255 - trained.mean) / trained.std).astype(np.float32)
+    normalized = ((image / 255 - trained.mean) / trained.std).astype(np.float32)
     assert np.allclose(model(mm.Tensor(normalized)).data, logits, atol=1e-4)
     for name, array in trained.model.state_dict().items():
         assert np.array_equal(model.state_dict()[name], array)
@@ -95,12 +95,14 @@ def test_the_wheel_takes_the_files(tmp_path):
     assert {path.parent for path in files} == {Path(mm.__file__).parent / "pretrained"}
 
 
+@pytest.mark.slow
 def test_a_wheel_that_is_built_holds_them(tmp_path):
     pytest.importorskip("hatchling", reason="needs hatchling to build a wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     assert {f"minimixer/pretrained/{NAME}{suffix}" for suffix in (".safetensors", ".json", ".md")} <= set(names)
+    assert {f"minimixer/data/sources/digits{suffix}" for suffix in (".npz", ".md")} <= set(names)
 
 
 @pytest.mark.data

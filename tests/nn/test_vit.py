@@ -57,7 +57,7 @@ def test_logits_and_every_gradient_agree_with_pytorch_to_1e_10(gelu, kernels, rn
         assert np.abs(gradient - twin.grad.numpy()).max() < 1e-10 * max(1, twin.grad.abs().max()), name
 
 
-def test_the_gradient_of_the_pictures_passes_gradcheck(rng, device):
+def test_the_gradient_of_the_images_passes_gradcheck(rng, device):
     model = randomized(nn.VisionTransformer(TINY), rng).to(device)
     labels = mm.backend.to_device(np.array([2, 0]), device)
     report = mm.gradcheck(lambda images: mm.functional.cross_entropy(model(images), labels),
@@ -66,7 +66,7 @@ def test_the_gradient_of_the_pictures_passes_gradcheck(rng, device):
 
 
 def shuffled(images, order):
-    """The four patches of pictures of 8 x 8 in another order."""
+    """The four patches of images of 8 x 8 in another order."""
     tiles = images.reshape(-1, 2, 4, 2, 4, 3).swapaxes(2, 3).reshape(-1, 4, 4, 4, 3)[:, order]
     return tiles.reshape(-1, 2, 2, 4, 4, 3).swapaxes(2, 3).reshape(images.shape)
 

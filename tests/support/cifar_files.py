@@ -15,7 +15,7 @@ def records(archive, labels, pixels=None):
 
 
 def official(archive, count=2, seed=0):
-    """File name -> bytes of a small data set with random pictures, `count` a file."""
+    """File name -> bytes of a small data set with random images, `count` a file."""
     rng = np.random.default_rng(seed)
     classes = len(archive.class_names)
     files = {name: records(archive, rng.integers(0, classes, count), rng.integers(0, 256, (count, 3072), np.uint8))

@@ -36,16 +36,16 @@ def test_every_accepted_location(archive, load, where, tmp_path):
 @BOTH
 def test_pixels_and_labels_land_where_they_belong(archive, load, tmp_path):
     rng = np.random.default_rng(1)
-    picture = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    image = rng.integers(0, 256, (32, 32, 3), np.uint8)
     record = bytearray([0] * archive.header_bytes)
     record[archive.label_byte] = 7
     for channel in range(3):
         for r in range(32):
-            record.extend(int(picture[r, c, channel]) for c in range(32))
+            record.extend(int(image[r, c, channel]) for c in range(32))
     files = official(archive)
     files[archive.train_files[-1]] += bytes(record)
     data = load(unpack(tmp_path / "d", files))
-    np.testing.assert_array_equal(data.train_images[-1], picture)
+    np.testing.assert_array_equal(data.train_images[-1], image)
     assert data.train_labels[-1] == 7
 
 
