@@ -27,7 +27,7 @@ import numpy as np
 
 import minimixer as mm
 from minimixer import optim, plots
-from minimixer.ops.softmax import CrossEntropy
+from minimixer.ops.cross_entropy import CrossEntropy
 from minimixer.train.loop import Training
 
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"

@@ -35,12 +35,12 @@ class Gelu:
     @staticmethod
     def forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
         """Return y and ``(x, phi)``."""
-        return gelu.GeluErf.forward(np, x)
+        return gelu.GELUErf.forward(np, x)
 
     @staticmethod
     def backward(gy: Array, x: Array, phi: Array) -> Array:
         """Return the gradient of x."""
-        return gelu.GeluErf.backward(np, gy, x, phi)
+        return gelu.GELUErf.backward(np, gy, x, phi)
 
 
 class LayerNorm:

@@ -6,7 +6,7 @@ The update rules are pure array functions with a reference and faster forms, as 
 import warnings
 from typing import Any
 
-from minimixer.optim.adamw import AdamW
+from minimixer.optim.adamw import AdamW, adamw_update
 from minimixer.optim.clip import clip_by_global_norm, clip_factor
 from minimixer.optim.ema import EMA
 from minimixer.optim.optimizer import Optimizer
@@ -22,4 +22,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"minimixer.optim has no attribute {name!r}")
 
 
-__all__ = ["EMA", "SGD", "AdamW", "Optimizer", "Schedule", "ScheduleKind", "clip_by_global_norm", "clip_factor"]
+__all__ = ["EMA", "SGD", "AdamW", "Optimizer", "Schedule", "ScheduleKind", "adamw_update",
+           "clip_by_global_norm", "clip_factor"]

@@ -7,7 +7,7 @@ from minimixer.backend import Array, erf
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
 from minimixer.exercises.parts import Gelu
 from minimixer.exercises.task import Exercise, Function, Mistake, Task
-from minimixer.ops.gelu import Gelu as TanhGelu
+from minimixer.ops.gelu import GELU as TanhGELU
 
 INPUTS = [Inputs((3 * normal(1, (7,))[0],), sizes={"n": 7}), Inputs(normal(2, (3, 5)), sizes={"n": 15}),
           Inputs((2 * normal(3, (2, 3, 4))[0],), sizes={"n": 24})]
@@ -22,11 +22,11 @@ def _forward(phi: Function) -> Function:
 
 
 def _tanh_phi(x: Array) -> Array:
-    return 0.5 * (1 + TanhGelu.forward(np, x)[1][1])
+    return 0.5 * (1 + TanhGELU.forward(np, x)[1][1])
 
 
 def _tanh_backward(gy: Array, x: Array, phi: Array) -> Any:
-    return TanhGelu.backward(np, gy, *TanhGelu.forward(np, x)[1])
+    return TanhGELU.backward(np, gy, *TanhGELU.forward(np, x)[1])
 
 
 def _phi_of(scale: float) -> Function:

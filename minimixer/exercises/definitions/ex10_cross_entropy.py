@@ -5,7 +5,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
 from minimixer.exercises.task import Exercise, Function, Mistake, Task
-from minimixer.ops.softmax import CrossEntropy
+from minimixer.ops.cross_entropy import CrossEntropy
 
 
 def _inputs(b: int, k: int, scale: float = 1.0) -> Inputs:

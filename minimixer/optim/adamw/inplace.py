@@ -6,7 +6,7 @@ import numpy as np
 
 from minimixer.backend import Array, Module
 from minimixer.ops.layout import BLOCK, blocks
-from minimixer.optim.adamw.reference import update
+from minimixer.optim.adamw.reference import adamw_update
 
 
 def adamw_loop(p: Array, g: Array, m: Array, v: Array, keep: float, rate: float, beta1: float, beta2: float,
@@ -38,7 +38,8 @@ def steps(loop: Callable[..., None], xp: Module, params: Sequence[Array], gradie
     for p, g, m, v, weight_decay in zip(params, gradients, ms, vs, weight_decays, strict=True):
         g = g if factor is None else g * factor
         if not (p.flags.c_contiguous and m.flags.c_contiguous and v.flags.c_contiguous):
-            update(xp, p, g, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, step=step)
+            adamw_update(xp, p, g, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay,
+                         step=step)
             continue                        # a flat view of them would be a copy
         loop(p.reshape(-1), np.ascontiguousarray(g).reshape(-1), m.reshape(-1), v.reshape(-1), 1 - lr * weight_decay,
              lr / (1 - beta1**step), beta1, beta2, 1 - beta2**step, eps)

@@ -8,7 +8,7 @@ from minimixer.optim.optimizer import Optimizer
 from minimixer.tensor import Tensor
 
 
-def update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: float, beta1: float, beta2: float,
+def adamw_update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: float, beta1: float, beta2: float,
                  eps: float, weight_decay: float, step: int) -> None:
     """One AdamW step (Loshchilov & Hutter 2019, algorithm 2); p, m and v are changed in place.  step counts from 1."""
     m += (1 - beta1) * (g - m)                              # mean of the gradient,
@@ -18,13 +18,13 @@ def update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: float, bet
     p -= (lr / m_bias) * m / (xp.sqrt(v / v_bias) + eps)
 
 
-def adamw(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array],
-               vs: Sequence[Array], factor: Array | None, *, weight_decays: Sequence[float], lr: float, beta1: float,
-               beta2: float, eps: float, step: int) -> None:
+def adamw(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array], vs: Sequence[Array],
+          factor: Array | None, *, weight_decays: Sequence[float], lr: float, beta1: float, beta2: float, eps: float,
+          step: int) -> None:
     """One AdamW step of every parameter, of gradients times ``factor``, a 0-d array, if there is one."""
     for p, g, m, v, weight_decay in zip(params, gradients, ms, vs, weight_decays, strict=True):
-        update(xp, p, g if factor is None else g * factor, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
-               weight_decay=weight_decay, step=step)
+        adamw_update(xp, p, g if factor is None else g * factor, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
+                     weight_decay=weight_decay, step=step)
 
 
 class AdamW(Optimizer):
