@@ -29,7 +29,7 @@ from minimixer.bench.children import interleave
 from minimixer.bench.resolution import steps_of, timed
 from minimixer.experiments import data_size, permutation
 from minimixer.experiments.learning import learn
-from minimixer.train.parallel import Workers
+from minimixer.parallel import Workers
 
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import minimixer
 from minimixer.errors import USAGE, nearest
-from minimixer.kernels.host import choose_blas_kernel
+from minimixer.parallel.host import prepare_process
 
 
 class Command(NamedTuple):
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     command = COMMANDS[given[0]]
     if arguments is None and command.computes:      # a command line of its own, whose process may be started again
-        choose_blas_kernel(given)
+        prepare_process(given)
     return importlib.import_module(command.module).main(given[1:])
 
 

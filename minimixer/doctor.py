@@ -11,7 +11,11 @@ import minimixer
 from minimixer.backend import get_device, gpu_problem
 from minimixer.console import Computing, parse, show, table
 from minimixer.errors import OK, run_command
-from minimixer.kernels.host import (
+from minimixer.kernels.rates import copy_rate, product_rate
+from minimixer.kernels.rates import describe as describe_gpu
+from minimixer.kernels.registry import compiled_loops
+from minimixer.nn import VARIANTS
+from minimixer.parallel.host import (
     AVX2_KERNELS,
     AVX512_KERNEL,
     CORETYPE,
@@ -19,13 +23,10 @@ from minimixer.kernels.host import (
     cpu_flags,
     cpu_name,
     keep_freed_memory,
+    physical_cores,
     product_error,
 )
-from minimixer.kernels.rates import copy_rate, product_rate
-from minimixer.kernels.rates import describe as describe_gpu
-from minimixer.kernels.registry import compiled_loops
-from minimixer.nn import VARIANTS
-from minimixer.train.group import library_of
+from minimixer.parallel.mpi import library_of
 
 INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 
@@ -64,7 +65,6 @@ def describe() -> list[tuple[str, str]]:
     """Name and value of what matters for speed."""
     from importlib.metadata import version
 
-    import joblib
     from threadpoolctl import threadpool_info
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     flags = cpu_flags()
@@ -73,7 +73,7 @@ def describe() -> list[tuple[str, str]]:
                  'by NumPy; pip install "minimixer[compiled]" makes GELU and LayerNorm several times faster')
     return [
         ("minimixer", f"{minimixer.__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
-        ("CPU", f"{cpu_name()}, {joblib.cpu_count(only_physical_cores=True)} physical cores"),
+        ("CPU", f"{cpu_name()}, {physical_cores()} physical cores"),
         ("instructions", " ".join(flag for flag in INTERESTING if flag in flags) or "not told by this system"),
         *(("BLAS", f"{lib['internal_api']} {lib['version']}, kernels {lib.get('architecture', 'unknown')}, "
                    f"{lib['num_threads']} threads") for lib in blas),
@@ -98,7 +98,6 @@ def mpi_library() -> str:
 
 def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float, float]]:
     """Name, shape (n, k, m), and GFLOP/s of one thread and of all, for the products of a micro Mixer's block."""
-    import joblib
     from threadpoolctl import threadpool_limits
     c = VARIANTS["micro"]
     rows = 16 * c.num_patches
@@ -109,7 +108,7 @@ def measure(seconds: float = 0.2) -> list[tuple[str, tuple[int, int, int], float
         "gradient of fc1": (c.hidden_dim, rows, c.channels_mlp_dim),
     }
     with threadpool_limits(1, user_api="blas"):
-        cores = joblib.cpu_count(only_physical_cores=True)
+        cores = physical_cores()
         return [(name, shape, _rate(shape, 1, seconds), _rate(shape, cores, seconds)) for name, shape in shapes.items()]
 
 

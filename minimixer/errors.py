@@ -21,6 +21,16 @@ class UsageError(MinimixerError, ValueError):
     exit_code = USAGE
 
 
+class RunError(MinimixerError):
+    """A run cannot start or continue; the message says why and what to do."""
+
+
+class DivergedError(RunError):
+    """The loss is no longer a finite number."""
+
+    exit_code = DIVERGED
+
+
 def run_command(name: str, command: Callable[[], int]) -> int:
     """The exit code of a command; what a user can put right is said in one sentence, without a traceback."""
     if hasattr(sys.stdout, "reconfigure"):      # names that the terminal cannot show come out as escapes

@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 
 import minimixer as mm
-from minimixer import nn
+from minimixer import files, nn
 from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision
 from minimixer.bench.gpu_steps import Step, is_recorded, minimixer_step, torch_step
 from minimixer.bench.report import flops_per_image
 from minimixer.errors import UsageError, run_command
 from minimixer.kernels.rates import copy_rate, describe, milliseconds, product_rate
-from minimixer.train import checkpoint
 
 RACES = (("micro", 512), ("B/16", 64))
 PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
@@ -200,7 +199,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
     options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "gpu.json"
-    result = measure(options.rounds, options.block, lambda found: checkpoint.write_atomically(
+    result = measure(options.rounds, options.block, lambda found: files.write_atomically(
         file, (json.dumps(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     for row in result["races"]:

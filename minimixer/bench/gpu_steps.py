@@ -9,7 +9,7 @@ from minimixer import nn, optim
 from minimixer.backend import to_device
 from minimixer.bench.peers import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, training_step
 from minimixer.errors import UsageError
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel import ShardedModel, Workers
 
 Step = Callable[[], Any]                # makes one training step and returns its loss, still on the device
 

@@ -19,7 +19,7 @@ from minimixer.bench.children import Child, Timed, interleave
 from minimixer.bench.report import describe, machine, table
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
-from minimixer.kernels.host import keep_freed_memory
+from minimixer.parallel.host import keep_freed_memory
 
 BATCH = 128
 
@@ -44,8 +44,8 @@ class Rung(Timed):
         import numpy as np
         from threadpoolctl import threadpool_limits
 
-        from minimixer.train.parallel import Workers
-        from minimixer.train.shards import shards
+        from minimixer.parallel import Workers
+        from minimixer.parallel.shards import shards
         stack = ExitStack()                     # until the process ends
         if not fast:
             stack.enter_context(mm.reference_kernels())
@@ -53,7 +53,8 @@ class Rung(Timed):
             stack.enter_context(threadpool_limits(1, user_api="blas"))
         if kept_memory:
             keep_freed_memory()
-        self.map: Any = stack.enter_context(Workers(compiled=compiled)).map if all_cores else map
+        workers = Workers(kernels="fast" if compiled else "inplace")
+        self.map: Any = stack.enter_context(workers).map if all_cores else map
         self.stack = stack
 
         config = nn.VARIANTS["micro"]

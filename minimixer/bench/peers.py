@@ -16,10 +16,11 @@ import minimixer as mm
 from minimixer import nn
 from minimixer.backend import Array
 from minimixer.bench.children import Timed, peak_memory, trim_memory
-from minimixer.kernels.host import keep_freed_memory
+from minimixer.parallel.host import keep_freed_memory
+from minimixer.parallel.workers import Kernels
 
 if TYPE_CHECKING:
-    from minimixer.train.parallel import ShardedModel
+    from minimixer.parallel import ShardedModel
 
 LR, WEIGHT_DECAY, SMOOTHING, MAX_NORM = 1e-3, 0.05, 0.1, 1.0
 
@@ -88,14 +89,14 @@ def training_step(model: "ShardedModel", optimizer: mm.optim.Optimizer, images: 
 class Minimixer(Contender):
     """minimixer, as its trainer runs it: with compiled loops where Numba is installed."""
 
-    compiled = True
+    kernels: Kernels = "fast"
 
     def load(self) -> None:
-        from minimixer.train.parallel import Workers
-        self.workers = Workers(self.threads, self.compiled).__enter__()        # until the process ends
+        from minimixer.parallel import Workers
+        self.workers = Workers(self.threads, self.kernels).__enter__()        # until the process ends
 
     def build(self, size: str, batch: int, train: bool) -> Callable[[], Any]:
-        from minimixer.train.parallel import ShardedModel
+        from minimixer.parallel import ShardedModel
         images, labels = pictures(batch)
         half, quarter = np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)
         model = ShardedModel(nn.mixer(size), self.workers, half, quarter, SMOOTHING)
@@ -108,7 +109,7 @@ class Minimixer(Contender):
 class NumpyOnly(Minimixer):
     """The same, with NumPy's loops."""
 
-    compiled = False
+    kernels = "inplace"
 
 
 class PyTorch(Contender):

@@ -20,6 +20,7 @@ from minimixer.bench.peers import CONTENDERS, PACKAGE, Roofline
 from minimixer.bench.report import describe, failures, flops_per_image, machine, memory_table, race_table, speeds
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
+from minimixer.parallel.host import physical_cores
 
 TOLERANCE = 0.001        # nats between the losses of two contenders' third steps
 
@@ -140,9 +141,8 @@ def start(options: Race, threads: int) -> dict[str, Child]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the race and print its tables."""
-    import joblib
     options = parse(Race, "bench race", DESCRIPTION, arguments, FULL if "--full" in arguments else None)
-    threads = options.threads or joblib.cpu_count(only_physical_cores=True)
+    threads = options.threads or physical_cores()
     os.environ["JAX_PLATFORMS"] = "cpu"
     here = machine()
     print(describe(here), flush=True)

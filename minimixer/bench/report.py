@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from minimixer import nn
-from minimixer.kernels.host import cpu_name
+from minimixer.parallel.host import cpu_name, physical_cores
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
@@ -23,13 +23,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: in
 
 def machine() -> dict[str, Any]:
     """Processor, cores, versions and date."""
-    import joblib
     from threadpoolctl import threadpool_info
 
     from minimixer.bench.peers import versions
     return {
         "processor": cpu_name(),
-        "physical_cores": joblib.cpu_count(only_physical_cores=True), "logical_cores": os.cpu_count(),
+        "physical_cores": physical_cores(), "logical_cores": os.cpu_count(),
         "system": platform.platform(), "python": platform.python_version(), **versions(),
         "blas": [{key: pool.get(key) for key in ("internal_api", "version", "architecture", "threading_layer")}
                  for pool in threadpool_info() if pool["user_api"] == "blas"],

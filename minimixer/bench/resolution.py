@@ -22,7 +22,7 @@ from minimixer.bench.peers import LR, SMOOTHING, WEIGHT_DECAY, training_step
 from minimixer.bench.report import describe, machine, table
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel import ShardedModel, Workers
 
 PIXELS = (32, 64, 96, 128)
 MODES = ("inference", "training")

@@ -20,6 +20,7 @@ from minimixer.bench.children import interleave
 from minimixer.bench.report import describe, machine, table
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
+from minimixer.parallel.host import physical_cores
 
 Size = Literal["pico", "nano", "micro", "B/16"]
 RANKS = (8, 16, 32, 64, 128, 256)
@@ -215,13 +216,12 @@ class Scaling(Computing):
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, fit, predict, print."""
-    import joblib
     options = parse(Scaling, "bench scaling", "Processes beside threads, measured; and more of them, predicted.",
                     arguments)
     if options.again:
         everything = json.loads(options.again.read_text())
     else:
-        cores = joblib.cpu_count(only_physical_cores=True)
+        cores = physical_cores()
         if cores < 2:
             raise MinimixerError("one core is too few to measure processes beside each other: expected two")
         everything = {"machine": machine(), "sizes": [measure(size, cores, options.rounds) for size in options.sizes]}

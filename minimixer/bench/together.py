@@ -11,9 +11,8 @@ import numpy as np
 
 from minimixer import nn, optim
 from minimixer.bench.peers import training_step
-from minimixer.kernels.host import choose_blas_kernel
-from minimixer.train.group import Group, open_group
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel import Group, ShardedModel, Workers, open_group
+from minimixer.parallel.host import prepare_process
 
 WARM_UP = 2                                             # steps
 LENGTHS = (1, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22)      # float32 numbers a test exchange
@@ -40,7 +39,7 @@ class Steps:
         self.apart.at_least = self.together.at_least
         self.optimizer = optim.AdamW(model.parameters())
         self.plan = self.together.plan(batch)
-        own = self.plan.pictures.stop - self.plan.pictures.start
+        own = self.plan.images.stop - self.plan.images.start
         rng = np.random.default_rng(group.rank)
         self.images = rng.integers(0, 256, (own, side, side, channels), np.uint8)
         self.labels = rng.integers(0, model.config.num_classes, own)
@@ -53,7 +52,7 @@ class Steps:
     def exchange(self, length: int) -> Callable[[], Any]:
         """What adds up as many numbers as are asked for."""
         sums = [np.ones(length, np.float32) for _ in self.plan.spans[self.group.rank]]
-        return lambda: self.group.total(sums, self.plan.spans, length)
+        return lambda: self.group.all_reduce_sum(sums, self.plan.spans, length)
 
     def beside(self) -> None:
         """A step with an exchange of its size at the same time: the best that an overlap of the two could reach."""
@@ -67,10 +66,10 @@ def timed(group: Group, work: Callable[[], Any], count: int) -> list[float]:
     """Seconds of each call, from a common start to the end of the last process."""
     seconds = []
     for _ in range(count):
-        group.largest(0)
+        group.all_reduce_max(0)
         start = time.perf_counter()
         work()
-        group.largest(0)
+        group.all_reduce_max(0)
         seconds.append(time.perf_counter() - start)
     return seconds
 
@@ -99,5 +98,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    choose_blas_kernel(sys.argv[1:])
+    prepare_process(sys.argv[1:])
     sys.exit(main(sys.argv[1:]))

@@ -10,12 +10,12 @@ from typing import Annotated
 import tyro
 
 import minimixer
-from minimixer import weights
+from minimixer import files, weights
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, UsageError, run_command
 from minimixer.nn import MlpMixer
 from minimixer.train import RunError, checkpoint
-from minimixer.train.folder import CONFIG, is_empty
+from minimixer.train.run_folder import CONFIG, is_empty
 from minimixer.weights import Report
 
 
@@ -70,7 +70,7 @@ def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
     checkpoint.save(config.out / "best.safetensors", model, None, {
         "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
         "std": [config.std] * channels, "step": 0})
-    checkpoint.write_atomically(config.out / CONFIG, (json.dumps(content, indent=2, default=str) + "\n").encode())
+    files.write_atomically(config.out / CONFIG, (json.dumps(content, indent=2, default=str) + "\n").encode())
     return model, report
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from minimixer import files
 from minimixer.console import Computing, parse
 from minimixer.convert.card import card
 from minimixer.data.known import KNOWN, load
@@ -23,8 +24,8 @@ from minimixer.nn.pretrained import FOLDER
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
 from minimixer.train.evaluate import evaluate
-from minimixer.train.folder import CONFIG, read_config
 from minimixer.train.resume import read_metrics
+from minimixer.train.run_folder import CONFIG, read_config
 from minimixer.train.trained import load_run
 from minimixer.weights import WeightsError
 
@@ -93,7 +94,7 @@ def ship(options: Shipment) -> dict[str, Any]:
         **{key: measured[key] for key in ("step", "pictures", "correct", "accuracy", "loss", "classes", "confusion")}}
     facts = json.loads(json.dumps(facts, default=str))          # as it will be read
     for suffix, text in ((".json", json.dumps(facts, indent=1) + "\n"), (".md", card(facts))):
-        checkpoint.write_atomically(file.with_suffix(suffix), text.encode())
+        files.write_atomically(file.with_suffix(suffix), text.encode())
     return facts
 
 

@@ -15,7 +15,7 @@ from minimixer.bench.report import describe, machine
 from minimixer.console import parse, show, table
 from minimixer.errors import OK, UsageError, nearest, run_command
 from minimixer.experiments.options import Options
-from minimixer.kernels.host import choose_blas_kernel
+from minimixer.parallel.host import prepare_process
 
 
 class Experiment(NamedTuple):
@@ -106,5 +106,5 @@ def read(path: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    choose_blas_kernel(sys.argv[1:])
+    prepare_process(sys.argv[1:])
     sys.exit(main())

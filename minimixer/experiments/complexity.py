@@ -19,8 +19,8 @@ from minimixer.experiments.learning import LOOKS, tidy
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
 from minimixer.nn import VARIANTS, VIT_VARIANTS, MlpMixer, Model, VisionTransformer, count_macs
+from minimixer.parallel import Workers
 from minimixer.plots import figure
-from minimixer.train.parallel import Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,8 +17,8 @@ from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest, run_command
 from minimixer.nn import shipped
-from minimixer.train.parallel import score
-from minimixer.train.results import confusion_matrix
+from minimixer.parallel import score
+from minimixer.train.report import confusion_matrix
 from minimixer.train.trained import Trained, load_run
 
 

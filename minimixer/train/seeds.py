@@ -14,15 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from minimixer.errors import OK, UsageError, run_command
-from minimixer.kernels.host import choose_blas_kernel
+from minimixer.errors import OK, RunError, UsageError, run_command
+from minimixer.files import write_atomically
+from minimixer.parallel.host import prepare_process
 from minimixer.train.__main__ import parse
-from minimixer.train.checkpoint import write_atomically
-from minimixer.train.folder import check_resumed, read_config
+from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
 from minimixer.train.resume import METRICS, read_metrics
-from minimixer.train.setup import RunError
-from minimixer.train.source import with_model_of_source
+from minimixer.train.run_folder import check_resumed, read_config
+from minimixer.train.source import read_source
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config, only_estimate = parse(rest)
         if only_estimate:
             raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
-        config = with_model_of_source(config)
+        config = with_model_of_source(config, read_source(config.init_from))
         rows = []
         for seed in given.seeds:
             out: Path = given.out / f"seed-{seed}"
@@ -92,5 +92,5 @@ def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    choose_blas_kernel(sys.argv[1:])
+    prepare_process(sys.argv[1:])
     sys.exit(main())

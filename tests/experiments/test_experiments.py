@@ -14,10 +14,10 @@ from minimixer.experiments.__main__ import EXPERIMENTS, main
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
 from minimixer.experiments.learning import KINDS, compared, learn
 from minimixer.experiments.token_weights import OPPOSITE, describe
+from minimixer.parallel import Workers
 from minimixer.plots import figure
 from minimixer.tensor import Tensor
 from minimixer.train import PRESETS, fit
-from minimixer.train.parallel import Workers
 
 
 @pytest.fixture

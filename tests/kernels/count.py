@@ -17,8 +17,8 @@ import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.bench.gpu_steps import pictures
 from minimixer.data import Batches, Dataset
+from minimixer.parallel import ShardedModel, Workers
 from minimixer.train.config import PRESETS
-from minimixer.train.parallel import ShardedModel, Workers
 from tests import standin
 from tests.kernels.conftest import use_emulator
 

@@ -10,9 +10,9 @@ import pytest
 import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.kernels.graph import Graph, GraphError, Repeated, graph_bytes
+from minimixer.parallel import ShardedModel, Workers
 from minimixer.tensor import Tensor
 from minimixer.train import shards
-from minimixer.train.parallel import ShardedModel, Workers
 from tests import standin
 from tests.conftest import DEVICES
 from tests.kernels.emulator import needs_compiler

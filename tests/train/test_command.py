@@ -6,7 +6,7 @@ import pytest
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS
 from minimixer.train.__main__ import main, parse
-from minimixer.train.folder import write_config
+from minimixer.train.run_folder import write_config
 
 
 def test_a_toml_file_gives_settings_and_flags_override_it(tmp_path):

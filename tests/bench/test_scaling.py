@@ -8,7 +8,7 @@ import pytest
 from minimixer.bench import scaling
 from minimixer.bench.__main__ import main
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
-from tests.distributed.launch import NEEDS_MPI
+from tests.support.launch import NEEDS_MPI
 
 
 def test_the_fit_finds_the_numbers_that_made_the_measurements():
