@@ -32,9 +32,9 @@ from minimixer.bench import ladder
 from minimixer.kernels import cpu
 from minimixer.ops.gelu import CUBIC, SQRT_2_OVER_PI, Gelu
 from minimixer.ops.op import Op
+from minimixer.parallel import ShardedModel, Workers
+from minimixer.parallel.shards import shards
 from minimixer.tensor import apply
-from minimixer.train.parallel import ShardedModel, Workers
-from minimixer.train.shards import shards
 
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 

@@ -29,7 +29,7 @@ from minimixer.bench.steps import step_of
 from minimixer.bench.timing import interleave, seconds_per_call
 from minimixer.experiments import data_size, permutation
 from minimixer.experiments.learning import learn
-from minimixer.train.parallel import Workers
+from minimixer.parallel import Workers
 
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from minimixer import __version__
 from minimixer.errors import OK, USAGE, nearest, run_command
-from minimixer.kernels.host import choose_blas_kernel, keep_freed_memory
+from minimixer.parallel.host import prepare_process
+from minimixer.version import __version__
 
 
 class Command(NamedTuple):
@@ -46,12 +46,6 @@ def start(*words: str) -> int:
     if arguments and arguments[0] in COMMANDS and COMMANDS[arguments[0]].computes:
         prepare_process(arguments)
     return main(arguments)
-
-
-def prepare_process(arguments: Sequence[str]) -> None:
-    """Choose OpenBLAS's kernels, which may start the process again, and keep freed memory for the next arrays."""
-    choose_blas_kernel(arguments)
-    keep_freed_memory()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

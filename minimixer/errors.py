@@ -21,6 +21,16 @@ class UsageError(MinimixerError, ValueError):
     exit_code = USAGE
 
 
+class RunError(MinimixerError):
+    """A run cannot start or continue; the message says why and what to do."""
+
+
+class DivergedError(RunError):
+    """The loss is no longer a finite number."""
+
+    exit_code = DIVERGED
+
+
 def run_command(name: str, command: Callable[[], int]) -> int:
     """Run a command and return its exit code; an error that a user can fix becomes one sentence, not a traceback."""
     if hasattr(sys.stdout, "reconfigure"):      # characters that the terminal cannot show are printed as escapes

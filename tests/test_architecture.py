@@ -41,8 +41,10 @@ def test_no_circle():
 
 
 @pytest.mark.parametrize(("file", "line", "members"), [
-    ("autograd.py", "def later():\n    from minimixer.tensor import Tensor\n", {"minimixer.autograd", "minimixer.tensor"}),
-    ("train/callbacks.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from minimixer.train.loop import fit\n",
+    ("autograd.py", "def later():\n    from minimixer.tensor import Tensor\n",
+     {"minimixer.autograd", "minimixer.tensor"}),
+    ("train/callbacks.py",
+     "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from minimixer.train.loop import fit\n",
      {"minimixer.train.callbacks", "minimixer.train.loop"}),
     ("backend.py", 'import importlib\ndef later():\n    importlib.import_module("minimixer.gpu.graph")\n',
      {"minimixer.backend", "minimixer.gpu.graph"})], ids=["lazy", "TYPE_CHECKING", "string"])

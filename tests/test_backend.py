@@ -96,21 +96,26 @@ def test_a_gpu_is_chosen_and_named(fake):
 
 def test_tf32_is_switched_on_and_off_where_the_gpu_has_it(fake):
     linalg = fake()
-    backend.set_matmul_precision("tf32", "gpu")
-    backend.set_matmul_precision("float32", "gpu")
+    with backend.use_matmul_precision("tf32", "gpu"):
+        assert backend.matmul_precision() == "tf32"
+    assert backend.matmul_precision() == "float32"
     assert linalg.types_set == [("float32", linalg.COMPUTE_TYPE_TF32), ("float32", linalg.COMPUTE_TYPE_DEFAULT)]
 
 
 def test_tf32_where_there_is_none_is_one_sentence(fake):
     linalg = fake(capability="75")
-    with pytest.raises(DeviceError, match=r"capability 8\.0, and NVIDIA Test has less: choose 'float32'"):
-        backend.set_matmul_precision("tf32", "gpu")
+    with pytest.raises(DeviceError, match=r"capability 8\.0, and NVIDIA Test has less: choose 'float32'"), \
+            backend.use_matmul_precision("tf32", "gpu"):
+        pass
     assert linalg.types_set == []
-    backend.set_matmul_precision("float32", "cpu")
-    with pytest.raises(DeviceError, match=r"needs an NVIDIA GPU, and this runs on 'cpu': choose 'float32', or device"):
-        backend.set_matmul_precision("tf32", "cpu")
-    with pytest.raises(DeviceError, match="unknown precision 'bf16': expected 'float32' or 'tf32'"):
-        backend.set_matmul_precision("bf16", "cpu")
+    with backend.use_matmul_precision("float32", "cpu"):
+        assert backend.matmul_precision() == "float32"
+    with pytest.raises(DeviceError, match=r"needs an NVIDIA GPU, and this runs on .cpu.: choose .float32."), \
+            backend.use_matmul_precision("tf32", "cpu"):
+        pass
+    with pytest.raises(DeviceError, match="unknown precision 'bf16': expected 'float32' or 'tf32'"), \
+            backend.use_matmul_precision("bf16", "cpu"):
+        pass
 
 
 def test_the_private_names_of_cupy_that_are_used_exist():

@@ -8,8 +8,8 @@ import pytest
 import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.data import Augmentation, Batches, Dataset, normalize
+from minimixer.parallel import ShardedModel, Workers, score
 from minimixer.tensor import Tensor
-from minimixer.train.parallel import ShardedModel, Workers, score
 from tests.support import standin
 
 CONFIG = replace(nn.MIXERS["pico"], image_size=8, hidden_dim=12, num_blocks=2, tokens_mlp_dim=6, channels_mlp_dim=20,

@@ -20,7 +20,7 @@ from minimixer.data import Augmentation, Batches, Dataset
 from minimixer.data.mix import random_erasing
 from minimixer.data.randaugment.reference import OPERATIONS, change
 from minimixer.errors import OK
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel import ShardedModel, Workers
 
 BATCH = 128
 KINDS = {

@@ -22,8 +22,8 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from minimixer import __version__, nn
-from minimixer.backend import Precision, choose_device, get_device, set_matmul_precision
+from minimixer import nn
+from minimixer.backend import Precision, choose_device, get_device, use_matmul_precision
 from minimixer.bench.gpu_steps import Step, is_recorded, minimixer_step, torch_step
 from minimixer.bench.report import flops_per_image
 from minimixer.bench.timing import interleave
@@ -121,42 +121,40 @@ def measure(rounds: int, block: int, keep: Callable[[dict[str, Any]], None]) -> 
         for precision in PRECISIONS:
             if rates[precision] is None:
                 continue
-            set_matmul_precision(precision, "gpu")
-            steps = {"minimixer": minimixer_step(config, batch, graph=is_recorded(config, batch))}
-            if torch is not None:
-                torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-                torch.compiler.reset()          # otherwise, a second shape makes it compile for any shape
-                steps |= {"pytorch": torch_step(torch, config, batch, compiled=False),
-                          "compile": torch_step(torch, config, batch, compiled=True)}
+            with use_matmul_precision(precision, "gpu"):
+                steps = {"minimixer": minimixer_step(config, batch, graph=is_recorded(config, batch))}
+                if torch is not None:
+                    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+                    torch.compiler.reset()          # otherwise, a second shape makes it compile for any shape
+                    steps |= {"pytorch": torch_step(torch, config, batch, compiled=False),
+                              "compile": torch_step(torch, config, batch, compiled=True)}
 
-            def clock(work: Step) -> float:
-                return milliseconds(cupy, work, repeats=1, warm_up=0)
+                def clock(work: Step) -> float:
+                    return milliseconds(cupy, work, repeats=1, warm_up=0)
 
-            row = {"size": size, "batch": batch, "precision": precision,
-                   "ms": step_milliseconds(steps, clock, rounds, block), "launches": {},
-                   "floor_products_ms": batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
-                   "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
-            rows.append(row)
-            keep(result)
-            for name, kernels in KERNELS.items():
+                row = {"size": size, "batch": batch, "precision": precision,
+                       "ms": step_milliseconds(steps, clock, rounds, block), "launches": {},
+                       "floor_products_ms": batch * flops_per_image(config, train=True) / rates[precision] / 1e9,
+                       "floor_copies_ms": bytes_moved(config, batch) / rates["copy"] / 1e6}
+                rows.append(row)
+                keep(result)
+                for name, kernels in KERNELS.items():
+                    steps.clear()
+                    free_memory(cupy, torch)
+                    with kernels(), contextlib.suppress(MemoryError):       # the reference ops keep more arrays
+                        steps["minimixer"] = minimixer_step(config, batch, graph=False)
+                        row["ms"][name] = step_milliseconds(steps, clock, rounds, block)["minimixer"]
                 steps.clear()
                 free_memory(cupy, torch)
-                with kernels(), contextlib.suppress(MemoryError):       # the reference ops keep more arrays
-                    steps["minimixer"] = minimixer_step(config, batch, graph=False)
-                    row["ms"][name] = step_milliseconds(steps, clock, rounds, block)["minimixer"]
-            steps.clear()
-            free_memory(cupy, torch)
-            print(line(row), flush=True)
-            keep(result)
+                print(line(row), flush=True)
+                keep(result)
     for row in rows if torch is not None else ():
-        set_matmul_precision(row["precision"], "gpu")
         for name, kernels in KERNELS.items():
-            with kernels(), contextlib.suppress(MemoryError):
+            with use_matmul_precision(row["precision"], "gpu"), kernels(), contextlib.suppress(MemoryError):
                 step = minimixer_step(nn.MIXERS[row["size"]], row["batch"], graph=False)
                 row["launches"][name] = launches(torch, step)
             free_memory(cupy, torch)
         keep(result)
-    set_matmul_precision("float32", "gpu")
     return result
 
 
@@ -210,7 +208,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
     options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "gpu.json"
-    result = measure(options.rounds, options.block, lambda found: checkpoint.write_atomically(
+    result = measure(options.rounds, options.block, lambda found: files.write_atomically(
         file, (json.dumps(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     for row in result["races"]:

@@ -9,7 +9,7 @@ from minimixer import nn, optim
 from minimixer.backend import to_device
 from minimixer.bench.steps import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, random_batch, training_step
 from minimixer.errors import UsageError
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel import ShardedModel, Workers
 
 Step = Callable[[], Any]                # makes one training step and returns its loss, on the device
 
@@ -23,7 +23,7 @@ def minimixer_step(config: nn.MixerConfig, batch: int, device: str = "gpu", grap
 
     def step() -> Any:
         loss = training_step(model, optimizer, images, labels)
-        if model.repeated is not None and model.repeated.graph is None:
+        if model.captured is not None and model.captured.graph is None:
             raise UsageError("the step could not be recorded as a CUDA graph")
         return loss
 

@@ -22,8 +22,8 @@ from minimixer.bench.report import table
 from minimixer.bench.timing import Timed, interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
-from minimixer.kernels.host import keep_freed_memory
-from minimixer.kernels.registry import reference_kernels
+from minimixer.parallel.host import keep_freed_memory
+from minimixer.ops.registry import reference_kernels
 from minimixer.tensor import Tensor
 
 BATCH = 128
@@ -49,8 +49,8 @@ class Rung(Timed):
         import numpy as np
         from threadpoolctl import threadpool_limits
 
-        from minimixer.train.parallel import Workers
-        from minimixer.train.shards import shards
+        from minimixer.parallel import Workers
+        from minimixer.parallel.shards import shards
         stack = ExitStack()                     # until the process ends
         if not fast:
             stack.enter_context(reference_kernels())
@@ -58,7 +58,8 @@ class Rung(Timed):
             stack.enter_context(threadpool_limits(1, user_api="blas"))
         if kept_memory:
             keep_freed_memory()
-        self.map: Any = stack.enter_context(Workers(compiled=compiled)).map if all_cores else map
+        workers = Workers(kernels="fast" if compiled else "inplace")
+        self.map: Any = stack.enter_context(workers).map if all_cores else map
         self.stack = stack
 
         config = nn.MIXERS["micro"]

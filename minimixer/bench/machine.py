@@ -6,13 +6,7 @@ import platform
 from datetime import date
 from typing import Any
 
-from minimixer.kernels.host import cpu_name
-
-
-def physical_cores() -> int:
-    """Number of physical cores."""
-    import joblib
-    return int(joblib.cpu_count(only_physical_cores=True))
+from minimixer.parallel.host import cpu_name, physical_cores
 
 
 def versions() -> dict[str, str | None]:

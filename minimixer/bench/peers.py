@@ -14,8 +14,8 @@ from minimixer.bench.memory import peak_memory, trim_memory
 from minimixer.bench.report import OURS
 from minimixer.bench.steps import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, random_batch, step_of
 from minimixer.bench.timing import Timed
-from minimixer.kernels.host import keep_freed_memory
-from minimixer.train.parallel import Workers
+from minimixer.parallel.host import keep_freed_memory
+from minimixer.parallel.workers import Workers
 
 
 def normalized(config: nn.MixerConfig, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +68,7 @@ class Contender(Timed):
 class Minimixer(Contender):
     """minimixer as its trainer runs it: with compiled loops if Numba is installed."""
 
-    compiled = True
+    kernels: Kernels = "fast"
 
     def load(self) -> None:
         self.workers = Workers(self.threads, self.compiled).__enter__()        # until the process ends
@@ -80,7 +80,7 @@ class Minimixer(Contender):
 class NumpyOnly(Minimixer):
     """minimixer without compiled loops."""
 
-    compiled = False
+    kernels = "inplace"
 
 
 class PyTorch(Contender):

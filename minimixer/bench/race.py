@@ -16,13 +16,14 @@ from typing import Any, Literal
 
 from minimixer import nn
 from minimixer.bench.children import Child, ChildError
-from minimixer.bench.machine import describe, machine, physical_cores
+from minimixer.bench.machine import describe, machine
 from minimixer.bench.peers import CONTENDERS, PACKAGE
 from minimixer.bench.report import failures, flops_per_image, memory_table, race_table, speeds
 from minimixer.bench.roofline import Roofline
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
+from minimixer.parallel.host import physical_cores
 
 TOLERANCE = 0.001        # nats between two contenders' losses after three steps
 

@@ -20,7 +20,7 @@ from minimixer.bench.steps import step_of
 from minimixer.bench.timing import interleave, seconds_per_call
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
-from minimixer.train.parallel import Workers
+from minimixer.parallel.workers import Workers
 
 PIXELS = (32, 64, 96, 128)
 MODES = ("inference", "training")

@@ -16,11 +16,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from minimixer.bench.machine import describe, machine, physical_cores
+from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
+from minimixer.parallel.host import physical_cores
 
 Size = Literal["pico", "nano", "micro", "B/16"]
 RANKS = (8, 16, 32, 64, 128, 256)

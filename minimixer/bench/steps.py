@@ -7,7 +7,8 @@ import numpy as np
 
 from minimixer import nn, optim
 from minimixer.backend import Array
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel.step import ShardedModel
+from minimixer.parallel.workers import Workers
 
 LR, WEIGHT_DECAY, SMOOTHING, MAX_NORM = 1e-3, 0.05, 0.1, 1.0
 

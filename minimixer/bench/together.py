@@ -11,9 +11,10 @@ import numpy as np
 from minimixer import nn, optim
 from minimixer.bench.steps import random_batch, statistics, training_step
 from minimixer.bench.timing import seconds_of
-from minimixer.kernels.host import choose_blas_kernel
-from minimixer.train.group import Group, open_group
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel.host import choose_blas_kernel
+from minimixer.parallel.group import Group, open_group
+from minimixer.parallel.step import ShardedModel
+from minimixer.parallel.workers import Workers
 
 WARM_UP = 2                                             # steps
 LENGTHS = (1, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22)      # float32 numbers per test exchange
@@ -50,7 +51,7 @@ class Steps:
     def exchange(self, length: int) -> Callable[[], Any]:
         """A function that sums ``length`` numbers over all processes."""
         sums = [np.ones(length, np.float32) for _ in self.plan.spans[self.group.rank]]
-        return lambda: self.group.total(sums, self.plan.spans, length)
+        return lambda: self.group.all_reduce_sum(sums, self.plan.spans, length)
 
     def beside(self) -> None:
         """A step with an exchange of its size at the same time: the best case of overlapping the two."""
@@ -97,5 +98,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    choose_blas_kernel(sys.argv[1:])
+    prepare_process(sys.argv[1:])
     sys.exit(main(sys.argv[1:]))

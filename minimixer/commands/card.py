@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from minimixer.train.rehearsal import duration
+from minimixer.train.estimate import duration
 
 CARD = """# {name}
 

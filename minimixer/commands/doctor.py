@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minimixer import __version__
 from minimixer.backend import get_device, gpu_problem
 from minimixer.console import Computing, parse, show, table
 from minimixer.errors import OK
-from minimixer.kernels.host import (
+from minimixer.parallel.host import (
     AVX2_KERNELS,
     AVX512_KERNEL,
     CORETYPE,
@@ -19,13 +18,15 @@ from minimixer.kernels.host import (
     cpu_flags,
     cpu_name,
     keep_freed_memory,
+    physical_cores,
     product_error,
 )
 from minimixer.gpu.rates import copy_rate, product_rate
 from minimixer.gpu.rates import describe as describe_gpu
-from minimixer.kernels.registry import compiled_loops
 from minimixer.nn import MIXERS
-from minimixer.train.group import library_of
+from minimixer.ops.registry import numba_problem
+from minimixer.parallel.mpi import library_of
+from minimixer.version import __version__
 
 INTERESTING = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 
@@ -36,12 +37,6 @@ def main(arguments: Sequence[str]) -> int:
           arguments)
     report()
     return OK
-
-
-def physical_cores() -> int:
-    """Physical cores that this process may use."""
-    import joblib
-    return int(joblib.cpu_count(only_physical_cores=True))
 
 
 def report() -> None:
@@ -71,9 +66,9 @@ def describe() -> list[tuple[str, str]]:
     from threadpoolctl import threadpool_info
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     flags = cpu_flags()
-    with compiled_loops() as compiled:
-        loops = (f"compiled by Numba {version('numba')}" if compiled else
-                 'by NumPy; pip install "minimixer[compiled]" makes GELU and LayerNorm several times faster')
+    problem = numba_problem()
+    loops = (f"compiled by Numba {version('numba')}" if problem is None else
+             f"by NumPy ({problem}); Numba would make GELU and LayerNorm several times faster")
     return [
         ("minimixer", f"{__version__}, Python {platform.python_version()}, NumPy {np.__version__}"),
         ("CPU", f"{cpu_name()}, {physical_cores()} physical cores"),

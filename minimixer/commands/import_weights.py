@@ -9,12 +9,14 @@ from typing import Annotated
 
 import tyro
 
-from minimixer import __version__, weights
+from minimixer import weights
 from minimixer.console import at_least, parse
-from minimixer.errors import OK, UsageError
+from minimixer.errors import OK, RunError, UsageError
+from minimixer.files import write_atomically
 from minimixer.nn import MlpMixer
-from minimixer.train import RunError, checkpoint
-from minimixer.train.folder import CONFIG, is_empty
+from minimixer.train import checkpoint
+from minimixer.train.run_folder import CONFIG, is_empty
+from minimixer.version import __version__
 from minimixer.weights import Report
 
 
@@ -66,7 +68,7 @@ def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
     checkpoint.save(config.out / "best.safetensors", model, None, {
         "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
         "std": [config.std] * channels, "step": 0})
-    checkpoint.write_atomically(config.out / CONFIG, (json.dumps(content, indent=2, default=str) + "\n").encode())
+    write_atomically(config.out / CONFIG, (json.dumps(content, indent=2, default=str) + "\n").encode())
     return model, report
 
 

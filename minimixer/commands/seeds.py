@@ -12,10 +12,10 @@ from minimixer.console import parse_known
 from minimixer.errors import OK, UsageError
 from minimixer.train.checkpoint import write_atomically
 from minimixer.train.config import TrainConfig
-from minimixer.train.folder import check_resumed, read_config
+from minimixer.train.run_folder import check_resumed, read_config
 from minimixer.train.loop import fit
 from minimixer.train.resume import METRICS, read_metrics
-from minimixer.train.setup import RunError
+from minimixer.errors import RunError
 from minimixer.train.source import with_model_of_source
 
 

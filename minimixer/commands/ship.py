@@ -17,13 +17,14 @@ from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
 from minimixer.errors import OK, UsageError, flag
+from minimixer.files import write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
 from minimixer.train.evaluate import evaluate
-from minimixer.train.folder import CONFIG, read_config
 from minimixer.train.resume import read_metrics
+from minimixer.train.run_folder import CONFIG, read_config
 from minimixer.train.trained import load_run
 from minimixer.weights import WeightsError
 
@@ -90,7 +91,7 @@ def ship(options: Shipment) -> dict[str, Any]:
         **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
     facts = json.loads(json.dumps(facts, default=str))          # as the JSON file will be read
     for suffix, text in ((".json", json.dumps(facts, indent=1) + "\n"), (".md", card(facts))):
-        checkpoint.write_atomically(file.with_suffix(suffix), text.encode())
+        write_atomically(file.with_suffix(suffix), text.encode())
     return facts
 
 

@@ -11,7 +11,7 @@ import tyro
 
 from minimixer.console import parse_known
 from minimixer.errors import OK, UsageError, flag, nearest
-from minimixer.kernels.host import launched
+from minimixer.parallel.host import launched
 from minimixer.train.config import (
     GROUPS,
     PRESETS,
@@ -24,7 +24,7 @@ from minimixer.train.config import (
     Recipe,
     TrainConfig,
 )
-from minimixer.train.folder import read_config
+from minimixer.train.run_folder import read_config
 from minimixer.train.loop import estimate, fit
 
 

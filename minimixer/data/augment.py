@@ -44,40 +44,25 @@ def flip(images: Array, chosen: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Augmentation:
-    """The random changes applied to training images, in this order.
-
-    Attributes
-    ----------
-    crop_padding : int
-        Shifts of up to so many pixels, over a black border.
-    flip : bool
-        Mirroring, left to right, of half of the pictures.
-    randaugment : int
-        Operations of RandAugment a picture; 0 for none.
-    magnitude : float
-        Their strength, 0 to 30; 10 is the end of AutoAugment's ranges (see ``data/randaugment/reference.py``).
-    erasing : float
-        Share of the pictures in which a rectangle is filled with noise.
-    cutmix, mixup : float
-        Parameter of the Beta distribution by which pictures are mixed; 0 for none.  With both, half of each.
-    mixing : float
-        Share of the pictures that are mixed, if either is on.
-
-    Raises
-    ------
-    UsageError
-        If a number is out of range.
-    """
+class Augment:
+    """Random changes to the training images, in this order."""
 
     crop_padding: int = 0
+    """Shifts of up to this many pixels, over a black border."""
     flip: bool = False
+    """Mirror half of the images."""
     randaugment: int = 0
+    """Operations of RandAugment per image; 0 for none."""
     magnitude: float = 10.0
+    """Their strength, 0 to 30; 10 is the end of AutoAugment's ranges."""
     erasing: float = 0.0
+    """Share of the images in which a rectangle is filled with noise."""
     cutmix: float = 0.0
+    """Parameter of the Beta distribution by which rectangles are exchanged; 0 for none."""
     mixup: float = 0.0
+    """The same for the mean of two images; with both, half of each."""
     mixing: float = 1.0
+    """Share of the images that are mixed, if cutmix or mixup is on."""
 
     def __post_init__(self) -> None:
         for name, largest in (("crop_padding", None), ("randaugment", None), ("magnitude", 30), ("erasing", 1),
@@ -86,6 +71,10 @@ class Augmentation:
             if not 0 <= value <= (math.inf if largest is None else largest):
                 expected = "a number from 0" if largest is None else f"a number in 0..{largest}"
                 raise UsageError(f"{flag(name)} is {value}: expected {expected}")
+
+
+class Augmentation(Augment):
+    """Makes the random changes that ``Augment`` sets.  Raises UsageError if a number is out of range."""
 
     def __call__(self, images: Array, rng: np.random.Generator, rows: np.ndarray | None = None,
                  batch: int = 0) -> Array:

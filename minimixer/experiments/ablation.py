@@ -17,10 +17,10 @@ from minimixer.experiments.learning import last, learn, load_data, name_of, plot
 from minimixer.experiments.options import Learning
 from minimixer.nn import Linear, MixerBlock, MlpMixer, Module
 from minimixer.nn.vit import POSITION_STD
+from minimixer.parallel import Workers
 from minimixer.plots import figure
 from minimixer.tensor import Tensor
-from minimixer.train.parallel import Workers
-from minimixer.train.setup import build_model
+from minimixer.train.initialize import build_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

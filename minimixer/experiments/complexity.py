@@ -21,7 +21,6 @@ from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
 from minimixer.nn import MIXERS, VITS, MlpMixer, Model, VisionTransformer, count_macs
 from minimixer.plots import figure
-from minimixer.train.parallel import Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

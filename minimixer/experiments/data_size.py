@@ -16,8 +16,8 @@ from minimixer.data import Dataset
 from minimixer.errors import UsageError
 from minimixer.experiments.learning import KINDS, LOOKS, compared, last, learn, load_data, name_of, spread, tidy
 from minimixer.experiments.options import Learning
+from minimixer.parallel import Workers
 from minimixer.plots import figure
-from minimixer.train.parallel import Workers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,12 @@ from minimixer.data.known import load
 from minimixer.errors import UsageError
 from minimixer.experiments.options import Learning, Trained
 from minimixer.nn import MlpMixer, Model, build
+from minimixer.parallel import Workers, score
 from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, RED
 from minimixer.plots.style import declutter
 from minimixer.train import TrainConfig, load_run
-from minimixer.train.loop import Training
-from minimixer.train.parallel import Workers, score
-from minimixer.train.setup import build_model
+from minimixer.train.initialize import build_model, initialize
+from minimixer.train.loop import train_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,25 +60,26 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
         since the previous test), ``test_loss`` in nats, ``test_accuracy`` in 0..1.
     """
     start = time.perf_counter()
-    training = Training(config, workers, Path(), dataset=dataset, model=model)
-    images, labels = (to_device(a, training.device) for a in (dataset.test_images, dataset.test_labels))
-    ends = {training.total_steps * (i + 1) // tests for i in range(tests)}
+    run = initialize(config, workers, dataset=dataset, model=model)
+    state = run.state
+    images, labels = (to_device(a, run.device) for a in (dataset.test_images, dataset.test_labels))
+    ends = {run.total_steps * (i + 1) // tests for i in range(tests)}
     columns: dict[str, list[float]] = {name: [] for name in ("steps", "train_loss", "test_loss", "test_accuracy")}
-    with Prefetch(training.batches) as batches:
-        while training.step < training.total_steps:
-            training.train_step(*batches[training.step])
-            if training.step in ends:
-                shown = slice(None if training.step == training.total_steps else TESTED)
-                tested = score(training.sharded.predict(images[shown]), labels[shown])
-                row = training.step, mean(training.finite_losses()), *tested
+    with Prefetch(run.batches) as batches:
+        while state.step < run.total_steps:
+            train_step(run, *batches[state.step])
+            if state.step in ends:
+                shown = slice(None if state.step == run.total_steps else TESTED)
+                tested = score(run.sharded.predict(images[shown]), labels[shown])
+                row = state.step, mean(state.finite_losses()), *tested
                 for values, value in zip(columns.values(), row, strict=True):
                     values.append(value)
-                training.recent.clear()
-    curve: Curve = {"seed": config.seed, "parameters": training.model.num_parameters(),
+                state.recent.clear()
+    curve: Curve = {"seed": config.seed, "parameters": state.model.num_parameters(),
              "seconds": round(time.perf_counter() - start, 1), **columns}
-    print(f"{label}, seed {config.seed}: test accuracy {curve['test_accuracy'][-1]:.2%}, {curve['seconds']:.0f} s",
-          flush=True)
-    return training.model, curve
+    print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test pictures, "
+          f"{curve['seconds']:.0f} s", flush=True)
+    return state.model, curve
 
 
 def compared(kind: str, config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Model]:

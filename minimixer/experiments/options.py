@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from minimixer.console import Computing, Threaded
+from minimixer.console import Computing, Threaded, at_least
 from minimixer.data.known import Name
 from minimixer.train import TrainConfig
 

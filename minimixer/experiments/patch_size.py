@@ -13,9 +13,9 @@ from minimixer.console import at_least
 from minimixer.experiments.learning import LOOKS, last, learn, load_data, name_of, plot_curves, spread, tidy
 from minimixer.experiments.options import Learning
 from minimixer.nn import count_macs
+from minimixer.parallel import Workers
 from minimixer.plots import figure
-from minimixer.train.parallel import Workers
-from minimixer.train.setup import build_model
+from minimixer.train.initialize import build_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,10 +18,10 @@ from minimixer.experiments.learning import LOOKS, compared, last, learn, load_da
 from minimixer.experiments.options import Learning
 from minimixer.nn import MlpMixer
 from minimixer.ops.patches import Patches
+from minimixer.parallel import Workers
 from minimixer.plots import figure
 from minimixer.train import TrainConfig
-from minimixer.train.parallel import Workers
-from minimixer.train.setup import build_model
+from minimixer.train.initialize import build_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -119,6 +119,11 @@ def use(wanted: Wish) -> Iterator[Wish]:
         _thread.wish = previous
 
 
+def inherit(wanted: Wish) -> None:
+    """Ask for these forms in this thread from now on: for the threads of a pool, which end with it."""
+    _thread.wish = wanted
+
+
 def reference_kernels() -> AbstractContextManager[Wish]:
     """Within this block, in this thread and the workers it starts, every op runs as written in ``reference.py``."""
     return use("reference")

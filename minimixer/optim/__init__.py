@@ -16,8 +16,8 @@ from minimixer.optim.sgd import SGD
 
 def __getattr__(name: str) -> Any:
     """Names of the last version."""
-    if name == "EMA":
-        warnings.warn("optim.EMA is now optim.EMA", DeprecationWarning, stacklevel=2)
+    if name == "WeightAverage":
+        warnings.warn("optim.WeightAverage is now optim.EMA", DeprecationWarning, stacklevel=2)
         return EMA
     raise AttributeError(f"minimixer.optim has no attribute {name!r}")
 

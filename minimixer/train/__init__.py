@@ -1,9 +1,12 @@
-from minimixer.train.callbacks import Callback
+"""Training, run folders, and models of finished runs.  ``fit`` in loop.py is the place to start reading."""
+
+from minimixer.errors import DivergedError, RunError
+from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.config import PRESETS, TrainConfig
+from minimixer.train.estimate import Estimate
 from minimixer.train.loop import estimate, fit
-from minimixer.train.rehearsal import Estimate
-from minimixer.train.setup import DivergedError, History, RunError
+from minimixer.train.state import History
 from minimixer.train.trained import Trained, load_run
 
-__all__ = ["PRESETS", "Callback", "DivergedError", "Estimate", "History", "RunError", "TrainConfig", "Trained",
-           "estimate", "fit", "load_run"]
+__all__ = ["PRESETS", "Callback", "DivergedError", "Estimate", "History", "Progress", "RunError", "TrainConfig",
+           "Trained", "estimate", "fit", "load_run"]

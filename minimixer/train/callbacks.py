@@ -1,34 +1,98 @@
-"""What may watch a run, and stop it."""
+"""What can watch a run, and stop it."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from minimixer.errors import UsageError
+from minimixer.nn import Model
+from minimixer.train.config import TrainConfig
+from minimixer.train.estimate import Estimate
+from minimixer.train.state import History, TrainState
 
-if TYPE_CHECKING:
-    from minimixer.train.loop import Training
-    from minimixer.train.rehearsal import Estimate
+
+@dataclass
+class Progress:
+    """What callbacks are told of a run.  ``stop()`` ends it after the present step, with everything saved.
+
+    Attributes
+    ----------
+    config : TrainConfig
+    state : TrainState
+        Where the run stands; look, but do not touch.
+    total_steps, steps_per_epoch : int
+    class_names : sequence of str
+    introduction : sequence of str
+        Lines that say what is trained, on what, and where it goes.
+    stopping : bool
+        Whether ``stop`` was called.
+    signal : int
+        The signal that ``receive`` was given; 0 for none.
+    """
+
+    config: TrainConfig
+    state: TrainState
+    total_steps: int
+    steps_per_epoch: int
+    class_names: Sequence[str] = ()
+    introduction: Sequence[str] = ()
+    stopping: bool = False
+    signal: int = 0
+
+    @property
+    def model(self) -> Model:
+        """The model in training."""
+        return self.state.model
+
+    @property
+    def history(self) -> History:
+        """What the run has measured."""
+        return self.state.history
+
+    @property
+    def step(self) -> int:
+        """Training steps made."""
+        return self.state.step
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training images."""
+        return self.state.step / self.steps_per_epoch
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on training steps."""
+        return self.state.seconds
+
+    def stop(self) -> None:
+        """End the run after the present step: test, save and report."""
+        self.stopping = True
+
+    def receive(self, signal: int) -> None:
+        """End the run after the present step because of a signal: save only."""
+        self.signal = signal
 
 
 class Callback:
-    """Override what you need; every method is told the run.  ``training.stop()`` ends it after the present step."""
+    """Override the methods you need; each is told the run's ``Progress``."""
 
-    def start(self, training: "Training") -> None:
-        """Data and model are there."""
+    def start(self, progress: Progress) -> None:
+        """Data and model are ready."""
 
-    def estimate(self, training: "Training", estimate: "Estimate") -> None:
+    def estimate(self, progress: Progress, estimate: Estimate) -> None:
         """A few steps were measured; the first one comes now."""
 
-    def step(self, training: "Training", loss: Any, correct: Any) -> None:
+    def step(self, progress: Progress, loss: Any, correct: Any) -> None:
         """A step was made.  Both are 0-d arrays: reading them makes a GPU wait."""
 
-    def metrics(self, training: "Training", line: dict[str, Any]) -> None:
+    def metrics(self, progress: Progress, line: dict[str, Any]) -> None:
         """A line was written to metrics.jsonl."""
 
-    def epoch(self, training: "Training", loss: float, accuracy: float) -> None:
-        """The model was tested: mean loss in nats, share of right answers in 0..1."""
+    def epoch(self, progress: Progress, loss: float, accuracy: float) -> None:
+        """The model was tested: mean loss in nats, accuracy in 0..1."""
 
-    def finish(self, training: "Training") -> None:
-        """The run came to its end, or was interrupted; everything is saved."""
+    def finish(self, progress: Progress) -> None:
+        """The run ended or was interrupted; everything is saved."""
 
     def close(self) -> None:
         """Always called last, after an error too."""
@@ -45,13 +109,13 @@ class TensorBoard(Callback):
         self.new_writer = SummaryWriter
         self.writer: Any = None
 
-    def start(self, training: "Training") -> None:
-        """Open the event file; after --resume, what was written beyond the checkpoint is hidden."""
-        first = training.step + 1 if training.config.resume else None
-        self.writer = self.new_writer(str(training.history.out), purge_step=first)
+    def start(self, progress: Progress) -> None:
+        """Open the event file; after --resume, hide what was written beyond the checkpoint."""
+        first = progress.step + 1 if progress.config.resume else None
+        self.writer = self.new_writer(str(progress.history.out), purge_step=first)
 
-    def metrics(self, training: "Training", line: dict[str, Any]) -> None:
-        """Write one event a number."""
+    def metrics(self, progress: Progress, line: dict[str, Any]) -> None:
+        """Write one event per number."""
         for name, value in line.items():
             if name != "step":
                 self.writer.add_scalar(name, value, line["step"])

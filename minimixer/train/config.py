@@ -1,15 +1,20 @@
-from dataclasses import dataclass, fields, replace
+"""The configuration of a run: every setting, its help text and its limits."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from minimixer.data import Augmentation
+from minimixer.data.augment import Augment, Augmentation
 from minimixer.data.known import Name as DataName
 from minimixer.errors import UsageError, flag, nearest
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
+from minimixer.parallel.workers import Kernels
 
 ModelName = Literal[
     "pico", "nano", "micro", "tiny", "small", "S/32", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14",
@@ -20,64 +25,42 @@ assert set(get_args(ModelName)) == set(MODELS)
 
 @dataclass(frozen=True)
 class Data:
-    """The pictures."""
+    """The images."""
 
     data: DataName = "digits"
     """Data set."""
     data_dir: Path | None = None
-    """Where its files are: a folder or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
+    """Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
     download: bool = False
     """Fetch the data set if it is not found."""
     batch_size: int = 128
-    """Pictures a step."""
-
-
-@dataclass(frozen=True)
-class Augment:
-    """Random changes to the training pictures, in this order."""
-
-    crop_padding: int = 0
-    """Shifts of up to this many pixels."""
-    flip: bool = False
-    """Mirror half of the pictures."""
-    randaugment: int = 0
-    """Operations of RandAugment a picture."""
-    magnitude: float = 10.0
-    """Their strength, 0 to 30."""
-    erasing: float = 0.0
-    """Share of the pictures in which a rectangle is filled with noise."""
-    cutmix: float = 0.0
-    """Parameter of the Beta distribution by which rectangles are exchanged; 0 for none."""
-    mixup: float = 0.0
-    """The same for the mean of two pictures; with both, half of each."""
-    mixing: float = 1.0
-    """Share of the pictures that are mixed, if cutmix or mixup is on."""
+    """Images per step."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """The model; its classes follow from the data, and its picture size unless stated."""
+    """The model; its classes follow from the data, and so does its image size unless stated."""
 
     model: ModelName = "pico"
-    """A Mixer of the paper or of our own sizes, or a ViT or a ConvNet of about as many parameters."""
+    """A Mixer in a size of the paper or our own, or a ViT or a ConvNet with about as many parameters."""
     patch_size: int | None = None
-    """P, pixels; by default the model's own.  ConvNets have none."""
+    """P, in pixels; by default the model's own.  ConvNets have none."""
     image_size: int | None = None
-    """Enlarge the pictures to this side, in pixels; by default they stay, or fit the model of --init-from."""
+    """Enlarge the images to this side, in pixels; by default only as far as the model of --init-from needs."""
     init_from: Path | None = None
-    """Fine-tune the model of this run, or cifar10-micro; it decides for --model and --patch-size."""
+    """Fine-tune the model of this run, or cifar10-micro; it replaces --model and --patch-size."""
     stochastic_depth: float = 0.0
-    """Rate of the last block; grows linearly from 0."""
+    """Rate in the last block; it grows linearly from 0 in the first."""
     dropout: float = 0.0
     """Rate inside the MLPs."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How it is trained."""
+    """How the model is trained."""
 
     epochs: int = 30
-    """Passes over the training pictures."""
+    """Passes over the training images."""
     max_steps: int | None = None
     """Stop after this many steps, with the schedule fitted to them."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -85,7 +68,7 @@ class Recipe:
     lr: float = 2e-3
     """Peak learning rate."""
     schedule: ScheduleKind = "cosine"
-    """How it falls after the warm-up."""
+    """How the learning rate falls after the warm-up."""
     warmup_steps: int = 100
     """Steps of linear warm-up, at most a fifth of the run."""
     weight_decay: float = 0.05
@@ -93,56 +76,68 @@ class Recipe:
     clip_norm: float = 1.0
     """Largest global norm of the gradient; 0 for no clipping."""
     label_smoothing: float = 0.0
-    """Share of each target spread over all classes."""
+    """Share of each target that is spread over all classes."""
     ema: float = 0.0
-    """Decay of a moving mean of the weights, such as 0.999; tests and best.safetensors use it.  0 for none."""
+    """Decay of a moving average of the weights, such as 0.999; tests and best.safetensors use it.  0 for none."""
     seed: int = 0
     """The same command with the same seed gives the same bytes."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What computes it; the number of threads changes no bit, that of processes mostly none (scaling.md)."""
+    """Where the run computes; the result does not depend on the number of threads, to the last bit."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """Auto takes the GPU if there is one."""
+    """Auto uses the GPU if there is one."""
     precision: Literal["float32", "tf32"] = "float32"
-    """Of matrix products on a GPU; tf32 keeps 10 of 23 bits of the fraction, and is faster."""
+    """Precision of matrix products on a GPU; tf32 keeps 10 of 23 bits of the fraction, and is faster."""
     workers: int | None = None
-    """Threads of a process; by default one a physical core, shared out among the processes of the machine."""
+    """Threads per process; by default one per physical core, divided among the processes of the machine."""
     distributed: Literal["auto", "mpi", "off"] = "auto"
-    """Share every batch with the processes that mpiexec or srun started too; off lets each train for itself."""
+    """Share every batch with the processes that mpiexec or srun started; off lets each train by itself."""
     blas_tune: bool = True
-    """Let OpenBLAS use AVX-512 kernels where the CPU has them and it would not."""
+    """Make OpenBLAS use AVX-512 kernels if the CPU has AVX-512 and OpenBLAS did not choose them."""
     graph: bool = True
-    """On a GPU, record the gradients of a step as a CUDA graph, and then start them by one call; the same numbers."""
-    compiled: bool = True
-    """Compile loops over elements where Numba is installed; NumPy's own round a little differently."""
+    """On a GPU, record the gradients of a step as a CUDA graph and start it by one call; the same numbers."""
+    kernels: Kernels = "fast"
+    """Form of every op: the fastest, the fastest without compiled loops, or as written; they round differently."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What is kept of it."""
+    """What is kept of the run."""
 
     out: Path | None = None
     """Run folder; by default runs/NAME-NUMBER."""
     resume: bool = False
-    """Go on with the run in --out, with the configuration saved there."""
+    """Continue the run in --out, with the configuration saved there."""
     overwrite: bool = False
     """Delete what is in --out."""
     checkpoint_every: int | None = None
-    """Also save after every so many steps; by default at each epoch's end."""
+    """Also save every this many steps; by default only at the end of each epoch."""
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
     tensorboard: bool = False
-    """Write events for TensorBoard into the run folder too."""
+    """Also write events for TensorBoard into the run folder."""
+
+
+KERNELS_OF_COMPILED: Mapping[bool, Kernels] = {True: "fast", False: "inplace"}
 
 
 @dataclass(frozen=True)
 class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
-    """Everything that decides a run.  Raises UsageError for a value that cannot be."""
+    """All settings of a run.  Raises UsageError for a value that is not allowed.
 
-    def __post_init__(self) -> None:
+    ``compiled`` is the old name of ``kernels``, for one version: False is ``kernels="inplace"``.
+    """
+
+    compiled: InitVar[bool | None] = None
+
+    def __post_init__(self, compiled: bool | None) -> None:
+        if compiled is not None:
+            warnings.warn('compiled is now kernels: write kernels="fast" for True, kernels="inplace" for False',
+                          DeprecationWarning, stacklevel=3)
+            object.__setattr__(self, "kernels", KERNELS_OF_COMPILED[bool(compiled)])
         for name in ("data_dir", "init_from", "out"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))         # the dataclass is frozen
@@ -161,21 +156,21 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
             _check(value is None or value >= 1, name, value, "a whole number from 1")
         for name in ("lr", "weight_decay", "clip_norm", "warmup_steps", "seed"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "a number from 0")
-        self.augmentation()
+        super().__post_init__()
         for name in ("label_smoothing", "dropout", "stochastic_depth", "ema"):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number in [0, 1)")
-        _check(not (self.resume and self.out is None), "resume", True, "--out with the run folder to go on with")
+        _check(not (self.resume and self.out is None), "resume", True, "--out with the folder of the run")
         _check(not (self.resume and self.overwrite), "resume", True, "no --overwrite beside it")
 
     def augmentation(self) -> Augmentation:
-        """The random changes that the configuration asks for."""
+        """The random changes that the configuration sets."""
         return Augmentation(**{field.name: getattr(self, field.name) for field in fields(Augmentation)})
 
 
 @cache
 def _kinds() -> dict[str, tuple[tuple[str, ...], bool]]:
-    """Of every field the words that it may be, if it is one of some, and whether it is a whole number."""
-    hints = get_type_hints(TrainConfig)
+    """The allowed values of each field (empty if any), and whether it is a whole number."""
+    hints = {field.name: get_type_hints(TrainConfig)[field.name] for field in fields(TrainConfig)}
     return {name: (get_args(hint) if get_origin(hint) is Literal else (), int in (hint, *get_args(hint)))
             for name, hint in hints.items()}
 
@@ -214,14 +209,29 @@ SUMMARIES = {
     "finetune": "the paper's recipe for the weights of --init-from",
 }
 
-# What --resume may change: nothing of it decides what is computed.
+# What --resume may change: settings that do not affect what is computed.
 FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))}
-ROUNDING = {"precision", "compiled"}        # but these decide the last bits, so a change is said
-# What it may not: the arrays of the checkpoint, or the order of the pictures, depend on it.
+ROUNDING = {"precision", "kernels"}         # but these affect the last bits, so a change is reported
+# What it may not: the arrays of the checkpoint, or the order of the images, depend on it.
 FIXED = {"data", "model", "patch_size", "image_size", "init_from", "optimizer", "batch_size", "seed", "ema"}
 
 
+def without_old_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their present names: ``compiled`` of older versions becomes ``kernels``, unless that is there."""
+    settings = dict(settings)
+    if (compiled := settings.pop("compiled", None)) is not None:
+        settings.setdefault("kernels", KERNELS_OF_COMPILED[bool(compiled)])
+    return settings
+
+
+def without_old_flags(arguments: Sequence[str]) -> list[str]:
+    """The same for the flags of a command line."""
+    kernels = {"--compiled": KERNELS_OF_COMPILED[True], "--no-compiled": KERNELS_OF_COMPILED[False]}
+    return [word for given in arguments
+            for word in (("--kernels", kernels[given]) if given in kernels else (given,))]
+
+
 def changes(saved: TrainConfig, new: TrainConfig) -> dict[str, tuple[Any, Any]]:
-    """Name, old and new value of what decides a run and differs between two configurations."""
+    """The settings that affect a run and differ between two configurations: name, old value, new value."""
     values = {field.name: (getattr(saved, field.name), getattr(new, field.name)) for field in fields(TrainConfig)}
     return {name: (old, now) for name, (old, now) in values.items() if old != now and name not in FREE - ROUNDING}

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from minimixer.data import Dataset
-from minimixer.train.parallel import score
-from minimixer.train.results import confusion_matrix
+from minimixer.parallel.step import score
+from minimixer.train.report import confusion_matrix
 from minimixer.train.trained import Trained
 
 

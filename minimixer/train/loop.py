@@ -1,6 +1,5 @@
-"""The training loop, and what it writes into the run folder while it runs."""
+"""Training, from top to bottom: ``fit`` opens what a run needs, ``train`` is the loop, ``train_step`` is one step."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -9,259 +8,202 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from minimixer import optim
-from minimixer.backend import Array, choose_device, set_matmul_precision, synchronize, to_device, to_numpy
-from minimixer.data import Batches, Dataset, Prefetch, known
-from minimixer.errors import UsageError
-from minimixer.nn import Model
-from minimixer.train import checkpoint, results, resume
-from minimixer.train.callbacks import Callback, TensorBoard
+import numpy as np
+
+from minimixer import files, optim
+from minimixer.backend import Array, synchronize, to_device, to_numpy, use_matmul_precision
+from minimixer.data import Prefetch
+from minimixer.parallel.group import Group
+from minimixer.parallel.launch import open_group
+from minimixer.parallel.step import score
+from minimixer.parallel.workers import Workers
+from minimixer.train import report, resume
+from minimixer.train.callbacks import Callback, Progress, TensorBoard
 from minimixer.train.config import TrainConfig
-from minimixer.train.folder import check_there, clear, open_folder, versions, write_config
-from minimixer.train.group import Group, open_group
-from minimixer.train.parallel import ShardedModel, Workers, score
-from minimixer.train.rehearsal import Estimate, rehearse
-from minimixer.train.report import default_reporter
-from minimixer.train.setup import DivergedError, History, signals_into
-from minimixer.train.source import start, with_model_of_source
+from minimixer.train.estimate import Estimate, measure
+from minimixer.train.initialize import Run, initialize, with_model_of_source
+from minimixer.train.progress import default_reporter, introduction
+from minimixer.train.run_folder import check_saved, check_there, clear, open_folder, versions, write_config
+from minimixer.train.signals import signals_into
+from minimixer.train.source import read_source
+from minimixer.train.state import History
 
 WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
 
-class Training:
-    """One run: its data, model, optimiser and schedule, and where it stands.
-
-    ``dataset`` and ``model`` take the place of those that the configuration names, for experiments whose pictures are
-    changed or whose model has no name.
-    """
-
-    def __init__(self, config: TrainConfig, workers: Workers, out: Path, callbacks: Sequence[Callback] = (),
-                 group: Group | None = None, *, dataset: Dataset | None = None, model: Model | None = None):
-        self.config = config
-        self.callbacks = callbacks
-        self.group = group or Group()
-        self.device, self.device_why = choose_device(config.device)
-        set_matmul_precision(config.precision, self.device)
-        self.group.use(self.device)
-        self.dataset = self.group.load(
-            lambda: dataset or known.load(config.data, config.data_dir, config.download))
-        self.model, self.mean, self.std, self.source = start(config, self.dataset, model)
-        self.model.to(self.device)
-        self.sharded = ShardedModel(self.model, workers, to_device(self.mean, self.device),
-                                    to_device(self.std, self.device), config.label_smoothing, config.seed,
-                                    self.dataset.train_images.shape[1], self.group, config.graph)
-        if config.batch_size < self.group.size:
-            raise UsageError(f"--batch-size is {config.batch_size}, and {self.group.size} processes share a batch: "
-                             "expected at least one picture for each")
-        self.batches = Batches(self.dataset, config.batch_size, config.seed, config.augmentation(), self.device,
-                               self.sharded.plan(config.batch_size).pictures)
-        whole = config.epochs * len(self.batches)
-        self.total_steps = min(whole, config.max_steps or whole)
-        self.schedule = optim.Schedule(config.schedule, config.lr, self.total_steps,
-                                       min(config.warmup_steps, self.total_steps // 5))
-        params = self.model.parameters()
-        self.optimizer = (
-            optim.AdamW(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False)
-            if config.optimizer == "adamw" else
-            optim.SGD(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False))
-        self.ema = optim.EMA(params, config.ema) if config.ema else None
-        self.history = History(out)
-        self.step = 0
-        self.seconds = 0.0                      # spent on training steps
-        self.recent: list[Any] = []             # losses since the last line of metrics
-        self.stop_signal: int | None = None     # what all processes have agreed on:
-        self.stopping = False                   # by a callback
-        self._asked_to_stop: dict[str, int] = {"signal": 0, "callback": 0}      # what this one has been asked for
-        self.resumed_with: list[str] = []       # what differs from the run's own configuration
-        self.best_logits: Array | None = None   # of the test pictures, when they were best
-
-    def arrays(self) -> list[Array]:
-        """All that a step changes: weights, what the optimiser remembers, averaged weights."""
-        remembered = [array for arrays in self.optimizer.state.values() for array in arrays]
-        return [p.data for p in self.optimizer.params] + remembered + (self.ema.means if self.ema is not None else [])
-
-    @property
-    def epoch(self) -> float:
-        """Passes over the training pictures so far."""
-        return self.step / len(self.batches)
-
-    def stop(self) -> None:
-        """End the run after the present step, with everything saved."""
-        self._asked_to_stop["callback"] = 1
-
-    def run(self) -> History:
-        """Train to the end, or until a signal; the folder holds all there is at any moment.
-
-        Raises
-        ------
-        DivergedError
-            If the loss stops being a finite number.
-        """
-        self.group.on_first(self._begin)
-        resume.follow_first(self)
-        self._tell("start")
-        if self.total_steps - self.step >= WORTH_AN_ESTIMATE:
-            self._tell("estimate", rehearse(self))
-        start = time.perf_counter()
-        with signals_into(self.receive), Prefetch(self.batches) as batches:
-            self._train(batches)
-            if self.step < self.total_steps:
-                self._save()
-        self.history.interrupted = self.stop_signal
-        self.history.wall_seconds = time.perf_counter() - start
-        if self.history.interrupted is None and self.history.is_tested:
-            self.group.on_first(lambda: results.write(self))
-        self._tell("finish")
-        return self.history
-
-    def _begin(self) -> None:
-        if self.config.resume:
-            checkpoint.remove_leftovers(self.history.out)
-            resume.go_back(self)
-        elif self.config.overwrite:
-            clear(self.history.out)             # only now, when all that may be wrong has been looked at
-        workers = self.sharded.workers
-        environment = {**versions(), "device": self.device, "processes": self.group.size, "workers": workers.count,
-                       "compiled": workers.compiled}
-        write_config(self.history.out, self.config, model=asdict(self.model.config), environment=environment,
-                     source=self.source)
-
-    def _save(self) -> None:
-        self.group.on_first(lambda: resume.save_last(self))
-        self.group.follow(self.arrays())        # processors of two kinds may round differently: they do not drift apart
-
-    def _train(self, batches: Prefetch) -> None:
-        mark_time, mark_step = time.perf_counter(), self.step
-        every = self.config.checkpoint_every
-        self._agree_to_stop()
-        while self.step < self.total_steps and self.stop_signal is None and not self.stopping:
-            loss, correct = self.train_step(*batches[self.step])
-            self._tell("step", loss, correct)
-            self._agree_to_stop()
-            at_epoch_end = self.step % len(self.batches) == 0 or self.step == self.total_steps or self.stopping
-            if self.step % self.config.log_every == 0 or at_epoch_end:
-                synchronize(self.device)
-                elapsed = time.perf_counter() - mark_time
-                self.seconds += elapsed
-                self._log_training((self.step - mark_step) * self.config.batch_size / elapsed)
-                if at_epoch_end:
-                    self._test()
-                self._agree_to_stop()
-                mark_time, mark_step = time.perf_counter(), self.step
-            if at_epoch_end or (every and self.step % every == 0):
-                self._save()
-
-    def receive(self, signal_number: int) -> None:
-        """End the run after the present step because of a signal."""
-        self._asked_to_stop["signal"] = signal_number
-
-    def _agree_to_stop(self) -> None:
-        """Let all processes know what one was asked for, so that they end after the same step."""
-        asked = self._asked_to_stop
-        agreed = self.group.largest(2 * asked["signal"] + asked["callback"])
-        self.stop_signal = agreed // 2 or None
-        self.stopping = bool(agreed % 2)
-
-    def _tell(self, what: str, *news: Any) -> None:
-        for callback in self.callbacks:
-            getattr(callback, what)(self, *news)
-
-    def train_step(self, images: Array, labels: Array) -> tuple[Any, Any]:
-        """Gradients of a batch, clipping, one update; the loss and the number of right answers, 0-d arrays."""
-        loss, correct, gradients = self.sharded.gradients(images, labels, self.step, self.config.batch_size)
-        factor = optim.clip_factor(gradients, self.config.clip_norm)[0] if self.config.clip_norm else None
-        self.optimizer.lr = self.schedule(self.step)
-        self.optimizer.step(gradients, factor)
-        self.recent.append(loss)
-        self.step += 1
-        if self.ema is not None:
-            self.ema.update(self.step)
-        return loss, correct
-
-    def _log_training(self, images_per_second: float) -> None:
-        losses = self.finite_losses()
-        self.recent.clear()
-        self._write_metrics(train_loss=sum(losses) / len(losses), lr=self.optimizer.lr,
-                            images_per_second=round(images_per_second, 1))
-
-    def finite_losses(self) -> list[float]:
-        """The losses since the last line of metrics.  Raises DivergedError before anything bad is saved."""
-        losses = [float(loss) for loss in self.recent]
-        if not all(map(math.isfinite, losses)):
-            raise self._diverged()
-        return losses
-
-    def _diverged(self) -> DivergedError:
-        return DivergedError(f"the loss is no longer finite at step {self.step}: try a lower --lr, or more "
-                             f"--warmup-steps; {self.history.out} keeps the last good checkpoint, if there was one")
-
-    def _test(self) -> None:
-        images, labels = (to_device(a, self.device) for a in (self.dataset.test_images, self.dataset.test_labels))
-        # What is tested and kept as the best are the averaged weights, if the run averages.
-        with self.ema.in_place_of_parameters() if self.ema is not None else nullcontext():
-            logits = self.sharded.predict(images)
-            loss, accuracy = score(logits, labels)
-            if not math.isfinite(loss):
-                raise self._diverged()
-            improved = not self.history.best_accuracy >= accuracy
-            self._write_metrics(test_loss=loss, test_accuracy=accuracy)
-            if improved:
-                self.best_logits = to_numpy(logits)
-                self.group.on_first(lambda: resume.save_best(self))
-        self._tell("epoch", loss, accuracy)
-
-    def _write_metrics(self, **numbers: float) -> None:
-        line = {"step": self.step, "epoch": round(self.epoch, 4), **numbers, "seconds": round(self.seconds, 2)}
-        self.history.metrics.append(line)
-        if self.group.rank:
-            return
-        checkpoint.append(self.history.out / resume.METRICS, json.dumps(line) + "\n")
-        self._tell("metrics", line)
-
-
 def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callback | None = None) -> History:
-    """Train a Mixer.
+    """Train a model.
 
     Parameters
     ----------
     config : TrainConfig
     callbacks : sequence of Callback, optional
-        They watch the run, and may stop it; of several processes, those of the first.
+        They watch the run, and may stop it.  If several processes train together, only the first calls them.
     reporter : Callback, optional
-        Where progress is shown; by default in the notebook or on the terminal.
+        Shows progress; by default in the notebook or on the terminal.
 
     Returns
     -------
     History
-        Marked ``interrupted`` if Ctrl-C or SIGTERM ended it early; it can be resumed.
+        Marked ``interrupted`` if Ctrl-C or SIGTERM ended the run early; it can be resumed.
 
     Raises
     ------
     MinimixerError
         DataError, RunError, CheckpointError, DeviceError or UsageError, if the data, the folder, the checkpoint, the
-        device or an option is not as it must be.
+        device or a setting is missing, damaged or does not fit.
     """
-    config = with_model_of_source(config)
+    source = read_source(config.init_from, config.out if config.resume else None)
+    config = with_model_of_source(config, source)
     with ExitStack() as stack:
         group = stack.enter_context(open_group(config.distributed))
-        every: list[Callback] = []          # of the first process alone
+        every: list[Callback] = []          # stays empty in all processes but the first
         group.on_first(lambda: every.extend([reporter or default_reporter(),
                                              *([TensorBoard()] if config.tensorboard else []), *callbacks]))
         for callback in every:
             stack.callback(callback.close)
         out = group.on_first(lambda: stack.enter_context(open_folder(config)))
-        workers = stack.enter_context(Workers(config.workers or group.threads(), config.compiled))
-        return Training(config, workers, out, every, group).run()
+        workers = stack.enter_context(Workers(config.workers or group.threads(), config.kernels))
+        run = initialize(config, workers, group, source, out)
+        stack.enter_context(use_matmul_precision(config.precision, run.device))
+        return train(run, every)
+
+
+def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
+    """Train to the last step, or until a signal or a callback ends it; what is on the disk is whole at any moment.
+
+    Raises DivergedError if the loss stops being a finite number.
+    """
+    config, group, state, history = run.config, run.group, run.state, run.state.history
+    resumed_with = group.on_first(lambda: begin(run))
+    state.broadcast(group)
+    progress = Progress(config, state, run.total_steps, len(run.batches), run.dataset.class_names,
+                        introduction(run, resumed_with))
+    best_logits: np.ndarray | None = None       # of the test images, when they were best
+
+    def tell(what: str, *news: Any) -> None:
+        for callback in callbacks:
+            getattr(callback, what)(progress, *news)
+
+    def log(**numbers: float) -> None:
+        line = {"step": state.step, "epoch": round(run.epoch, 4), **numbers, "seconds": round(state.seconds, 2)}
+        history.metrics.append(line)
+        if group.rank == 0:
+            resume.append_metrics(history.out, line)
+        tell("metrics", line)
+
+    def save() -> None:
+        group.on_first(lambda: state.save(history.out / resume.LAST, {**run.about, "epoch": run.epoch}))
+        state.broadcast_arrays(group)           # processors of two kinds may round differently: keep them together
+
+    tell("start")
+    if run.total_steps - state.step >= WORTH_AN_ESTIMATE:
+        tell("estimate", measure(run, train_step))
+    start = time.perf_counter()
+    with signals_into(progress.receive), Prefetch(run.batches) as batches:
+        since, first = time.perf_counter(), state.step                      # of the next line of the log
+        signal, stopping = asked_to_stop(progress, group)
+        while state.step < run.total_steps and not signal and not stopping:
+            loss, correct = train_step(run, *batches[state.step])           # forward, backward, update
+            tell("step", loss, correct)
+            signal, stopping = asked_to_stop(progress, group)
+            epoch_ends = state.step % len(run.batches) == 0 or state.step == run.total_steps or stopping
+
+            if state.step % config.log_every == 0 or epoch_ends:            # log
+                synchronize(run.device)
+                elapsed = time.perf_counter() - since
+                state.seconds += elapsed
+                losses = state.finite_losses()
+                state.recent.clear()
+                log(train_loss=sum(losses) / len(losses), lr=state.optimizer.lr,
+                    images_per_second=round((state.step - first) * config.batch_size / elapsed, 1))
+
+                if epoch_ends:                                              # test, with the averaged weights if any
+                    with state.ema.in_place_of_parameters() if state.ema is not None else nullcontext():
+                        test_loss, accuracy, logits = test(run)
+                        improved = not history.best_accuracy >= accuracy
+                        if improved:
+                            history.best_accuracy, best_logits = accuracy, logits
+                        log(test_loss=test_loss, test_accuracy=accuracy)
+                        if improved:
+                            group.on_first(lambda: resume.save_best(state, run.about))
+                    tell("epoch", test_loss, accuracy)
+
+                signal, stopping = asked_to_stop(progress, group)
+                since, first = time.perf_counter(), state.step
+
+            if epoch_ends or (config.checkpoint_every and state.step % config.checkpoint_every == 0):
+                save()
+        if state.step < run.total_steps:
+            save()
+    history.interrupted = signal or None
+    history.wall_seconds = time.perf_counter() - start
+    if history.interrupted is None and history.is_tested:
+        group.on_first(lambda: report.write(run, best_logits))
+    tell("finish")
+    return history
+
+
+def train_step(run: Run, images: Array, labels: Array) -> tuple[Any, Any]:
+    """Gradients of a batch, clipping, one update; returns loss and number of correct predictions, 0-d arrays."""
+    state, clip_norm = run.state, run.config.clip_norm
+    loss, correct, gradients = run.sharded.gradients(images, labels, state.step, run.config.batch_size)
+    factor = optim.clip_factor(gradients, clip_norm)[0] if clip_norm else None
+    state.optimizer.lr = run.schedule(state.step)
+    state.optimizer.step(gradients, factor)
+    state.recent.append(loss)
+    state.step += 1
+    if state.ema is not None:
+        state.ema.update(state.step)
+    return loss, correct
+
+
+def test(run: Run) -> tuple[float, float, np.ndarray]:
+    """Mean loss in nats, accuracy in 0..1 and logits (N, classes) on the test images.  Raises DivergedError."""
+    images, labels = (to_device(a, run.device) for a in (run.dataset.test_images, run.dataset.test_labels))
+    logits = run.sharded.predict(images)
+    loss, accuracy = score(logits, labels)
+    if not math.isfinite(loss):
+        raise run.state.diverged()
+    return loss, accuracy, to_numpy(logits)
+
+
+def begin(run: Run) -> list[str]:
+    """Bring folder and state to where the run starts or goes on; returns what differs from the resumed run's settings.
+
+    Only the first process does this; nothing was changed before.
+    """
+    config, out, workers, resumed_with = run.config, run.state.history.out, run.sharded.workers, list[str]()
+    if config.resume:
+        files.remove_leftovers(out)
+        resumed_with = check_saved(out, config)
+        resume.go_back(run.state)
+    elif config.overwrite:
+        clear(out)                          # only now, when all that may be wrong has been looked at
+    environment = {**versions(), "device": run.device, "processes": run.group.size, "workers": workers.count,
+                   "compiled": workers.compiled}
+    write_config(out, config, model=asdict(run.state.model.config), environment=environment, source=run.source)
+    return resumed_with
+
+
+def asked_to_stop(progress: Progress, group: Group) -> tuple[int, bool]:
+    """The signal (0 for none), and whether a callback asked; all processes agree, and so end after the same step."""
+    agreed = group.all_reduce_max(2 * progress.signal + progress.stopping)
+    return agreed // 2, bool(agreed % 2)
 
 
 def estimate(config: TrainConfig) -> Estimate:
     """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
     if config.resume and config.out is not None:
         check_there(config.out)
+    source = read_source(config.init_from, config.out if config.resume else None)
+    config = with_model_of_source(config, source)
     with (open_group(config.distributed) as group,
-          Workers(config.workers or group.threads(), config.compiled) as workers):
-        training = Training(with_model_of_source(config), workers, config.out or Path(), group=group)
-        if config.resume:
-            group.on_first(lambda: resume.restore(training))
-            resume.follow_first(training)
-        return rehearse(training)
+          Workers(config.workers or group.threads(), config.kernels) as workers):
+        run = initialize(config, workers, group, source, out := config.out or Path())
+        with use_matmul_precision(config.precision, run.device):
+            if config.resume:
+                group.on_first(lambda: check_saved(out, config))
+                group.on_first(lambda: resume.restore(run.state))
+                run.state.broadcast(group)
+            return measure(run, train_step)

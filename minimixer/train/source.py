@@ -1,114 +1,119 @@
-"""Where a run starts: at random weights, or, with ``--init-from``, at those of another run."""
+"""The run that a fine-tune starts from (``--init-from``)."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from minimixer.backend import Array
 from minimixer.data import Dataset
 from minimixer.errors import UsageError
 from minimixer.nn import MODELS, MixerConfig, Model
 from minimixer.train.checkpoint import CheckpointError
-from minimixer.train.config import ModelName, TrainConfig
-from minimixer.train.folder import CONFIG
+from minimixer.train.config import ModelName
 from minimixer.train.resume import LAST
-from minimixer.train.setup import build_model, picture_size
+from minimixer.train.run_folder import CONFIG
 from minimixer.train.trained import Trained, load_run
 from minimixer.weights import adapt
 
 
-def start(config: TrainConfig, dataset: Dataset,
-          model: Model | None = None) -> tuple[Model, Array, Array, dict[str, Any] | None]:
-    """The model that a run starts with, and how it wants its pixels.
+@dataclass(frozen=True)
+class Source:
+    """A trained model to start from, read once.
 
-    The weights of a source were made for pixels on its own scale (-1..1 for the official ones), so its mean and
-    standard deviation go with them; otherwise they are those of the data set.
+    Attributes
+    ----------
+    init_from : Path
+        As the configuration names it.
+    trained : Trained
+        The model and the mean and standard deviation of its pixels.  Its weights were made for that scale (-1..1 for
+        the official ones), so a fine-tune keeps it.
+    said : dict or None
+        What the config.json of a resumed run says of its source.
+    """
+
+    init_from: Path
+    trained: Trained
+    said: dict[str, Any] | None = None
+
+    @property
+    def model_name(self) -> ModelName:
+        """The name of the model.  Imported weights have none; then that of a Mixer with the same sizes, if any."""
+        if "model_name" in self.trained.metadata:
+            return cast(ModelName, self.trained.metadata["model_name"])
+        body = ("patch_size", "hidden_dim", "num_blocks", "channels_mlp_dim")
+        sizes = [getattr(self.trained.model.config, field) for field in body]
+        same = [name for name, known in MODELS.items()
+                if isinstance(known, MixerConfig) and [getattr(known, field) for field in body] == sizes]
+        # The name decides the kind of the model only: its sizes are stated.
+        return cast(ModelName, same[0]) if same else "micro"
+
+    def model_for(self, dataset: Dataset, image_size: int, **rates: float) -> tuple[Model, dict[str, Any]]:
+        """The source's model, changed to fit a data set, on the CPU.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        image_size : int
+            Side of the images that the model takes.
+        **rates : float
+            ``dropout`` and ``stochastic_depth``.
+
+        Returns
+        -------
+        model : Model
+        said : dict
+            For config.json: the source's name, its step, and what was changed.
+
+        Raises
+        ------
+        UsageError, WeightsError
+            If the model does not fit the images.
+        """
+        old, channels = self.trained.model.config, dataset.train_images.shape[-1]
+        if channels != old.in_channels:
+            raise UsageError(f"--init-from {self.init_from}: its images have {old.in_channels} channels, those of "
+                             f"{dataset.name} have {channels}: choose other data or another source")
+        changes = {name: rate for name, rate in rates.items() if rate or hasattr(old, name)}
+        try:
+            model, notes = adapt(self.trained.model, image_size=image_size, num_classes=dataset.num_classes,
+                                 new_head=dataset.class_names != self.trained.class_names,
+                                 source=f"--init-from {self.init_from}", **changes)
+        except TypeError as error:              # a field that its config does not have
+            kind = type(self.trained.model).__name__
+            raise UsageError(f"--init-from {self.init_from} holds a {kind}: {error}") from error
+        said = {"init_from": str(self.init_from), "step": self.trained.metadata.get("step"), "changes": notes}
+        return model, self.said or said
+
+
+def read_source(init_from: Path | None, resumed: Path | None = None) -> Source | None:
+    """The source of a run, if it has one.
 
     Parameters
     ----------
-    config : TrainConfig
-    dataset : Dataset
-    model : Model, optional
-        Takes the place of the one that the configuration names.
-
-    Returns
-    -------
-    model : Model
-        On the CPU.
-    mean, std : array of float32, shape (channels,)
-        On the 0..1 scale.
-    source : dict or None
-        What config.json says of the source: its name, its step and what was changed.
+    init_from : Path or None
+    resumed : Path, optional
+        The folder of a run that goes on: it is its own source, in case the first one is gone.
 
     Raises
     ------
-    UsageError, CheckpointError, WeightsError
-        If the source is missing or damaged, or does not fit the pictures.
+    CheckpointError
+        If the source is missing or damaged.
     """
-    trained = _trained(config)
-    if trained is None:
-        return model or build_model(config, dataset), *dataset.channel_statistics(), None
-    _, side, _, channels = dataset.train_images.shape
-    old = trained.model.config
-    if channels != old.in_channels:
-        raise UsageError(f"--init-from {config.init_from}: its pictures have {old.in_channels} colours a pixel, those "
-                         f"of {config.data} {channels}: choose other data or another source")
-    changes = {name: value for name in ("dropout", "stochastic_depth")
-               if (value := getattr(config, name)) or hasattr(old, name)}
-    try:
-        model, notes = adapt(trained.model, image_size=picture_size(config, side, old.image_size),
-                             num_classes=dataset.num_classes, new_head=dataset.class_names != trained.class_names,
-                             source=f"--init-from {config.init_from}", **changes)
-    except TypeError as error:              # a field that its config does not have
-        raise UsageError(f"--init-from {config.init_from} holds a {type(trained.model).__name__}: {error}") from error
-    source = {"init_from": str(config.init_from), "step": trained.metadata.get("step"), "changes": notes}
-    return model, trained.mean, trained.std, _said_before(config) or source
-
-
-def with_model_of_source(config: TrainConfig) -> TrainConfig:
-    """The configuration of a run that has a source, with the name of the source's model.  Raises as ``start``."""
-    trained = _trained(config)
-    return config if trained is None else replace(config, model=_name(trained), patch_size=None)
-
-
-def _trained(config: TrainConfig) -> Trained | None:
-    """The source of a run, if it has one; a run that goes on is its own source, should the first be gone."""
-    if config.init_from is None:
+    if init_from is None:
         return None
-    if (last := _last(config)) is not None:
-        return load_run(last)
+    if resumed is not None and (resumed / LAST).is_file():
+        return Source(init_from, load_run(resumed / LAST), _said(resumed))
     try:
-        return load_run(config.init_from)
+        return Source(init_from, load_run(init_from))
     except CheckpointError as error:
-        advice = "; official files and timm's go through minimixer import first" if config.init_from.is_file() else ""
+        advice = "; convert official files and timm's with minimixer import first" if init_from.is_file() else ""
         raise CheckpointError(f"--init-from: {error}{advice}") from error
 
 
-def _last(config: TrainConfig) -> Path | None:
-    """The checkpoint of a run that goes on."""
-    last = config.out / LAST if config.resume and config.out is not None else None
-    return last if last is not None and last.is_file() else None
-
-
-def _said_before(config: TrainConfig) -> dict[str, Any] | None:
-    """What the config.json of a run that goes on says of its source."""
-    if (last := _last(config)) is None:
-        return None
+def _said(folder: Path) -> dict[str, Any] | None:
+    """What a run's config.json says of its source."""
     try:
-        said = json.loads(last.with_name(CONFIG).read_text())["source"]
+        said = json.loads((folder / CONFIG).read_text())["source"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return said if isinstance(said, dict) else None
-
-
-def _name(trained: Trained) -> ModelName:
-    """What a run of the source's model is called: imported weights have no name, but mostly the sizes of one."""
-    if "model_name" in trained.metadata:
-        return cast(ModelName, trained.metadata["model_name"])
-    body = ("patch_size", "hidden_dim", "num_blocks", "channels_mlp_dim")
-    sizes = [getattr(trained.model.config, field) for field in body]
-    same = [name for name, known in MODELS.items()
-            if isinstance(known, MixerConfig) and [getattr(known, field) for field in body] == sizes]
-    # The name decides the kind of the model only: its sizes are stated.
-    return cast(ModelName, same[0]) if same else "micro"

@@ -1,4 +1,4 @@
-"""Models that runs have left, ready to be used."""
+"""Loads the model of a run, ready to use."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,28 +11,29 @@ from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
 from minimixer.nn import Model, build, list_pretrained
+from minimixer.parallel.step import ShardedModel
+from minimixer.parallel.workers import Workers
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
-from minimixer.train.parallel import ShardedModel, Workers
 
 PREFERRED = ("best.safetensors", "last.safetensors")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained Mixer with what its pictures and answers mean; ``load_run`` makes it.
+    """A trained model with what it needs to read images and name classes; ``load_run`` makes it.
 
     Attributes
     ----------
     model : Model
         In evaluation mode.
     class_names : tuple of str
-        One a class.
+        One per class.
     mean, std : array, shape (channels,)
-        Of the training pixels, on the 0..1 scale.
+        Those of the training pixels, on the 0..1 scale.
     metadata : dict
-        All that the checkpoint says of itself, such as ``step``.
+        The metadata of the checkpoint, such as ``step``.
     path : Path
         The checkpoint file.
     """
@@ -45,14 +46,14 @@ class Trained:
     path: Path
 
     def logits(self, images: Array, workers: int | None = None) -> np.ndarray:
-        """What the model answers before the softmax, computed as the tests of a run are.
+        """The model's outputs before the softmax, computed exactly as a run computes its tests.
 
         Parameters
         ----------
         images : array of uint8, shape (B, H, W, channels)
-            Of the model's size, or of the size that its training enlarged; pixels in 0..255.
+            In the model's size, or in the size that its training enlarged; pixels in 0..255.
         workers : int, optional
-            Threads; by default one a physical core.
+            Threads; by default one per physical core.
 
         Returns
         -------
@@ -61,7 +62,7 @@ class Trained:
         Raises
         ------
         ValueError
-            If the pictures have another size or another kind of numbers.
+            If the images have another size or are not uint8.
         """
         check_pixels(images)
         if not len(images):
@@ -73,7 +74,7 @@ class Trained:
             return to_numpy(sharded.predict(to_device(images, device)))
 
     def predict(self, images: Array, workers: int | None = None) -> np.ndarray:
-        """Probability of every class, (B, num_classes), float32; the arguments are those of ``logits``."""
+        """Probability of every class, (B, num_classes), float32; arguments as for ``logits``."""
         with no_grad():
             return F.softmax(Tensor(self.logits(images, workers))).data
 
@@ -83,12 +84,12 @@ class Trained:
 
 
 def load_run(path: str | Path, device: str = "cpu") -> Trained:
-    """Load the model that a run has left.
+    """Load the model of a run.
 
     Parameters
     ----------
     path : str or Path
-        A run folder, of which ``best.safetensors`` is taken, or ``last.safetensors`` if there is no best; such a file
+        A run folder, whose ``best.safetensors`` is loaded, or ``last.safetensors`` if there is no best; such a file
         itself; or the name of a model that comes with the package, such as ``cifar10-micro``.
     device : "cpu" or "gpu"
 
@@ -106,15 +107,15 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     file = find_checkpoint(Path(path))
     arrays, metadata = checkpoint.read(file)
     try:
-        # Only runs of train state a name; what was imported is a Mixer.
+        # Imported weights have no name: they are Mixers.
         model = build(metadata.get("model_name", "micro"), None, **metadata["model"])
         config = model.config
         class_names = tuple(map(str, metadata["class_names"]))
         mean, std = (np.asarray(metadata[name], np.float32) for name in ("mean", "std"))
         if len(class_names) != config.num_classes or not mean.shape == std.shape == (config.in_channels,):
             raise ValueError(f"{len(class_names)} class names, mean of shape {mean.shape}, std of {std.shape} for "
-                             f"{config.num_classes} classes and {config.in_channels} colours")
-        model.load_state_dict(checkpoint.group(arrays, "model"))
+                             f"{config.num_classes} classes and {config.in_channels} channels")
+        model.load_state_dict(checkpoint.members(arrays, "model"))
     except (KeyError, TypeError, ValueError, MemoryError) as error:
         raise CheckpointError(f"{file} does not describe its own model ({type(error).__name__}: {error}): it was not "
                               "written by this version of minimixer train, or was changed since") from error
@@ -141,7 +142,7 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def _runs_beside(path: Path) -> str:
-    """Which runs there are, for whoever mistyped the name of one."""
+    """The names of runs nearby, in case the name was mistyped."""
     for folder in (path, path.parent, Path("runs")):
         if found := sorted(str(inside.parent) for inside in folder.glob("*/config.json")):
             return f"; there are {', '.join(found[-5:])}" + (" and others" if len(found) > 5 else "")

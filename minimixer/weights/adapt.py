@@ -58,7 +58,7 @@ def adapt(model: Model, *, image_size: int, num_classes: int, new_head: bool, so
     elif image_size != old.image_size and hasattr(old, "patch_size"):
         raise WeightsError(f"{source} is a {type(model).__name__} for images of {old.image_size} pixels, not "
                            f"{image_size}: only Mixers can grow")
-    adapted: Model = CLASSES[type(old)](replace(old, **changes), None)
+    adapted: Model = MODEL_CLASSES[type(old)](replace(old, **changes), None)
     if new_head:
         state |= empty_head(adapted)
         notes.append(has_new_head(adapted))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minimixer.bench import scaling
-from minimixer.bench.machine import physical_cores
+from minimixer.parallel.host import physical_cores
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
 from tests.distributed.launch import NEEDS_MPI
 from tests.support.commands import bench as main

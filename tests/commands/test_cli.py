@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-import minimixer
+from minimixer.version import __version__
 from minimixer.cli import COMMANDS, main
 
 SUBCOMMANDS = {"data": ["list", "download", "verify", "path"], "lessons": ["list", "copy", "open"],
@@ -33,7 +33,7 @@ def test_the_command_itself_names_its_commands(arguments, capsys):
 
 def test_version(capsys):
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"minimixer {minimixer.__version__}\n"
+    assert capsys.readouterr().out == f"minimixer {__version__}\n"
 
 
 @pytest.mark.parametrize(("typed", "message"), [

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from minimixer.data import known
+from minimixer.data.sources import digits
 from minimixer.data.sources.cifar import CIFAR10
 from minimixer.data.known import KNOWN, Known
 from tests.support.cifar_files import official, pack, packed, unpack

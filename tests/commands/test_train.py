@@ -6,7 +6,7 @@ import pytest
 from minimixer.commands.train import parse
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS
-from minimixer.train.folder import write_config
+from minimixer.train.run_folder import write_config
 from tests.support.commands import train as main
 
 

@@ -11,14 +11,13 @@ from minimixer import nn
 from minimixer.commands.experiments import EXPERIMENTS
 from minimixer.data import load_digits
 from minimixer.experiments import ablation, cnn_identity, complexity, data_size, permutation, stored
-from minimixer.experiments.__main__ import EXPERIMENTS, main
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
 from minimixer.experiments.learning import KINDS, compared, learn
 from minimixer.experiments.token_weights import OPPOSITE, describe
+from minimixer.parallel import Workers
 from minimixer.plots import figure
 from minimixer.tensor import Tensor
 from minimixer.train import PRESETS, fit
-from minimixer.train.parallel import Workers
 from tests.support.commands import experiments as main
 
 

@@ -11,8 +11,9 @@ import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.gpu.graph import CapturedStep, Graph, GraphError, graph_bytes
 from minimixer.tensor import Tensor
-from minimixer.train import shards
-from minimixer.train.parallel import ShardedModel, Workers
+from minimixer.parallel import shards
+from minimixer.parallel.step import ShardedModel
+from minimixer.parallel.workers import Workers
 from tests.support import standin
 from tests.conftest import DEVICES
 from tests.support.emulator import needs_compiler
@@ -62,7 +63,7 @@ class Run:
         self.average.update(number + 1)
         self.losses.append(loss)
         self.correct.append(correct)
-        self.graphs.append(self.sharded.repeated and self.sharded.repeated.graph)
+        self.graphs.append(self.sharded.captured and self.sharded.captured.graph)
 
     def outcome(self):
         return ([a.tobytes() for a in self.model.state_dict().values()],
@@ -162,7 +163,7 @@ def test_weights_that_moved_are_read_where_they_are(device):
     def freeze(run):
         run.model.norm.weight.requires_grad = False
         run.sharded = ShardedModel(run.model, run.sharded.workers, run.sharded.mean, run.sharded.std, 0.1,
-                                   graph=run.sharded.repeated is not None)
+                                   graph=run.sharded.captured is not None)
         run.optimizer = optim.AdamW(run.model.parameters())
         run.average = optim.EMA(run.model.parameters(), 0.9)
 

@@ -6,8 +6,8 @@ import pytest
 import minimixer as mm
 from minimixer import nn, tensor
 from minimixer.backend import to_device, to_numpy
+from minimixer.parallel import ShardedModel, Workers
 from minimixer.tensor import Tensor
-from minimixer.train.parallel import ShardedModel, Workers
 
 
 @pytest.mark.parametrize(("name", "parameters"), [

@@ -3,9 +3,9 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn, optim
+from minimixer.parallel import ShardedModel, Workers
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
-from minimixer.train.parallel import ShardedModel, Workers
 
 
 class Model(nn.Module):

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 import minimixer as mm
 from minimixer import backend, nn
 from minimixer.ops import cublas, cuda
+from minimixer.ops.gelu import cuda as gelu
+from minimixer.ops.layernorm import cuda as layernorm
+from minimixer.ops.linear import cuda as linear
 from minimixer.tensor import Tensor
 from tests.support import standin
 from tests.support import blas
@@ -90,7 +93,7 @@ def test_a_step_of_a_mixer_moves_no_axis_of_a_block_in_memory(emulate, monkeypat
     emulate()
     blas.called.clear()
     copied = []
-    for module in (cuda, products):
+    for module in (cuda, gelu, layernorm, linear):
         plain = cuda.plain
         monkeypatch.setattr(module, "plain", lambda xp, *arrays, plain=plain: (
             copied.extend(a.shape for a in arrays if not a.flags.c_contiguous), plain(xp, *arrays))[1])

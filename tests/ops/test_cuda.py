@@ -1,4 +1,4 @@
-"""The CUDA kernels on the CPU, where a C++ compiler makes them: what tests/ops/test_forms.py does not ask of all forms."""
+"""The CUDA kernels on the CPU, built by a C++ compiler: what test_forms.py does not ask of every form."""
 
 from dataclasses import replace
 

@@ -43,7 +43,8 @@ def every_case():
             for layout in ("contiguous", "transposed"):
                 for gy_layout in ("contiguous", "transposed", "broadcast"):
                     for dtype in TOLERANCES:
-                        if (form == "compiled" and dtype != np.float32) or (form == "cuda" and gy_layout == "transposed"):
+                        if ((form == "compiled" and dtype != np.float32)
+                                or (form == "cuda" and gy_layout == "transposed")):
                             continue
                         yield pytest.param(form, case, layout, gy_layout, dtype, marks=MARKS[form],
                                            id=f"{case}-{form}-{layout}-{gy_layout}-{dtype.__name__}")

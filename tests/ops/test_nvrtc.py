@@ -39,9 +39,9 @@ def compiled(source, *options):
         return content.raw
 
     log = fetch(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog).rstrip(b"\0").decode()
-    code = fetch(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN) if status == 0 else b""
+    machine_code = fetch(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN) if status == 0 else b""
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    return status, log, code
+    return status, log, machine_code
 
 
 @needs_nvrtc
@@ -50,10 +50,10 @@ def compiled(source, *options):
     *((source, option) for source in SOURCES for option in ("-DREAL=float", "-DREAL=double")),
     (RANDAUGMENT, "--fmad=false")], ids=str)
 def test_every_kernel_compiles_without_a_warning(architecture, source, option):
-    status, log, code = compiled(code(source), "-std=c++17", option, f"--gpu-architecture={architecture}")
+    status, log, machine_code = compiled(code(source), "-std=c++17", option, f"--gpu-architecture={architecture}")
     assert status == 0, log
     assert log.strip() == ""
-    assert [name for name in names(source) if f".text.{name}".encode() not in code] == []
+    assert [name for name in names(source) if f".text.{name}".encode() not in machine_code] == []
 
 
 @needs_nvrtc

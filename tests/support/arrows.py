@@ -1,4 +1,4 @@
-"""Who imports whom in the package: at the top of a file, inside a function, under TYPE_CHECKING, or by name in a string."""
+"""Who imports whom: at the top of a file, inside a function, under TYPE_CHECKING, or by name in a string."""
 
 import ast
 from collections.abc import Iterator

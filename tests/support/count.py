@@ -17,8 +17,8 @@ import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.bench.steps import random_batch
 from minimixer.data import Batches, Dataset
+from minimixer.parallel import ShardedModel, Workers
 from minimixer.train.config import PRESETS
-from minimixer.train.parallel import ShardedModel, Workers
 from tests.support import standin
 from tests.support.emulator import use_emulator
 

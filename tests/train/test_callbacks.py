@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from minimixer.errors import UsageError
+from minimixer.parallel import Workers
 from minimixer.train import PRESETS, Callback, Estimate, estimate, fit, results
+from minimixer.train.estimate import duration, rehearse
 from minimixer.train.loop import Training
-from minimixer.train.parallel import Workers
-from minimixer.train.rehearsal import duration, rehearse
 from minimixer.train.report import NotebookReporter, TerminalReporter, default_reporter
 
 QUICK = replace(PRESETS["digits"], max_steps=30, workers=1)

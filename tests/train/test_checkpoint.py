@@ -81,8 +81,8 @@ def test_everything_comes_back(kind, tmp_path):
     average = {name: array / 2 for name, array in model.state_dict().items()}
     checkpoint.save(path, model, optimizer, METADATA, {"ema": average})
     arrays, metadata = checkpoint.read(path)
-    assert same(checkpoint.group(arrays, "model"), model.state_dict())
-    assert same(checkpoint.group(arrays, "ema"), average)
+    assert same(checkpoint.members(arrays, "model"), model.state_dict())
+    assert same(checkpoint.members(arrays, "ema"), average)
     assert metadata["class_names"] == ["cat", "dög"]
     assert np.isnan(metadata["best"])
     other = small_model(seed=1)
@@ -108,7 +108,7 @@ def test_arrays_in_any_order_of_memory_come_back(path, rng):
     odd = {"fortran": np.asfortranarray(rng.random((3, 4))), "strided": rng.random((6, 4))[::2, ::-1],
            "number": np.array(3.0), "none": np.zeros((0, 2)), "flags": np.array([True, False])}
     checkpoint.save(path, small_model(), None, {}, {"odd": odd})
-    back = checkpoint.group(checkpoint.read(path)[0], "odd")
+    back = checkpoint.members(checkpoint.read(path)[0], "odd")
     assert same(back, {name: np.asarray(array, order="C") for name, array in odd.items()})
 
 

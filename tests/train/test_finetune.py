@@ -12,8 +12,8 @@ from minimixer import nn
 from minimixer.cli import main
 from minimixer.data import Dataset, known, load_digits
 from minimixer.data.enlarge import enlarge
+from minimixer.parallel import ShardedModel, Workers
 from minimixer.train import PRESETS, checkpoint, fit, load_run
-from minimixer.train.parallel import ShardedModel, Workers
 from minimixer.train.source import start
 from minimixer.weights import WeightsError, adapt, part_order
 

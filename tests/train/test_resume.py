@@ -16,7 +16,7 @@ from minimixer.errors import UsageError
 from minimixer.train import PRESETS, Callback, RunError, checkpoint, fit, results
 from minimixer.train.loop import Training
 from tests.support.cifar_files import official, unpack
-from tests.train import kill
+from tests.support import kill
 
 DIGITS = replace(PRESETS["digits"], max_steps=40, log_every=7, ema=0.9)
 FILES = ("last.safetensors", "best.safetensors")
@@ -106,7 +106,7 @@ def test_the_best_weights_are_kept_though_the_metrics_are_lost(tmp_path):
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
-    """The long form is ``python -m tests.train.kill --rounds 30``."""
+    """The long form is ``python -m tests.support.kill --rounds 30``."""
     assert kill.main(["--rounds", "2", "--steps", "60", "--folder", str(tmp_path)]) == 0
 
 
@@ -136,7 +136,7 @@ def test_a_signal_ends_the_run_after_the_step_with_everything_saved(number, code
 
 def test_a_second_ctrl_c_ends_it_at_once():
     code = ("import signal, sys, time; from minimixer.errors import run_command\n"
-            "from minimixer.train.setup import signals_into\n"
+            "from minimixer.train.signals import signals_into\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"       # ignored in a shell's background jobs
             "def command():\n"
             "    with signals_into(lambda number: print('first', flush=True)):\n"

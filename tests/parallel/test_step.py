@@ -6,8 +6,8 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
-from minimixer.train.parallel import ShardedModel, Workers, score
-from minimixer.train.shards import SHARD_BYTES, shards
+from minimixer.parallel import ShardedModel, Workers, score
+from minimixer.parallel.shards import SHARD_BYTES, shards
 
 
 @pytest.mark.parametrize("name", ["pico", "nano", "micro", "tiny"])

@@ -1,7 +1,7 @@
 """Kills a training run with SIGKILL at random moments, resumes it, and compares its end with an untouched one.
 
-    python -m tests.train.kill --rounds 30
-    python -m tests.train.kill --rounds 30 --data cifar10 --data-dir FOLDER
+    python -m tests.support.kill --rounds 30
+    python -m tests.support.kill --rounds 30 --data cifar10 --data-dir FOLDER
 """
 
 import argparse

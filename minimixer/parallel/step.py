@@ -1,13 +1,11 @@
-"""A batch is cut into shards, and threads work on them; NumPy lets go of the interpreter while it computes.
+"""The forward and backward pass on a batch, cut into shards that threads compute.
 
-Where the cuts are depends on the model and the batch alone, and the gradients of the shards are added in an order that
-depends on their number alone: the result does not depend on the number of workers, to the last bit.  Processes that
-train together take neighbouring shards each, and meet in the sum (group.py).
+The cuts depend on the model and the batch alone, and the order in which the shards' gradients are added depends on
+their number alone: the result does not depend on the number of workers, to the last bit.  Processes that train together
+take neighboring shards each and add them up in one collective call (group.py).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TypeVar
@@ -19,77 +17,36 @@ from minimixer import functional as F
 from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.data.enlarge import enlarge
-from minimixer.gpu.graph import Repeated
-from minimixer.kernels.host import keep_freed_memory, one_blas_thread
-from minimixer.kernels.registry import compiled_loops
+from minimixer.gpu.graph import CapturedStep
 from minimixer.nn import Model, draw_from
+from minimixer.parallel.group import Group
+from minimixer.parallel.shards import Plan, shards
+from minimixer.parallel.tree_sum import add_up, cover
+from minimixer.parallel.workers import Workers
 from minimixer.tensor import Tensor
-from minimixer.train.group import Group
-from minimixer.train.ordered import add_up, cover
-from minimixer.train.shards import Plan, shards
 
-A = TypeVar("A")
 R = TypeVar("R")
 
 
-class Workers:
-    """Threads for shards, each with single-threaded BLAS.  Use it as a context manager.
-
-    Parameters
-    ----------
-    count : int, optional
-        By default one a physical core that this process may use.
-    compiled : bool
-        Whether loops over elements run as Numba compiles them, where it is installed.
-    """
-
-    def __init__(self, count: int | None = None, compiled: bool = True):
-        if count is None:
-            import joblib
-            count = joblib.cpu_count(only_physical_cores=True)
-        self.count = count
-        self.compiled = compiled
-        self._stack = ExitStack()
-        self._pool: ThreadPoolExecutor | None = None
-
-    def __enter__(self) -> "Workers":
-        keep_freed_memory()
-        self._stack.enter_context(one_blas_thread())
-        self.compiled = self._stack.enter_context(compiled_loops(self.compiled))
-        if self.count > 1:
-            self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="minimixer")
-        return self
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if self._pool is not None:
-            ordinary = error is None or issubclass(error, Exception)     # after Ctrl-C nobody waits for a shard
-            self._pool.shutdown(wait=ordinary, cancel_futures=True)
-        self._stack.close()
-
-    def map(self, fn: Callable[[A], R], items: Iterable[A]) -> Iterable[R]:
-        """Results of fn on every item, in order, as they come; an exception in a thread is raised here."""
-        return map(fn, items) if self._pool is None else self._pool.map(fn, items)
-
-
 class ShardedModel:
-    """A model that computes on whole batches of pictures, shard by shard.
+    """A model that computes on whole batches of images, shard by shard.
 
     Parameters
     ----------
     model : Model
     workers : Workers
     mean, std : array, shape (channels,)
-        Of the pixels on the 0..1 scale.
+        Those of the pixels, on the 0..1 scale.
     label_smoothing : float
     seed : int
-        Of the layers that draw.
+        For layers that draw random numbers.
     enlarged_from : int, optional
-        Pictures of this side are enlarged to the model's size, shard by shard.
+        Images of this side are enlarged to the model's size, shard by shard.
     group : Group, optional
-        The processes that share the work; by default there is this one only.
+        The processes that share the work; by default this one only.
     graph : bool
-        Whether a GPU records the gradients as a CUDA graph.  It cannot where several processes share a batch, pictures
-        are enlarged, or a layer draws.
+        Record the gradients as a CUDA graph on a GPU.  Not possible if several processes share a batch, images are
+        enlarged, or a layer draws random numbers.
     """
 
     def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
@@ -105,12 +62,12 @@ class ShardedModel:
         self.params = model.parameters()
         tensors = [tensor for _, tensor in model.named_tensors()]                      # frozen ones too
         self.dtype = tensors[0].dtype
-        self.repeated = Repeated(tensors) if graph and self.group.size == 1 else None
-        # Every thread of every process should get a shard; a process alone leaves the cuts as they are.
-        self.at_least = self.group.size * self.group.largest(workers.count) if self.group.size > 1 else 1
+        self.captured = CapturedStep(tensors) if graph and self.group.size == 1 else None
+        # Every thread of every process should get a shard; a single process leaves the cuts as they are.
+        self.at_least = self.group.size * self.group.all_reduce_max(workers.count) if self.group.size > 1 else 1
 
     def plan(self, batch_size: int) -> Plan:
-        """Give every process its run of the shards of a batch."""
+        """Give every process its consecutive shards of a batch."""
         device, size = self.model.device, self.group.size
         cuts = shards(batch_size, self.model.config, device, self.at_least if device == "cpu" else size)
         ends = [len(cuts) * rank // size for rank in range(size + 1)]
@@ -118,39 +75,39 @@ class ShardedModel:
         return Plan(cuts, spans, cuts[ends[self.group.rank]:ends[self.group.rank + 1]])
 
     def alone(self) -> "ShardedModel":
-        """The same model, for one process to compute with by itself."""
+        """The same model, in a group of one process."""
         return ShardedModel(self.model, self.workers, self.mean, self.std, self.label_smoothing, self.seed,
                             self.enlarged_from)
 
     def _inputs(self, images: Array) -> Tensor:
-        """What the model is given for pictures of uint8: (B, H, W, channels), numbers of the type of its weights."""
+        """Normalized images, in the dtype of the weights: (B, H, W, channels) of uint8 -> the same shape."""
         if images.shape[1] == self.enlarged_from:
             images = enlarge(images, self.model.config.image_size)
         return Tensor(normalize(images, self.mean, self.std).astype(self.dtype, copy=False))
 
     def gradients(self, images: Array, labels: Array, step: int,
                   batch_size: int | None = None) -> tuple[Array, Array, list[Array]]:
-        """Loss, number of right answers and gradients of one training step.
+        """Loss, number of correct predictions and gradients of one training step.
 
         Parameters
         ----------
         images : array of uint8, shape (B, H, W, channels)
-            Of a batch that several processes share, the pictures that are this one's by ``plan``.
+            If several processes share the batch, the images that ``plan`` gives this one.
         labels : array
             Class numbers, integers of shape (B,), or probabilities of shape (B, num_classes).
         step : int
-            Decides, with the seed, what Dropout and StochasticDepth draw for every picture.
+            With the seed, it fixes what Dropout and StochasticDepth draw for every image.
         batch_size : int, optional
-            Of the whole batch; by default the pictures given are all of it.
+            That of the whole batch; by default the given images are all of it.
 
         Returns
         -------
         loss : array, shape ()
             Mean over the whole batch, in nats.
         correct : array, shape ()
-            How many of its pictures got their class, or the likelier one of a mixture's two.
+            How many of its images got their class, or the likelier of the two in a mixture.
         gradients : list of array
-            Of the mean loss, one a parameter; of a graph, until the next step.
+            Those of the mean loss, one per parameter.  With a CUDA graph, the next step overwrites them.
         """
         self.model.train()
 
@@ -158,13 +115,13 @@ class ShardedModel:
             return self._gradients(images, labels, step, batch_size or len(images))
 
         key = batch_size, self.label_smoothing, id(self.mean), id(self.std)
-        loss, correct, gradients = (compute(images, labels) if self.repeated is None else
-                                    self.repeated(compute, images, labels, key=key))
-        return loss.copy(), correct.copy(), gradients       # kept until a line is logged, without the buffer of all
+        loss, correct, gradients = (compute(images, labels) if self.captured is None else
+                                    self.captured(compute, images, labels, key=key))
+        return loss.copy(), correct.copy(), gradients       # kept until a line is logged, without the flat buffer
 
     def _gradients(self, images: Array, labels: Array, step: int, batch: int) -> tuple[Array, Array, list[Array]]:
         plan = self.plan(batch)
-        first = plan.pictures.start
+        first = plan.images.start
         answers = labels if labels.ndim == 1 else labels.argmax(1)          # (B,)
 
         def work(shard: slice) -> list[Array]:
@@ -180,25 +137,25 @@ class ShardedModel:
             return loss, correct, gradients
         done = iter(self._map(work, plan.mine))
         sums = [add_up(span, done, self._flat, self._add) for span in plan.spans[self.group.rank]]
-        *gradients, loss, correct = self._views(self.group.total(sums, plan.spans, self.length))
+        *gradients, loss, correct = self._views(self.group.all_reduce_sum(sums, plan.spans, self.length))
         return loss, correct, gradients
 
     def _map(self, fn: Callable[[slice], R], items: Iterable[slice]) -> Iterable[R]:
-        """Shard by shard on a GPU, which works through one queue anyway: one at a time is in its memory."""
+        """Shard by shard on a GPU, which has one queue anyway: so only one shard is in its memory."""
         return self.workers.map(fn, items) if self.model.device == "cpu" else map(fn, items)
 
     @property
     def length(self) -> int:
-        """Numbers that a step adds up: the gradients, the loss, the right answers."""
+        """How many numbers a step adds up: the gradients, the loss, the count of correct predictions."""
         return self._ends[-1]
 
     @cached_property
     def _ends(self) -> list[int]:
-        """Where the gradient of each parameter, the loss and the right answers end in the flat buffer of them all."""
+        """Where the gradient of each parameter, the loss and the count end in the flat buffer."""
         return list(accumulate([*(p.size for p in self.params), 1, 1]))
 
     def _views(self, flat: Array) -> list[Array]:
-        """What a flat buffer holds, in its own memory: the gradients, the loss, the number of right answers."""
+        """Views into a flat buffer: the gradients, the loss, the count of correct predictions."""
         shapes = [*(p.shape for p in self.params), (), ()]
         starts = [0, *self._ends]
         return [flat[start:stop].reshape(shape) for (start, stop), shape in zip(pairwise(starts), shapes, strict=True)]
@@ -215,7 +172,7 @@ class ShardedModel:
             view += part
 
     def predict(self, images: Array) -> Array:
-        """Logits, (B, num_classes), of pictures (B, H, W, channels) of uint8, the same ones in every process."""
+        """Logits, (B, num_classes), of images (B, H, W, channels) of uint8, the same ones in every process."""
         self.model.eval()
 
         def work(shard: slice) -> Array:
@@ -223,12 +180,12 @@ class ShardedModel:
                 return self.model(self._inputs(images[shard])).data
 
         xp = array_module(images)
-        none = xp.empty((0, self.model.config.num_classes), self.dtype)       # where there is no shard
-        return self.group.join(xp.concatenate([none, *self._map(work, self.plan(len(images)).mine)]))
+        none = xp.empty((0, self.model.config.num_classes), self.dtype)       # a process may have no shard
+        return self.group.all_gather(xp.concatenate([none, *self._map(work, self.plan(len(images)).mine)]))
 
 
 def score(logits: Array, labels: Array) -> tuple[float, float]:
-    """Mean cross-entropy in nats, without smoothing, and share of right answers in 0..1."""
+    """Mean cross-entropy in nats, without smoothing, and accuracy in 0..1."""
     with autograd.no_grad():
         loss = F.cross_entropy(Tensor(logits), labels).item()
     return loss, float(np.mean((logits.argmax(1) == labels).tolist()))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from minimixer.data import Dataset
-from minimixer.train.mpi import MpiGroup
+from minimixer.parallel.mpi import MpiGroup
 
 
 class Communicator:

@@ -8,12 +8,11 @@ import pytest
 from minimixer import nn
 from minimixer.backend import DeviceError
 from minimixer.data import Augmentation, Batches, Dataset
-from minimixer.kernels.host import launched
 from minimixer.gpu.nccl import Nccl
+from minimixer.parallel import Group, ShardedModel, Workers, open_group
+from minimixer.parallel.host import launched
+from minimixer.parallel.mpi import see_one_gpu
 from minimixer.train import RunError
-from minimixer.train.group import Group, open_group
-from minimixer.train.mpi import see_one_gpu
-from minimixer.train.parallel import ShardedModel, Workers
 
 MPICH = {"PMI_RANK": "1", "PMI_SIZE": "4"}
 
@@ -35,7 +34,7 @@ def test_without_mpi4py_one_sentence_says_what_to_install(monkeypatch):
         open_group("mpi")
     for name, value in MPICH.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("minimixer.train.group.launched", lambda: (1, 4))
+    monkeypatch.setattr("minimixer.parallel.launch.launched", lambda: (1, 4))
     with pytest.raises(RunError, match="4 processes were started together, but mpi4py cannot be used"):
         open_group("auto")
     assert type(open_group("off")) is Group
@@ -45,7 +44,7 @@ def test_an_mpiexec_of_another_mpi_is_noticed(monkeypatch):
     package, world = types.ModuleType("mpi4py"), types.SimpleNamespace(Get_size=lambda: 1)
     package.MPI = types.SimpleNamespace(COMM_WORLD=world, Get_library_version=lambda: "Some MPI 4.1\nmore")
     monkeypatch.setitem(sys.modules, "mpi4py", package)
-    monkeypatch.setattr("minimixer.train.group.launched", lambda: (0, 4))
+    monkeypatch.setattr("minimixer.parallel.launch.launched", lambda: (0, 4))
     with pytest.raises(RunError, match=r"sees 1: .* two kinds of MPI \(mpi4py's is Some MPI 4.1\)"):
         open_group("auto")
 
@@ -155,9 +154,9 @@ def test_nccl_is_asked_for_one_sum_in_place_on_the_current_stream(monkeypatch):
 
 
 def test_nothing_but_a_launcher_makes_minimixer_look_for_mpi():
-    assert importlib.util.find_spec("minimixer.train.mpi")
+    assert importlib.util.find_spec("minimixer.parallel.mpi")
     import subprocess
-    code = "import sys, minimixer.train.loop; from minimixer.train.group import open_group; open_group('auto'); " \
+    code = "import sys, minimixer.train.loop; from minimixer.parallel.group import open_group; open_group('auto'); " \
            "print([m for m in sys.modules if 'mpi' in m.split('.')[0] and 'mpi4py' in m])"
     environment = {"PATH": "/usr/bin", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

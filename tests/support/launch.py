@@ -1,6 +1,6 @@
 """Starts training runs under mpiexec, and one whose process of a given rank fails.
 
-    mpiexec -n 2 python -m tests.distributed.launch KIND RANK [FLAGS of minimixer train]
+    mpiexec -n 2 python -m tests.support.launch KIND RANK [FLAGS of minimixer train]
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Processes that MPI started, on one machine or on many, and NCCL between their GPUs."""
+"""Processes under MPI, on one machine or on many, and NCCL between their GPUs."""
 
 import os
 import sys
@@ -14,13 +14,13 @@ import numpy as np
 
 from minimixer.backend import Array, DeviceError, get_device, to_device, to_numpy
 from minimixer.data import Dataset
-from minimixer.errors import run_command
+from minimixer.errors import RunError, run_command
 from minimixer.gpu.nccl import Nccl
-from minimixer.train.group import Group
-from minimixer.train.ordered import Span, combine
-from minimixer.train.setup import RunError
+from minimixer.parallel.group import Group
+from minimixer.parallel.host import physical_cores
+from minimixer.parallel.tree_sum import Span, combine
 
-PATIENCE = 2.0      # seconds within which the others must have failed too, or the failure is this process's own
+PATIENCE = 2.0      # seconds: if the others have not failed by then, the failure is this process's own
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -51,23 +51,22 @@ class MpiGroup(Group):
                               "start at most as many processes on a machine as it has GPUs, or give --device cpu")
         self.device = device
         if device == "gpu":
-            self.nccl = Nccl(get_device(device).xp, self.rank, self.size, self.tell)
+            self.nccl = Nccl(get_device(device).xp, self.rank, self.size, self.broadcast)
 
     def threads(self) -> int | None:
-        """The physical cores of the machine, shared out; all of its own where the launcher has bound the process."""
-        import joblib
-        own = joblib.cpu_count(only_physical_cores=True)
+        """Physical cores, divided among the processes of the machine; all of its own if the launcher bound it."""
+        own = physical_cores()
         if not hasattr(os, "sched_getaffinity"):
             return max(1, own // self.node.Get_size())
         cpus = self.node.allgather(os.sched_getaffinity(0))
         sharing = sum(not mine.isdisjoint(os.sched_getaffinity(0)) for mine in cpus)
         return max(1, own // sharing)
 
-    def total(self, sums: Sequence[Array], spans: Sequence[Sequence[Span]], length: int) -> Array:
+    def all_reduce_sum(self, sums: Sequence[Array], spans: Sequence[Sequence[Span]], length: int) -> Array:
         """As in ``Group``.
 
-        Every process adds up one part of the numbers, those of all spans, and sends the sum to the others: as few bytes
-        as any exchange needs, 2 (R - 1) / R numbers out and in, if every process holds one span.
+        Every process sums one part of the numbers over all spans and sends the result to the others.  With one span per
+        process that moves the fewest bytes any exchange can: 2 (R - 1) / R numbers out and in, for R processes.
         """
         if self.nccl is not None:
             return self.nccl.total(sums)
@@ -88,7 +87,7 @@ class MpiGroup(Group):
         return total
 
     def _exchange(self, sent: Mapping[int, list[np.ndarray]], received: Mapping[int, list[np.ndarray]]) -> None:
-        """Send arrays to every other process while theirs are received; each begins with its neighbour."""
+        """Send arrays to every other process while receiving theirs; each starts with its neighbor."""
         requests = []
         for distance in range(1, self.size):
             source, target = (self.rank - distance) % self.size, (self.rank + distance) % self.size
@@ -96,7 +95,7 @@ class MpiGroup(Group):
             requests += [self.world.Isend(array, target, tag) for tag, array in enumerate(sent[target])]
         self.mpi.Request.Waitall(requests)
 
-    def join(self, rows: Array) -> Array:
+    def all_gather(self, rows: Array) -> Array:
         """As in ``Group``; through the host's memory."""
         own = np.ascontiguousarray(to_numpy(rows))
         shapes = self.world.allgather(own.shape)
@@ -104,7 +103,7 @@ class MpiGroup(Group):
         self._exchange({rank: [own] for rank in range(self.size)}, {rank: [a] for rank, a in enumerate(joined)})
         return to_device(np.concatenate(joined), self.device)
 
-    def follow(self, arrays: Sequence[Array]) -> None:
+    def broadcast_arrays(self, arrays: Sequence[Array]) -> None:
         """As in ``Group``; through the host's memory."""
         for array in arrays:
             host = np.ascontiguousarray(to_numpy(array))
@@ -112,18 +111,18 @@ class MpiGroup(Group):
             if self.rank:
                 array[...] = to_device(host, self.device)
 
-    def tell(self, what: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """As in ``Group``."""
-        return self.world.bcast(what)
+        return self.world.bcast(value)
 
-    def largest(self, number: int) -> int:
+    def all_reduce_max(self, number: int) -> int:
         """As in ``Group``."""
         found = np.array(number, np.int64)
         self.world.Allreduce(self.mpi.IN_PLACE, found, self.mpi.MAX)
         return int(found)
 
     def _together(self, work: Callable[[], None]) -> None:
-        """Do something in every process; an exception in one is raised in all, the first one's."""
+        """Run ``work`` in every process; the exception of the lowest rank that failed is raised in all."""
         failed: Exception | None = None
         try:
             work()
@@ -134,9 +133,9 @@ class MpiGroup(Group):
                 raise found
 
     def load(self, read: Callable[[], Dataset]) -> Dataset:
-        """As in ``Group``: one process a machine reads, the others map its arrays, which lie in a temporary file.
+        """As in ``Group``: one process per machine reads; the others map its arrays from temporary files.
 
-        The first of all reads before those of other machines: it may have to download what they will find.
+        The first process of all reads before those of other machines: it may download what they will find.
         """
         dataset: Dataset | None = None
 
@@ -165,21 +164,21 @@ class MpiGroup(Group):
                 if self.node.Get_size() > 1:
                     shared.update({name: np.asarray(np.load(here / f"{name}.npy", mmap_mode="r")) for name in ARRAYS})
 
-            self._together(map_arrays)      # of all machines, also of those with one process
+            self._together(map_arrays)      # on machines with one process too: the call is collective
             if self.node.Get_size() == 1:
                 assert dataset is not None
                 return dataset
             bare: Dataset = self.node.bcast(dataset and replace(dataset, **nothing))
-        return replace(bare, **shared)      # what is mapped stays, though the files have gone
+        return replace(bare, **shared)      # the mapped memory outlives the files
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        """If all fail within a few seconds, each ends by itself; otherwise this one speaks, and ends them all."""
+        """If all fail within a few seconds, each ends by itself; otherwise this one reports, and ends them all."""
         if error is None:
             return
         if isinstance(error, self.mpi.Exception):
-            error = RunError("another process of the run has gone: the last checkpoint is whole, go on with --resume "
+            error = RunError("another process of the run has ended: the last checkpoint is whole, go on with --resume "
                              f"({error})")
-        # One after the other, so that of several that have failed only one gets to speak.
+        # One after the other, so that only one of several that have failed reports.
         deadline = time.monotonic() + PATIENCE + 0.2 * min(self.rank, 20)
         try:
             everyone = self.failures.Ibarrier()
@@ -191,15 +190,20 @@ class MpiGroup(Group):
                 return
         except self.mpi.Exception:
             pass
-        self.world.Abort(speak(error, f"train, process {self.rank} of {self.size}"))
+        self.world.Abort(report(error, f"train, process {self.rank} of {self.size}"))
 
 
-def speak(error: BaseException, name: str) -> int:
-    """Print what went wrong, for all processes; the exit code that goes with it."""
+def library_of(mpi: Any) -> str:
+    """A short name of the MPI library behind ``mpi4py.MPI``."""
+    return " ".join(mpi.Get_library_version().split(",")[0].splitlines()[0].split())
+
+
+def report(error: BaseException, name: str) -> int:
+    """Report an error for all processes, and return its exit code."""
     def fail() -> int:
         raise error
 
-    sys.stderr = sys.__stderr__         # those that are not the first have been silenced
+    sys.stderr = sys.__stderr__         # only the first process's streams are open
     try:
         return run_command(name, fail) or 1
     except Exception:
@@ -211,9 +215,9 @@ def speak(error: BaseException, name: str) -> int:
 
 
 def see_one_gpu(place: int, environment: Any) -> None:
-    """Leave a process one GPU of those its machine has, by its place on the machine, before CUDA starts.
+    """Show a process one of its machine's GPUs, by its place on the machine, before CUDA starts.
 
-    A launcher that has chosen one already is obeyed.
+    A GPU that the launcher has chosen stays.
     """
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if visible is None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minimixer.train import checkpoint
-from tests.distributed.launch import ENVIRONMENT, NEEDS_MPI, command, train
+from tests.support.launch import ENVIRONMENT, NEEDS_MPI, command, train
 
 pytestmark = NEEDS_MPI
 # Everything that draws random numbers for a picture's place in the batch, and everything that is averaged or kept.
@@ -60,7 +60,7 @@ def test_another_order_of_the_sum_would_be_noticed(single, tmp_path):
 def test_a_run_goes_on_with_another_number_of_processes(single, tmp_path):
     out = tmp_path / "run"
     assert train(2, "diverges", 1, *FLAGS, "--checkpoint-every", "5", "--out", out,
-                 module="tests.distributed.launch").returncode == 4
+                 module="tests.support.launch").returncode == 4
     assert checkpoint.read(out / FILES[0])[1]["step"] == 5
     assert train(3, "--resume", "--out", out, "--checkpoint-every", "12").returncode == 0
     for name in FILES:
@@ -138,7 +138,7 @@ def test_ctrl_c_on_mpiexec_saves_once(number, code, running):
 def test_an_exception_in_one_process_ends_all_with_one_message(kind, said, rank, tmp_path):
     start = time.monotonic()
     done = train(2, kind, rank, *FLAGS, "--checkpoint-every", "5", "--out", tmp_path / "run",
-                 module="tests.distributed.launch", limit=60)
+                 module="tests.support.launch", limit=60)
     assert done.returncode != 0
     assert done.stderr.count(said) == 1, done.stderr
     assert time.monotonic() - start < 40
@@ -146,7 +146,7 @@ def test_an_exception_in_one_process_ends_all_with_one_message(kind, said, rank,
 
 
 def test_divergence_is_said_once_with_its_exit_code(tmp_path):
-    done = train(2, "diverges", 1, *FLAGS, "--out", tmp_path / "run", module="tests.distributed.launch")
+    done = train(2, "diverges", 1, *FLAGS, "--out", tmp_path / "run", module="tests.support.launch")
     assert done.returncode == 4
     assert done.stderr.count("the loss is no longer finite at step") == 1
     assert done.stderr.count("minimixer train:") == 1

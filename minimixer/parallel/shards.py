@@ -1,23 +1,23 @@
-"""Where a batch is cut into shards, and which of several processes computes which of them."""
+"""How a batch is cut into shards, and which process computes which of them."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 from minimixer.nn import ModelConfig
-from minimixer.train.ordered import Span
+from minimixer.parallel.tree_sum import Span
 
 # The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
 SHARD_BYTES = {"cpu": 2 << 20, "gpu": 256 << 20}
-SMALLEST_SHARD = 16         # pictures: with fewer, handing the interpreter back and forth costs more than it gains
+SMALLEST_SHARD = 16         # images: with fewer, passing the interpreter's lock around costs more than it gains
 
 
 def shards(batch_size: int, config: ModelConfig, device: str = "cpu", at_least: int = 1) -> list[slice]:
-    """Cut a batch into parts as equal as can be, small enough that the arrays of a shard stay near the processor.
+    """Cut a batch into parts of equal size, give or take one image, small enough that their arrays fit in the cache.
 
-    On a CPU their number is a multiple of four, so that two or four threads end together, unless the batch is too small
-    for that.  There are at least ``at_least`` of them, or as many as pictures.
+    On a CPU their number is a multiple of four, so that two or four threads finish together, unless the batch is too
+    small for that.  There are at least ``at_least`` shards, or one per image if there are fewer images.
     """
-    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * config.widest_array))     # pictures
+    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * config.widest_array))     # images
     count = -(-batch_size // largest)
     if device == "cpu":
         count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
@@ -28,14 +28,14 @@ def shards(batch_size: int, config: ModelConfig, device: str = "cpu", at_least: 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who computes what of a batch.
+    """Which process computes which images of a batch.
 
     Attributes
     ----------
     shards : list of slice
-        Of the whole batch.
+        Those of the whole batch.
     spans : list of list of pair of int
-        For every process the spans of shards that it adds up; together they are its shards.
+        For every process, the spans of shards that it sums; together they are its shards.
     mine : list of slice
         The shards of this process.
     """
@@ -45,6 +45,6 @@ class Plan:
     mine: list[slice]
 
     @property
-    def pictures(self) -> slice:
-        """Those of this process."""
+    def images(self) -> slice:
+        """The images of this process."""
         return slice(self.mine[0].start, self.mine[-1].stop) if self.mine else slice(0, 0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from minimixer.kernels import host
+from minimixer.parallel import host
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the page faults of glibc on Linux")

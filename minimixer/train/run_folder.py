@@ -1,4 +1,4 @@
-"""The run folder: whose it is, and the configuration that it keeps."""
+"""The run folder: one run at a time, and the configuration that the folder keeps."""
 
 import json
 import platform
@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-import minimixer
-from minimixer.errors import UsageError, flag
-from minimixer.train import checkpoint
-from minimixer.train.config import FIXED, TrainConfig, changes
-from minimixer.train.setup import RunError
+from minimixer import files
+from minimixer.errors import RunError, UsageError, flag
+from minimixer.train.config import FIXED, TrainConfig, changes, without_old_names
+from minimixer.version import __version__
 
 CONFIG, LOCK = "config.json", ".lock"
 
@@ -24,8 +23,8 @@ CONFIG, LOCK = "config.json", ".lock"
 def open_folder(config: TrainConfig) -> Iterator[Path]:
     """Make the folder of a run and keep every other run out of it.  Raises RunError rather than mix two runs.
 
-    The lock goes with the process, however that ends.  What is in the folder stays until ``clear``.  A new one in which
-    nothing was written is removed again.
+    The lock ends with the process, however that ends.  What is in the folder stays until ``clear``.  A new folder in
+    which nothing was written is removed again.
     """
     from filelock import FileLock, Timeout
     folder = config.out or _next_free(config)
@@ -57,13 +56,13 @@ def open_folder(config: TrainConfig) -> Iterator[Path]:
 
 
 def check_there(folder: Path) -> None:
-    """Raise RunError if there is no folder of a run that could go on."""
+    """Raise RunError if there is no such folder."""
     if not folder.is_dir():
         raise RunError(f"there is no run to resume in {folder}: check the folder, or train without --resume")
 
 
 def _next_free(config: TrainConfig) -> Path:
-    """Make runs/NAME-NUMBER with the first number that nobody took."""
+    """Make runs/NAME-NUMBER with the first free number."""
     number = 1
     while True:
         folder = Path("runs") / f"{config.data}-{config.model.replace('/', '-')}-{number:03}"
@@ -75,12 +74,12 @@ def _next_free(config: TrainConfig) -> Path:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but perhaps its lock."""
+    """Whether a folder holds nothing, or only its lock."""
     return all(path.name == LOCK for path in folder.iterdir())
 
 
 def clear(folder: Path) -> None:
-    """Delete what is in a folder, but not its lock."""
+    """Delete everything in a folder except its lock."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -89,22 +88,22 @@ def clear(folder: Path) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What a run was made with, as config.json says it."""
-    return {"minimixer": minimixer.__version__, "python": platform.python_version(), "numpy": np.__version__,
+    """Versions of what a run was made with, for config.json."""
+    return {"minimixer": __version__, "python": platform.python_version(), "numpy": np.__version__,
             "machine": platform.machine()}
 
 
 def write_config(folder: Path, config: TrainConfig, **more: Any) -> None:
-    """Write config.json: the configuration, and what else the run knows of itself."""
+    """Write config.json: the configuration, and ``more`` about the run."""
     content = json.dumps({"config": asdict(config), **more}, indent=2, default=str) + "\n"
-    checkpoint.write_atomically(folder / CONFIG, content.encode())
+    files.write_atomically(folder / CONFIG, content.encode())
 
 
 def read_config(folder: Path) -> TrainConfig | None:
-    """The configuration that a run folder keeps; None if it keeps none.  Raises RunError if it cannot be read."""
+    """The configuration that a run folder keeps; None if there is none.  Raises RunError if it cannot be read."""
     path = folder / CONFIG
     try:
-        values = json.loads(path.read_text())["config"]
+        values = without_old_names(json.loads(path.read_text())["config"])
         return TrainConfig(**{**values, "resume": False, "overwrite": False})
     except FileNotFoundError:
         return None
@@ -114,10 +113,16 @@ def read_config(folder: Path) -> TrainConfig | None:
 
 
 def check_resumed(saved: TrainConfig, config: TrainConfig) -> list[str]:
-    """What differs between a run and its continuation, a line each.  Raises UsageError for what may not."""
+    """The differences between a run and its continuation, a line each.  Raises UsageError for a forbidden one."""
     differs = changes(saved, config)
     for name, (old, new) in differs.items():
         if name in FIXED:
             raise UsageError(f"{flag(name)} is {new}, but the run was begun with {old}: resume it "
                              "without this flag, or train anew in another folder")
     return [f"{flag(name)} {new} instead of {old}" for name, (old, new) in differs.items()]
+
+
+def check_saved(folder: Path, config: TrainConfig) -> list[str]:
+    """The same for the configuration that a folder keeps; no lines if it keeps none."""
+    saved = read_config(folder)
+    return [] if saved is None else check_resumed(saved, config)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minimixer.train.ordered import add_up, combine, cover
+from minimixer.parallel.tree_sum import add_up, combine, cover
 
 
 def begin(leaf):
