@@ -127,7 +127,7 @@ slope = erf_gradient(1.0, xs)
 plots.lines(xs, {"slope of ReLU": (xs > 0).astype(float), "slope of GELU": slope}, xlabel="x", ylabel="derivative")
 
 # %% [markdown]
-# **Now you see what smooth means.** The slope of ReLU jumps: a tiny change in a weight can change the slope from 0 to 1.
+# **Now you see what smooth means.** The slope of ReLU jumps: a tiny change in a weight can switch it from 0 to 1.
 # And it is 0 for *all* negative numbers. If a hidden unit is negative for every image, no gradient passes, so no weight
 # before it changes, and it may stay that way forever. Such a unit is called *dead*. GELU lets some gradient pass where
 # $x$ is slightly negative. Its slope even exceeds 1 in some places and falls below 0 in others.
