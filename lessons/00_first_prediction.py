@@ -172,7 +172,7 @@ print(f"stem + 4 blocks + norm + head = {by_hand:,}")
 assert by_hand == model.num_parameters()
 
 # %% [markdown]
-# 98 % of the parameters are in the blocks, and almost all of those mix channels. Mixing patches is cheap, because all
+# 98% of the parameters are in the blocks, and almost all of those mix channels. Mixing patches is cheap, because all
 # 64 channels share one small MLP.
 #
 # **The library's file.** The forward pass of the whole model is seven lines in `minimixer/nn/mixer.py`:
@@ -255,7 +255,7 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 #
 # - Images go in, ten logits come out, and softmax turns them into probabilities.
 # - A training step is: forward, loss, backward, update.
-# - The small Mixer has 72,714 parameters. 98 % of them are in its four blocks.
+# - The small Mixer has 72,714 parameters. 98% of them are in its four blocks.
 # - Predict with the same normalization as in training. Otherwise the answers are worthless, and no error tells you.
 #
 # **What the library does differently:** `fit` also warms the learning rate up and lowers it again, clips the gradients

@@ -197,21 +197,21 @@ print(inspect.getsource(inspect.getmodule(mm.gradcheck)._compare))
 # | `direction` | one random direction through *all* entries, so that those outside the sample count too |
 # | `scale` | the error is divided by the largest entry: 1e-6 is small only relative to something |
 #
-# **A test that cannot fail proves nothing.** So we test the test: it must reject a gradient that is 1 % too large. This
+# **A test that cannot fail proves nothing.** So we test the test: it must reject a gradient that is 1% too large. This
 # is called a negative control.
 
 
 # %%
 class OnePercent(Softmax):
-    """Softmax with a gradient that is 1 % too large."""
+    """Softmax with a gradient that is 1% too large."""
 
     @staticmethod
     def backward(xp, gy, *saved):
         return 1.01 * Softmax.backward(xp, gy, *saved)
 
 
-print("correct gradient accepted: ", mm.gradcheck(mm.functional.softmax, start).ok)
-print("1 % too large and rejected:", not mm.gradcheck(lambda x: apply(OnePercent, x), start).ok)
+print("correct gradient accepted:", mm.gradcheck(mm.functional.softmax, start).ok)
+print("1% too large, rejected:   ", not mm.gradcheck(lambda x: apply(OnePercent, x), start).ok)
 
 # %% [markdown]
 # ## Break it
@@ -298,7 +298,7 @@ print("finite differences:", numeric_gradient(np.max, np.ones(3), 1e-5).round(3)
 # - The central difference is $(f(x+h) - f(x-h)) / 2h$. Its error is $\frac{h^2}{6}|f'''| + \varepsilon|f|/h$.
 # - Large steps suffer from truncation, small steps from rounding. In float64, 1e-5 is close to the best step.
 # - Test in float64. Reduce the output with random weights, not with a plain sum. Test at random points.
-# - Test the test: it must reject a gradient that is 1 % wrong.
+# - Test the test: it must reject a gradient that is 1% wrong.
 #
 # **What the library does differently:** it moves at most 200 entries of each input and adds one random direction
 # through all of them; it measures errors relative to the largest entry; it keeps transposed arrays transposed.

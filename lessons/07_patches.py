@@ -75,7 +75,7 @@ print(tiny)
 # 1. 2 x 3 = 6 patches. Patch 0 is 0, 1, 6, 7. Patch 4 is the middle one in the lower row: 14, 15, 20, 21.
 # 2. No. Its first row is 0, 1, 2, 3: four pixels from *one* row of the image. `reshape` never changes the order of the
 #    numbers, and here 6 must come before 2.
-# 3. 224 / 16 = 14, so S = 14 x 14 = 196. A patch has 16 x 16 x 3 = 768 numbers. With P = 8, S is four times as large: 784.
+# 3. 224 / 16 = 14, so S = 14 x 14 = 196. A patch has 16 x 16 x 3 = 768 numbers. With P = 8, S is four times that: 784.
 #
 # </details>
 
