@@ -11,9 +11,9 @@
 #
 # After this lesson you can
 #
-# 1. compute the gradient of any formula of sums and products with a **tape** of 16 lines, written by yourself,
-# 2. explain why the tape is walked **backwards**, and in which order,
-# 3. read `minimixer/autograd.py`, the whole engine of the library.
+# 1. compute the gradient of any formula made of sums and products with a 16-line **tape** that you write yourself,
+# 2. explain why we walk the tape **backward**, and in which order,
+# 3. read `minimixer/autograd.py`, the library's whole engine.
 
 # %%
 import inspect
@@ -26,7 +26,7 @@ from minimixer import autograd, plots
 # %% [markdown]
 # ## Picture
 #
-# Two numbers go in, `x` and `w`. Three operations follow. `x` is used twice, and `y` is used twice.
+# Two numbers go in, `x` and `w`. Three operations follow. `x` is used twice, and so is `y`.
 
 # %%
 x = mm.Tensor(np.array(2.0), requires_grad=True)
@@ -37,18 +37,18 @@ loss = z * y                # 48
 plots.graph(loss, {"x": x, "w": w, "y": y, "z": z, "loss": loss})
 
 # %% [markdown]
-# This is the **computation graph**. Orange boxes are **leaves**: Tensors that you made. Blue boxes are operations.
-# Every arrow says: this number is used here. `()` is the shape of a single number.
+# This is the **computation graph**. Orange boxes are **leaves**: Tensors that you made. Blue boxes are operations. Each
+# arrow means: this number is used here. `()` is the shape of a single number.
 #
 # Each operation knows one small rule, its **local** derivatives. Let $g$ be the gradient of the loss with respect to
-# the *result* of the operation. Then the rule gives the gradients of its *arguments*:
+# the *result* of the operation. The rule then gives the gradients of its *arguments*:
 #
 # | operation | gradient of $a$ | gradient of $b$ |
 # | --- | --- | --- |
 # | $a + b$ | $g$ | $g$ |
 # | $a \cdot b$ | $g \cdot b$ | $g \cdot a$ |
 #
-# This is the chain rule, one step of it. A gradient comes in from the right, and gradients go out to the left.
+# This is one step of the chain rule. A gradient comes in from the right, and gradients go out to the left.
 
 # %% [markdown]
 # ## Predict
@@ -63,8 +63,8 @@ plots.graph(loss, {"x": x, "w": w, "y": y, "z": z, "loss": loss})
 # <details><summary>Answer</summary>
 #
 # 1. `loss = z * y`, so the gradient of `z` is $1 \cdot y = 6$.
-# 2. From `loss = z * y` comes $1 \cdot z = 8$. From `z = y + x` comes the gradient of `z`, 6. Together 14.
-# 3. From `y = x * w` comes $14 \cdot w = 42$. From `z = y + x` comes 6. Together 48.
+# 2. `loss = z * y` sends $1 \cdot z = 8$. `z = y + x` sends the gradient of `z`, 6. Together 14.
+# 3. `y = x * w` sends $14 \cdot w = 42$. `z = y + x` sends 6. Together 48.
 # 4. The one that made `z`. The gradient of `y` is complete only after `z` has sent its part.
 #
 # </details>
@@ -72,8 +72,8 @@ plots.graph(loss, {"x": x, "w": w, "y": y, "z": z, "loss": loss})
 # %% [markdown]
 # ## Build
 #
-# We record what happens on a **tape**, a list. Every operation computes its result and adds one entry: the result, the
-# arguments, and the local rule.
+# We record what happens on a **tape**, a list. Every operation computes its result and appends one entry: the result,
+# the arguments, and the local rule.
 
 
 # %%
@@ -85,7 +85,7 @@ class Value:
 
 
 def record(tape, data, arguments, rule):
-    """Write one operation on the tape and return its result."""
+    """Record one operation on the tape and return its result."""
     result = Value(data)
     tape.append((result, arguments, rule))
     return result
@@ -100,7 +100,7 @@ def add(tape, a, b):
 
 
 # %% [markdown]
-# To get gradients, walk the tape **backwards**. Each entry takes the gradient of its result and hands gradients to its
+# To get gradients, walk the tape **backward**. Each entry takes the gradient of its result and passes gradients to its
 # arguments.
 
 
@@ -113,7 +113,7 @@ def walk_back(tape, result):
 
 
 def example(walk):
-    """The graph of the picture; returns the gradients of x and w."""
+    """The graph above; returns the gradients of x and w."""
     tape, vx, vw = [], Value(2.0), Value(3.0)
     vy = multiply(tape, vx, vw)
     vz = add(tape, vy, vx)
@@ -126,40 +126,40 @@ print("gradient of x: {}, of w: {}".format(*example(walk_back)))
 # %% [markdown]
 # That is automatic differentiation. Three questions remain.
 #
-# **Why do we add?** For the reason of lesson 01. `x` is used in two places, and it changes the loss through both. The
-# effects add up.
+# **Why do we add?** For the reason given in lesson 01. `x` is used in two places, and it changes the loss through both.
+# The effects add up.
 #
-# **Why backwards?** We could also go forwards: move `x` a little, and follow the change to the right. But that gives
-# the gradient of *one* input for each pass. A Mixer has a million parameters and *one* loss. Backwards, one pass
-# gives all million gradients, because every operation passes on gradients of the same single number.
+# **Why backward?** We could also go forward: move `x` a little, and follow the change to the right. But that gives the
+# gradient of only *one* input per pass. A Mixer has a million parameters and *one* loss. Going backward, one pass gives
+# all million gradients, because every operation passes on gradients of that one number.
 
 # %%
 model = mm.nn.mixer("micro")
-print(f"forwards: {model.num_parameters():,} passes, backwards: 1 pass")
+print(f"forward: {model.num_parameters():,} passes, backward: 1 pass")
 
 # %% [markdown]
-# **Why in the reverse of the order in which it was recorded?** A rule may run only when its gradient is **complete**.
-# That is: after all operations that *use* the result. They were recorded *later*, so backwards they come *earlier*. An
-# order with this property is called a **topological order**.
+# **Why in reverse order of recording?** A rule may run only when its gradient is **complete**. That means: after all
+# operations that *use* the result. Those were recorded *later*, so going backward they come *earlier*. An order with
+# this property is called a **topological order**.
 #
-# What if we ignore the order? We could follow every arrow at once, and send on each part of a gradient as soon as it
-# arrives. Local rules are linear, so the sum is still right. But count the rules that run. In the chain below each
+# What if we ignore the order? We could follow every arrow at once and pass on each part of a gradient as soon as it
+# arrives. Local rules are linear, so the sum is still right. But count the rules that run. In the chain below, each
 # value is used twice, as in a skip connection. Every step doubles the number of paths.
 
 
 # %%
 def calls_without_order(steps):
-    """Rules that run in a walk that follows each arrow at once, through `steps` times x = x + x."""
+    """Count the rules that run if a walk follows each arrow at once, through `steps` times x = x + x."""
     return 0 if steps == 0 else 1 + 2 * calls_without_order(steps - 1)
 
 
 steps = np.arange(1, 17)
-plots.lines(steps, {"every path alone": [calls_without_order(n) for n in steps], "topological order": steps},
-            xlabel="skip connections, one after the other", ylabel="rules that run", log="y")
+plots.lines(steps, {"every path separately": [calls_without_order(n) for n in steps], "topological order": steps},
+            xlabel="skip connections in a row", ylabel="rules that run", log="y")
 
 # %% [markdown]
-# A Mixer-B has 12 blocks with 2 skip connections each, 24 in all. Without the order, that is 17 million rules and not
-# 24. The order is not for beauty.
+# A Mixer-B has 12 blocks with 2 skip connections each, 24 in all. Without the order, that means 17 million rules
+# instead of 24. The order is not just for elegance.
 
 # %% [markdown]
 # ## Check
@@ -175,10 +175,10 @@ def formula(a, b):
 step = 1e-5
 print("x:", round((formula(2 + step, 3) - formula(2 - step, 3)) / (2 * step), 6))
 print("w:", round((formula(2, 3 + step) - formula(2, 3 - step)) / (2 * step), 6))
-print("minimixer's own test:", mm.gradcheck(formula, np.array(2.0), np.array(3.0)).ok)
+print("minimixer's own check:", mm.gradcheck(formula, np.array(2.0), np.array(3.0)).ok)
 
 # %% [markdown]
-# **Second check: the library.** The same graph, the same numbers.
+# **Second check: the library.** The same graph gives the same numbers.
 
 # %%
 loss.backward()
@@ -186,9 +186,8 @@ print("gradient of x:", x.grad, " of w:", w.grad)
 assert (x.grad, w.grad) == example(walk_back)
 
 # %% [markdown]
-# Now read the engine, `minimixer/autograd.py`. An entry of our tape was `(result, arguments, rule)`. In minimixer it
-# is a
-# `Node`:
+# Now read the engine, `minimixer/autograd.py`. An entry on our tape was `(result, arguments, rule)`. In minimixer it is
+# a `Node`:
 
 # %%
 print(inspect.getsource(autograd.Node))
@@ -196,25 +195,25 @@ print(inspect.getsource(autograd.Node))
 # %% [markdown]
 # | our tape | `Node` |
 # | --- | --- |
-# | `rule`, a lambda that remembers `a` and `b` | `op.backward` and `saved`, what it needs |
+# | `rule`, a lambda that remembers `a` and `b` | `op.backward`, and `saved`, which holds what it needs |
 # | `arguments` | `edges`: the Nodes that made the arguments, or the leaves |
 # | `result` | only its `shape` and `dtype` |
 #
-# **There is no list.** Each Node points to the Nodes *before* it. So the graph hangs on the last Tensor, `loss`. When
-# you drop `loss`, Python frees the whole graph. Our tape would grow for ever, until somebody empties it.
+# **There is no list.** Each Node points to the Nodes *before* it, and the last Tensor, `loss`, holds the graph. When
+# you drop `loss`, Python frees the whole graph. Our tape would grow forever, until somebody empties it.
 #
-# **A Node never points to its result.** Otherwise result and Node would point at each other, and Python could not free
-# them by counting references. On a GPU full of arrays you would notice.
+# **A Node never points to its result.** If it did, the result and the Node would point at each other, and Python could
+# not free them by counting references. On a GPU full of arrays you would notice.
 #
 # Without a list, where does the order come from? The engine **counts**. First it counts, for each Node, how many arrows
-# lead to it from the right:
+# reach it from the right:
 
 # %%
 print(inspect.getsource(autograd._count_consumers))
 
 # %% [markdown]
-# Then it walks. A Node becomes `ready` when as many gradients have arrived as were counted. So its gradient is
-# complete, and the order is topological.
+# Then it walks. A Node becomes `ready` when as many gradients have arrived as were counted. Its gradient is then
+# complete, so the order is topological.
 
 # %%
 print(inspect.getsource(autograd._walk))
@@ -222,19 +221,19 @@ print(inspect.getsource(autograd._walk))
 # %% [markdown]
 # Read it in four steps:
 #
-# 1. `node = ready.pop()`: take a Node whose gradient is complete. It is a loop and not recursion, because Python stops
-#    recursion after 1000 calls, and graphs can be longer.
-# 2. `node.op.backward(...)`: run the local rule. Then `node.saved = None`: these arrays are not needed again, so their
-#    memory is free long before the walk ends.
-# 3. The three cases for `gradients[edge]`: the first gradient to arrive is only remembered. The second allocates a new
-#    array for the sum, which now belongs to the engine (`owned`). From the third on, the engine adds in place. It never
-#    writes into an array that an operation still uses.
-# 4. `waiting[edge] -= 1`: one arrow less. At zero, the gradient is complete.
+# 1. `node = ready.pop()`: take a Node whose gradient is complete. This is a loop and not recursion, because Python
+#    stops recursion after 1000 calls, and graphs can be longer.
+# 2. `node.op.backward(...)`: run the local rule. Then `node.saved = None`: these arrays are no longer needed, so their
+#    memory is freed long before the walk ends.
+# 3. The three cases for `gradients[edge]`: the first gradient to arrive is only stored. The second one allocates a new
+#    array for the sum, which now belongs to the engine (`owned`). From the third one on, the engine adds in place. It
+#    never writes into an array that an operation still uses.
+# 4. `waiting[edge] -= 1`: one arrow fewer. At zero, the gradient is complete.
 
 # %% [markdown]
 # ## Break it
 #
-# The classic bug is one missing `+`. The walk *sets* the gradient and does not *add* to it.
+# The classic bug is one missing `+`. The walk *sets* the gradient instead of *adding* to it.
 
 
 # %%
@@ -249,10 +248,10 @@ print("right: x {}, w {}".format(*example(walk_back)))
 print("wrong: x {}, w {}".format(*example(walk_back_wrong)))
 
 # %% [markdown]
-# **Symptom.** No error, and for a simple chain, where each value is used once, the gradients are right. They go
-# wrong where a value is used twice, and stay wrong in all that lies before it: `w` is used once, but it gets 12 and not
-# 28, because the gradient of `y` has lost a part. In a Mixer this is every skip connection, `x = x + f(x)`. One of the
-# two ways is lost: the network still learns a little, only badly.
+# **Symptom.** No error. In a simple chain, where each value is used once, the gradients are right. They go wrong where
+# a value is used twice, and stay wrong for everything before it: `w` is used once, but it gets 12 instead of 28,
+# because the gradient of `y` has lost a part. In a Mixer this affects every skip connection, `x = x + f(x)`. One of the
+# two paths is lost: the network still learns a little, but badly.
 
 
 # %%
@@ -272,10 +271,10 @@ for skips in (1, 2, 4, 8):
 # %% [markdown]
 # ## Use it
 #
-# Four facts about gradients in minimixer, each of which surprises many users.
+# Here are four facts about gradients in minimixer. Each one surprises many users.
 #
-# **1. `backward()` adds into `.grad`.** Two calls give the sum. `mm.grad` returns the gradients and touches no `.grad`;
-# the trainer of minimixer uses it.
+# **1. `backward()` adds into `.grad`.** Two calls give the sum. `mm.grad` returns the gradients and leaves `.grad`
+# alone; minimixer's trainer uses it.
 
 # %%
 a = mm.Tensor(np.array([1.0, 2.0]), requires_grad=True)
@@ -297,7 +296,7 @@ except RuntimeError as refusal:
     print(refusal)
 
 # %% [markdown]
-# **3. Inside `no_grad()` nothing is recorded.** Use it for testing: it saves time and memory.
+# **3. Inside `no_grad()` nothing is recorded.** Use it for evaluation: it saves time and memory.
 
 # %%
 with mm.no_grad():
@@ -305,7 +304,7 @@ with mm.no_grad():
 print("recorded:", silent.node is not None)
 
 # %% [markdown]
-# **4. A Tensor is not changed in place.** A rule may still need the old numbers.
+# **4. A Tensor cannot be changed in place.** A rule may still need the old numbers.
 
 # %%
 try:
@@ -314,21 +313,21 @@ except TypeError as refusal:
     print(refusal)
 
 # %% [markdown]
-# And here is the graph of a real layer with a loss. The names are the names of `minimixer/ops`.
+# Here is the graph of a real layer with a loss. The names are those in `minimixer/ops`.
 
 # %%
 layer = mm.nn.Linear(3, 2, mm.nn.lecun_normal(np.random.default_rng(0)))
-picture = mm.Tensor(np.ones((4, 3), np.float32))                   # (B, C)
-hidden = mm.functional.gelu(layer(picture))                        # (B, 2)
+image = mm.Tensor(np.ones((4, 3), np.float32))                     # (B, C)
+hidden = mm.functional.gelu(layer(image))                          # (B, 2)
 plots.graph((hidden * hidden).mean(), {"weight": layer.weight, "bias": layer.bias, "hidden": hidden})
 
 # %% [markdown]
-# `picture` is not in the graph: nobody asked for its gradient.
+# `image` is not in the graph: nobody asked for its gradient.
 
 # %% [markdown]
 # ## Exercise
 #
-# Write the walk over a graph whose Nodes point to their arguments, with no tape to tell you the order.
+# Write the walk over a graph whose Nodes point to their arguments, with no tape to give you the order.
 #
 # ```console
 # $ minimixer exercises start ex02
@@ -339,8 +338,8 @@ plots.graph((hidden * hidden).mean(), {"weight": layer.weight, "bias": layer.bia
 #
 # - Every operation knows one local rule: from the gradient of its result to the gradients of its arguments.
 # - Where a value is used several times, its gradients are **added**.
-# - Backwards, because there is one loss and there are many parameters: one pass gives all gradients.
-# - In topological order, because a rule needs the complete gradient, and should run once.
+# - We go backward because there is one loss and there are many parameters: one pass gives all gradients.
+# - We go in topological order because a rule needs the complete gradient and should run only once.
 #
-# **What the library does differently:** no tape, but Nodes that point backwards, so that the graph is freed with the
-# loss; the order comes from counting arrows; sums are added in place only in memory that the engine owns.
+# **What the library does differently:** instead of a tape, it has Nodes that point backward, so the graph is freed with
+# the loss; the order comes from counting arrows; sums are added in place only in memory that the engine owns.

@@ -9,12 +9,12 @@
 # %% [markdown]
 # ## Goal
 #
-# A wrong gradient gives no error message. The network learns a little, only worse than it could. So every gradient must
+# A wrong gradient raises no error. The network still learns a little, just worse than it could. So every gradient must
 # be tested. After this lesson you can
 #
 # 1. test any gradient with **finite differences**,
 # 2. choose the step, and explain why it is 1e-5 and not 1e-12,
-# 3. say when this test itself is wrong.
+# 3. say when the test itself is wrong.
 
 # %%
 import inspect
@@ -30,13 +30,13 @@ from minimixer.tensor import apply
 # ## Picture
 #
 # $f$ is a function of one number $x$. Its derivative $f'(x)$ is the slope of the **tangent**. We cannot compute a
-# tangent from values of $f$, but we can compute a line through two points. Call the distance $h$, the **step**.
+# tangent from values of $f$, but we can compute the line through two points. Call their distance $h$, the **step**.
 #
 # - **Forward difference**: a line through $x$ and $x + h$. Its slope is $\dfrac{f(x+h) - f(x)}{h}$.
 # - **Central difference**: a line through $x - h$ and $x + h$. Its slope is $\dfrac{f(x+h) - f(x-h)}{2h}$.
 
 # %%
-x0, wide = 1.0, 0.8                                     # a large step, to see something
+x0, wide = 1.0, 0.8                                     # a large step, so that we can see something
 xs = np.linspace(0, 2, 60)
 forward_slope = (np.exp(x0 + wide) - np.exp(x0)) / wide
 central_slope = (np.exp(x0 + wide) - np.exp(x0 - wide)) / (2 * wide)
@@ -60,7 +60,7 @@ plots.lines(xs, {"f(x) = exp(x)": np.exp(xs),
 # <details><summary>Answer</summary>
 #
 # 1e-5. A smaller step is *not* always better. Both 1e-2 and 1e-12 give errors of about 1e-5 to 1e-4; 1e-5 gives about
-# 1e-10. The next section explains it.
+# 1e-10. The next section explains why.
 #
 # </details>
 
@@ -72,12 +72,12 @@ for h in (1e-2, 1e-5, 1e-8, 1e-12):
 # %% [markdown]
 # ## Build
 #
-# For an array, we move one entry at a time: up, down, and look at the loss. This is the whole method.
+# For an array, we move one entry at a time, up and then down, and watch the loss. That is the whole method.
 
 
 # %%
 def numeric_gradient(f, x, h):
-    """Central differences of f, which returns one number, for each entry of x."""
+    """Central differences for each entry of x; f returns one number."""
     gradient = np.zeros_like(x)
     for i in np.ndindex(x.shape):
         move = np.zeros_like(x)
@@ -91,7 +91,7 @@ print(numeric_gradient(lambda x: (x**3).sum(), point, 1e-5))
 print(3 * point**2)
 
 # %% [markdown]
-# Two errors fight each other.
+# Two errors work against each other.
 #
 # **Error 1: the step is too large (truncation).** Write the Taylor series on both sides of $x$:
 #
@@ -101,14 +101,13 @@ print(3 * point**2)
 #
 # $$\frac{f(x+h) - f(x-h)}{2h} = f'(x) + \frac{h^2}{6} f'''(x) + \ldots$$
 #
-# So the error falls with $h^2$: a step 10 times smaller is 100 times better. In the forward difference $f''$ stays, and
-# the error is $\frac{h}{2} f''(x)$: only 10 times better. This is why everybody uses central differences.
+# So the error shrinks with $h^2$: a step 10 times smaller is 100 times better. In the forward difference the $f''$ term
+# remains, and the error is $\frac{h}{2} f''(x)$: only 10 times better. This is why everybody uses central differences.
 #
 # **Error 2: the step is too small (rounding).** The computer stores $f$ with a relative error of about $\varepsilon$:
 # the stored value is $f \cdot (1 \pm \varepsilon)$. $\varepsilon$ is 1.1e-16 in float64 and 6e-8 in float32. With a
-# tiny step,
-# $f(x+h)$ and $f(x-h)$ agree in almost all digits. The subtraction removes the digits that agree. The wrong digits
-# stay. Then we divide by the tiny $2h$, and the wrong digits become large: the error is about $\varepsilon |f| / h$.
+# tiny step, $f(x+h)$ and $f(x-h)$ agree in almost all digits. The subtraction cancels the digits that agree. The wrong
+# digits remain. Dividing by the tiny $2h$ then makes them large: the error is about $\varepsilon |f| / h$.
 #
 # At h = 1e-12: 1e-16 / 1e-12 = 1e-4. Only 4 digits are right!
 #
@@ -142,12 +141,12 @@ plots.lines(steps, {"central, float64": measured_error(np.float64),
             xlabel="step h", ylabel="error of the derivative", log="xy", marks={"1e-5": 1e-5})
 
 # %% [markdown]
-# Read this picture from right to left. First the step gets smaller and the error falls: error 1. Then comes a lowest
-# point. Then the error rises again: error 2. On the right the formula $E(h)$ lies on the measured curve. On
-# the left it lies above: how much is rounded away is luck, and $E(h)$ is nearly the worst case. (The curve of float32
-# ends flat: there $x + h$ is rounded to $x$, the slope becomes 0, and the error is the whole derivative.)
+# Read this plot from right to left. First the step shrinks and the error falls: error 1. Then comes a minimum. Then the
+# error rises again: error 2. On the right, the formula $E(h)$ matches the measured curve. On the left, it lies above
+# the curve: how much is rounded away is luck, and $E(h)$ is close to the worst case. (The float32 curve ends flat:
+# there $x + h$ rounds to $x$, the slope becomes 0, and the error is the whole derivative.)
 #
-# **Where is the lowest point?** Where the derivative of $E$ is zero:
+# **Where is the minimum?** Where the derivative of $E$ is zero:
 #
 # $$\frac{h}{3} |f'''| = \frac{\varepsilon |f|}{h^2} \quad\Rightarrow\quad
 #   h = \sqrt[3]{3\,\varepsilon\,|f| / |f'''|} \approx \sqrt[3]{3\,\varepsilon}$$
@@ -158,13 +157,13 @@ for dtype_name, epsilon in (("float64", 1.1e-16), ("float32", 6e-8)):
     print(f"{dtype_name}: best step {best:.0e}, its error {expected_error(best, epsilon):.0e}")
 
 # %% [markdown]
-# This is the reason for **1e-5 in float64**. And in float32 the best possible error is about 1e-5 to 1e-4: too large to
-# see a small bug. So gradients are tested in float64, also for a network that is trained in float32.
+# This is the reason for **1e-5 in float64**. In float32, the best possible error is about 1e-5 to 1e-4: too large to
+# reveal a small bug. So gradients are tested in float64, even for a network that is trained in float32.
 
 # %% [markdown]
 # ## Check
 #
-# Is our method right? Compare it with a gradient that we know from autograd.
+# Is our method right? We compare it with a gradient that we know from autograd.
 
 # %%
 rng = np.random.default_rng(0)
@@ -175,8 +174,8 @@ numeric = numeric_gradient(lambda x: (np.tanh(x) * x).sum(), start, 1e-5)
 print("largest difference is below 1e-9:", np.abs(analytic - numeric).max() < 1e-9)
 
 # %% [markdown]
-# minimixer has the same method. It casts to float64, tries all entries (of a large array, a sample of 200), and returns
-# a report, which prints as a table. `tolerance` is the largest error that it allows, relative to the largest entry of
+# minimixer uses the same method. It casts to float64, tries all entries (for a large array, a sample of 200), and
+# returns a report that prints as a table. `tolerance` is the largest error it allows, relative to the largest entry of
 # the gradient.
 
 # %%
@@ -184,7 +183,7 @@ report = mm.gradcheck(lambda x: x.tanh() * x, start)
 print("entries:", report.inputs[0].checked, " shape:", report.inputs[0].shape, " ok:", report.ok)
 
 # %% [markdown]
-# Now read the file, `minimixer/gradcheck.py`. This function compares the gradient of one input:
+# Now read the file, `minimixer/gradcheck.py`. This function checks the gradient of one input:
 
 # %%
 print(inspect.getsource(inspect.getmodule(mm.gradcheck)._compare))
@@ -193,37 +192,37 @@ print(inspect.getsource(inspect.getmodule(mm.gradcheck)._compare))
 # | lines | meaning |
 # | --- | --- |
 # | `slope(move)` | our central difference, along any direction `move` |
-# | `unit_moves` | one entry after the other, as in our loop |
-# | `chosen` | more than 200 entries: a random sample, because each entry costs two forward passes |
+# | `unit_moves` | one entry after another, as in our loop |
+# | `chosen` | for more than 200 entries, a random sample, because each entry costs two forward passes |
 # | `direction` | one random direction through *all* entries, so that those outside the sample count too |
-# | `scale` | the error is divided by the largest entry: 1e-6 is small only compared with something |
+# | `scale` | the error is divided by the largest entry: 1e-6 is small only relative to something |
 #
-# **A test that cannot fail proves nothing.** So we test the test: a gradient that is 1 % too large must be refused.
-# This is called a negative control.
+# **A test that cannot fail proves nothing.** So we test the test: it must reject a gradient that is 1% too large. This
+# is called a negative control.
 
 
 # %%
 class OnePercent(Softmax):
-    """Softmax with a gradient that is 1 % too large."""
+    """Softmax with a gradient that is 1% too large."""
 
     @staticmethod
     def backward(xp, gy, *saved):
         return 1.01 * Softmax.backward(xp, gy, *saved)
 
 
-print("right gradient accepted:", mm.gradcheck(mm.functional.softmax, start).ok)
-print("1 % too large, refused: ", not mm.gradcheck(lambda x: apply(OnePercent, x), start).ok)
+print("correct gradient accepted:", mm.gradcheck(mm.functional.softmax, start).ok)
+print("1% too large, rejected:   ", not mm.gradcheck(lambda x: apply(OnePercent, x), start).ok)
 
 # %% [markdown]
 # ## Break it
 #
-# The classic bug is in the *test*. A function like softmax returns an array, but we need one number. Everybody takes
-# the sum. Look what happens with a gradient that is **twice** too large:
+# The classic bug is in the *test*. A function like softmax returns an array, but we need one number. The obvious choice
+# is the sum. See what happens with a gradient that is **twice** as large as it should be:
 
 
 # %%
 class TwiceTooLarge(Softmax):
-    """Softmax with a gradient that is twice too large."""
+    """Softmax with a gradient that is twice as large as it should be."""
 
     @staticmethod
     def backward(xp, gy, *saved):
@@ -240,11 +239,11 @@ def largest_difference(weights):
 
 
 for name, weights in (("plain sum", np.ones((3, 4))), ("random weights", rng.random((3, 4)))):
-    print(f"{name:<15} the wrong gradient is", "accepted" if largest_difference(weights) < 1e-6 else "refused")
+    print(f"{name:<15} the wrong gradient is", "accepted" if largest_difference(weights) < 1e-6 else "rejected")
 
 # %% [markdown]
-# **Symptom.** The test is green, and the gradient is wrong. Why? The outputs of softmax sum to 1, *whatever x is*. So
-# the loss is constant, and its gradient is 0. Two times 0 is 0: the test sees no difference. The same happens with
+# **Symptom.** The test passes, and the gradient is wrong. Why? The outputs of softmax sum to 1, *whatever x is*. So the
+# loss is constant, and its gradient is 0. Two times 0 is 0: the test sees no difference. The same happens with
 # LayerNorm, whose outputs sum to 0.
 #
 # **Cure.** Multiply the output by fixed random weights $v$ before you sum: $L = \sum_i v_i\, y_i$. Then every output
@@ -257,22 +256,22 @@ print(source[source.index("    rng ="):source.index("    def value")])
 # %% [markdown]
 # ## Use it
 #
-# Test one block of the Mixer: 2 pictures, 4 patches, 6 channels. One call tests the way back through all its
-# operations, to the input. It does not test the gradients of the weights: `gradcheck` moves only what you hand to it.
-# Lesson 09 hands it a weight too.
+# Test one block of the Mixer: 2 images, 4 patches, 6 channels. One call tests the backward pass through all its
+# operations, down to the input. It does not test the gradients of the weights: `gradcheck` moves only what you pass to
+# it. Lesson 09 passes it a weight too.
 
 # %%
 config = mm.nn.MixerConfig(image_size=4, patch_size=2, hidden_dim=6, tokens_mlp_dim=5, channels_mlp_dim=8)
 block = mm.nn.MixerBlock(config, init=mm.nn.lecun_normal(np.random.default_rng(1)))
 for parameter in block.parameters():
     parameter.data = parameter.data.astype(np.float64)      # weights start as float32
-print("the gradient of its input is right:", mm.gradcheck(block, rng.standard_normal((2, 4, 6))).ok)
+print("the gradient of its input is correct:", mm.gradcheck(block, rng.standard_normal((2, 4, 6))).ok)
 
 # %% [markdown]
-# **When not to trust finite differences.** At a corner of a function there is no derivative. Take the largest of three
-# equal numbers. Autograd shares the gradient: a third for each. But move one entry up by $h$, and the maximum rises by
-# $h$; move it down, and the maximum stays. The central difference says one half. Both are honest answers to a question
-# that has no answer.
+# **When not to trust finite differences.** At a kink of a function there is no derivative. Take the maximum of three
+# equal numbers. Autograd shares the gradient: a third for each. But if you move one entry up by $h$, the maximum rises
+# by $h$; if you move it down, the maximum stays. The central difference says one half. Both are honest answers to a
+# question that has no answer.
 
 # %%
 tie = mm.Tensor(np.ones(3), requires_grad=True)
@@ -280,14 +279,14 @@ print("autograd:          ", mm.grad(tie.max(), [tie])[0].round(3))
 print("finite differences:", numeric_gradient(np.max, np.ones(3), 1e-5).round(3))
 
 # %% [markdown]
-# So test at random points: there a tie has probability zero. And switch randomness off: with dropout, `f(x + h)` and
+# So test at random points: a tie there has probability zero. And turn off randomness: with dropout, `f(x + h)` and
 # `f(x - h)` would be two different functions.
 
 # %% [markdown]
 # ## Exercise
 #
-# Write `numeric_gradient` yourself. It must use central differences, work for any shape, also for a transposed array,
-# and leave `x` unchanged.
+# Write `numeric_gradient` yourself. It must use central differences, work for any shape and for transposed arrays, and
+# leave `x` unchanged.
 #
 # ```console
 # $ minimixer exercises start ex03
@@ -297,9 +296,9 @@ print("finite differences:", numeric_gradient(np.max, np.ones(3), 1e-5).round(3)
 # ## Summary
 #
 # - The central difference is $(f(x+h) - f(x-h)) / 2h$. Its error is $\frac{h^2}{6}|f'''| + \varepsilon|f|/h$.
-# - Large steps suffer from truncation, small steps from rounding. In float64, 1e-5 is near the best.
+# - Large steps suffer from truncation, small steps from rounding. In float64, 1e-5 is close to the best step.
 # - Test in float64. Reduce the output with random weights, not with a plain sum. Test at random points.
-# - Test the test: it must refuse a gradient that is 1 % wrong.
+# - Test the test: it must reject a gradient that is 1% wrong.
 #
 # **What the library does differently:** it moves at most 200 entries of each input and adds one random direction
 # through all of them; it measures errors relative to the largest entry; it keeps transposed arrays transposed.

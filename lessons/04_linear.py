@@ -9,11 +9,11 @@
 # %% [markdown]
 # ## Goal
 #
-# Almost all the work of an MLP-Mixer is one operation: `y = x @ weight + bias`. After this lesson you can
+# Almost all the work in an MLP-Mixer is one operation: `y = x @ weight + bias`. After this lesson you can
 #
-# 1. derive both gradients of a matrix product, by looking at **one element**,
+# 1. derive both gradients of a matrix product by looking at **one element**,
 # 2. explain why a training step costs three times as much as a prediction,
-# 3. read `minimixer/ops/linear.py`.
+# 3. read `minimixer/ops/linear/reference.py`.
 
 # %%
 import inspect
@@ -29,7 +29,7 @@ from minimixer.tensor import apply
 # %% [markdown]
 # ## Picture
 #
-# **N** is the number of rows: one row for each patch of each picture. **I** is the number of inputs of a row, **O** the
+# **N** is the number of rows, one per patch of each image. **I** is the number of inputs per row, and **O** is the
 # number of outputs.
 
 # %%
@@ -41,7 +41,7 @@ plots.shapes({"x": {"N": 4, "I": 3}, "weight": {"I": 3, "O": 2}, "bias": {"O": 2
 #
 # $$y_{n,o} = \sum_{i} x_{n,i}\, W_{i,o} + b_o$$
 #
-# Every row uses the **same** weight. The rows do not see each other.
+# Every row uses the **same** weight. The rows do not see one another.
 
 # %%
 rng = np.random.default_rng(0)
@@ -57,9 +57,10 @@ print(f"by NumPy: {y[n, o]:.6f}")
 # %% [markdown]
 # ## Predict
 #
-# $g$ is the gradient of the loss with respect to $y$, in code `gy`, shape (N, O) = (4, 2). A gradient has the shape of
-# its array. So the gradient of `x` is (4, 3), and the gradient of `weight` is (3, 2). Each of them is *one* product of
-# two of the three arrays `gy`, `x`, `weight`, some of them transposed. Which products have the right shapes?
+# $g$ is the gradient of the loss with respect to $y$, called `gy` in code, with shape (N, O) = (4, 2). A gradient has
+# the shape of its array. So the gradient of `x` is (4, 3), and the gradient of `weight` is (3, 2). Each of them is
+# *one* product of two of the three arrays `gy`, `x`, `weight`, possibly transposed. Which products have the right
+# shapes?
 #
 # <details><summary>Answer</summary>
 #
@@ -74,9 +75,9 @@ print(f"by NumPy: {y[n, o]:.6f}")
 # %% [markdown]
 # ## Build
 #
-# **The gradient of the weight.** Take one element, $W_{i,o}$. Which outputs contain it? Look at the formula: column
-# $o$ of $y$, in *every* row $n$. In row $n$ it is multiplied by $x_{n,i}$. So if $W_{i,o}$ grows by $\delta$, then
-# $y_{n,o}$ grows by $x_{n,i}\,\delta$, and the loss by $g_{n,o}\, x_{n,i}\,\delta$. All rows together:
+# **The gradient of the weight.** Take one element, $W_{i,o}$. Which outputs contain it? Look at the formula: column $o$
+# of $y$, in *every* row $n$. In row $n$ it is multiplied by $x_{n,i}$. So if $W_{i,o}$ grows by $\delta$, then
+# $y_{n,o}$ grows by $x_{n,i}\,\delta$, and the loss grows by $g_{n,o}\, x_{n,i}\,\delta$. Summed over all rows:
 #
 # $$\frac{\partial L}{\partial W_{i,o}} = \sum_{n} x_{n,i}\; g_{n,o}$$
 #
@@ -91,7 +92,7 @@ print(f"by NumPy: {y[n, o]:.6f}")
 # $$\frac{\partial L}{\partial x_{n,i}} = \sum_{o} g_{n,o}\; W_{i,o} = \sum_{o} g_{n,o}\; (W^T)_{o,i}
 #   = (g\, W^T)_{n,i}$$
 #
-# **The gradient of the bias** is lesson 01: it is used in all rows, so we sum over them.
+# **The gradient of the bias** is lesson 01: the bias is used in all rows, so we sum over them.
 
 
 # %%
@@ -103,7 +104,7 @@ def linear_backward(gy, x, weight):
 
 
 # %% [markdown]
-# Do not believe the letters? Here is the gradient of the weight again, with loops, exactly as in the first formula.
+# Not convinced by the indices? Here is the gradient of the weight again, with loops, exactly as in the first formula.
 
 
 # %%
@@ -117,18 +118,18 @@ print("loops and product agree:", np.allclose(by_loops, gweight))
 
 # %% [markdown]
 # There is a second way to see `x.T @ gy`. Each row $n$ gives one table of all products $x_{n,i}\, g_{n,o}$. The
-# gradient is the **sum of these tables over the rows**, because every row used the same weight. It is lesson 01
+# gradient is the **sum of these tables over the rows**, because every row used the same weight. This is lesson 01
 # again: one number, used in many places.
 
 # %%
-tables = x[:, :, None] * gy[:, None, :]         # (N, I, O)  one table a row
+tables = x[:, :, None] * gy[:, None, :]         # (N, I, O)  one table per row
 print("sum of the tables:", np.allclose(tables.sum(axis=0), gweight))
 plots.weight_maps(np.concatenate([tables, gweight[None]]), [*(f"row {r}" for r in range(4)), "their sum"])
 
 # %% [markdown]
 # ## Check
 #
-# **First check: finite differences**, of the loss $L = \sum g_{n,o}\, y_{n,o}$.
+# **First check: finite differences** of the loss $L = \sum g_{n,o}\, y_{n,o}$.
 
 # %%
 step = 1e-5
@@ -139,20 +140,19 @@ for i, j in np.ndindex(3, 2):
     numeric[i, j] = (gy * (x @ (weight + move) - x @ (weight - move))).sum() / (2 * step)
 print("finite differences:", np.round(numeric, 6).tolist())
 print("x.T @ gy:          ", np.round(gweight, 6).tolist())
-print("minimixer's test:  ", mm.gradcheck(mm.functional.linear, x, weight, bias).ok)
+print("minimixer's check: ", mm.gradcheck(mm.functional.linear, x, weight, bias).ok)
 
 # %% [markdown]
-# **Second check: the file of the library**, `minimixer/ops/linear.py`.
+# **Second check: the library's file**, `minimixer/ops/linear/reference.py`.
 
 # %%
 print(inspect.getsource(linear.Linear))
 
 # %% [markdown]
 # Three lines are ours. One line is new: `rows = gy.reshape(-1, n_out)`. In the Mixer, `x` has shape (B, S, C): B
-# pictures, S patches, C channels. All B x S patches use the same weight, so for the weight they are simply N = B x S
-# rows.
-# `reshape(-1, n_out)` makes one long table of them, and one product does the sum over all rows. For `gx` this is not
-# needed: `@` works on the last two axes and leaves the others alone.
+# images, S patches, C channels. All B x S patches use the same weight, so for the weight they are simply N = B x S
+# rows. `reshape(-1, n_out)` turns them into one long table, and a single product sums over all rows. `gx` does not need
+# this: `@` works on the last two axes and leaves the others alone.
 
 # %%
 big = rng.standard_normal((2, 4, 3))            # (B, S, C)
@@ -165,8 +165,8 @@ print("our function on the long table:",
 # %% [markdown]
 # ## Break it
 #
-# When I = O, the weight is square. Then the wrong product has the right shape too: `gy.T @ x` instead of `x.T @ gy`.
-# It is the transpose of the right answer. We train both: find a weight so that `x @ weight` gives the targets.
+# When I = O, the weight is square. Then the wrong product has the right shape too: `gy.T @ x` instead of `x.T @ gy`. It
+# is the transpose of the right answer. We train with both: find a weight such that `x @ weight` gives the targets.
 
 
 # %%
@@ -187,8 +187,8 @@ plots.lines(np.arange(60), {"x.T @ gy, right": train(lambda x, gy: x.T @ gy),
 
 # %% [markdown]
 # **Symptom.** No shape error. In this experiment the loss explodes, because the step goes in a wrong direction. A
-# smaller step only delays it. Inside a larger network the bug is more hidden: the other layers still learn, and the
-# loss goes down, only not as far. A test finds it at once:
+# smaller step only delays it. Inside a larger network the bug is harder to see: the other layers still learn, and the
+# loss goes down, just not as far. A test finds it at once:
 
 
 # %%
@@ -205,16 +205,16 @@ square = [rng.standard_normal(shape) for shape in ((4, 3), (3, 3), (3,))]
 print(mm.gradcheck(lambda *arguments: apply(WrongLinear, *arguments), *square).ok)
 
 # %% [markdown]
-# **Cure.** Test with sizes that all differ, N = 4, I = 3, O = 2. Then most wrong products do not even fit, and you
-# get an error instead of a wrong number.
+# **Cure.** Test with sizes that all differ: N = 4, I = 3, O = 2. Then most wrong products do not even fit, and you get
+# an error instead of a wrong number.
 
 # %% [markdown]
 # ## Use it
 #
 # **What does a product cost?** Each of the N x O outputs needs I multiplications and I additions: 2 N I O operations.
-# Now count the backward pass. `gy @ weight.T` sums over O for N x I numbers, `x.T @ gy` sums over N for I x O
-# numbers. Both are again 2 N I O. So **backward costs twice as much as forward**, and a training step costs three
-# times as much as a prediction. Measure it (the times depend on your machine, the ratio should be near 2):
+# Now count the backward pass. `gy @ weight.T` sums over O for N x I numbers, and `x.T @ gy` sums over N for I x O
+# numbers. Each of them is again 2 N I O. So **backward costs twice as much as forward**, and a training step costs
+# three times as much as a prediction. Measure it (the times depend on your machine; the ratio should be close to 2):
 
 # %% tags=["measured"]
 wide_x = rng.standard_normal((4096, 256), np.float32)       # (N, I)
@@ -228,16 +228,15 @@ def milliseconds(function):
     return 1000 * (time.perf_counter() - start)
 
 
-# In turns, and the best of 20: other programs can only make a time longer.
+# Alternate the two and take the best of 20: other programs can only make a run slower.
 pairs = [(milliseconds(lambda: wide_x @ wide_w), milliseconds(lambda: (wide_gy @ wide_w.T, wide_x.T @ wide_gy)))
          for _ in range(20)]
 forward, backward = np.min(pairs, axis=0)
 print(f"forward {forward:.1f} ms, backward {backward:.1f} ms, ratio {backward / forward:.1f}")
 
 # %% [markdown]
-# **In the Mixer.** A layer keeps its weight as (in, out), so that no transpose is needed forward. PyTorch keeps
-# (out, in): remember it when you compare weights. A wrong last axis is refused with a sentence that says what to look
-# for.
+# **In the Mixer.** A layer stores its weight as (in, out), so that the forward pass needs no transpose. PyTorch stores
+# (out, in): remember this when you compare weights. If the last axis is wrong, the error says what to look for.
 
 # %%
 layer = mm.nn.Linear(64, 128, mm.nn.lecun_normal(np.random.default_rng(0)))
@@ -251,7 +250,7 @@ except ValueError as refusal:
 # %% [markdown]
 # ## Exercise
 #
-# Write forward and backward of Linear, for inputs with any number of leading axes.
+# Write the forward and backward passes of Linear for inputs with any number of leading axes.
 #
 # ```console
 # $ minimixer exercises start ex04
@@ -261,10 +260,12 @@ except ValueError as refusal:
 # ## Summary
 #
 # - `gx = gy @ weight.T`, `gweight = x.T @ gy`, `gbias = gy.sum(axis=0)`.
-# - You can always find them again: write out one element, ask where it is used, and see over which index the sum runs.
-# - The weight is shared by all rows. So its gradient is a sum over all rows: B x S of them in a Mixer.
-# - Backward costs two products, forward one.
+# - You can always derive them again: write out one element, ask where it is used, and see which index the sum runs
+#   over.
+# - All rows share the weight. So its gradient is a sum over all rows: B x S of them in a Mixer.
+# - Backward costs two products, forward costs one.
 #
-# **What the library does differently:** it flattens all leading axes into rows. On the CPU a faster pair in
-# `minimixer/kernels/cpu.py` replaces this one: it adds the bias in place, and it computes with transposed views without
-# copying them. The same tests prove both.
+# **What the library does differently:** it flattens all leading axes into rows. The folder `minimixer/ops/linear/`
+# holds every form of this op. On the CPU, training runs the faster form in `inplace.py`: it adds the bias in place and
+# computes with transposed views without copying them. A test proves every form equal to the one you read. To train with
+# the one you read, pass `--kernels reference` on the command line, or use `mm.reference_kernels()` in Python.

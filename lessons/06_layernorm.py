@@ -9,12 +9,12 @@
 # %% [markdown]
 # ## Goal
 #
-# In a Mixer, a **LayerNorm** stands before every MLP. Its forward pass is four lines. Its backward pass has three
-# terms, and it is easy to forget two of them. After this lesson you can
+# In a Mixer, a **LayerNorm** comes before every MLP. Its forward pass is four lines. Its backward pass has three terms,
+# and two of them are easy to forget. After this lesson you can
 #
-# 1. say what LayerNorm does to a row of numbers, and what it throws away,
-# 2. derive the **three terms** of its gradient, one by one, and test each of them alone,
-# 3. read `minimixer/ops/layernorm.py`.
+# 1. say what LayerNorm does to a row of numbers, and what it discards,
+# 2. derive the **three terms** of its gradient one by one, and test each of them separately,
+# 3. read `minimixer/ops/layernorm/reference.py`.
 
 # %%
 import inspect
@@ -30,9 +30,9 @@ from minimixer.tensor import apply
 # %% [markdown]
 # ## Picture
 #
-# **S** is the number of patches, **C** the number of channels. Each patch is one row. Each row has its own mean and its
-# own variance, over its C channels. The mean is subtracted. Then the row is multiplied by `r`, which is 1 divided by
-# the root of the variance. `weight` and `bias` have one number for each channel, the same for all rows. In one line:
+# **S** is the number of patches, **C** the number of channels. Each patch is one row. Each row has its own mean and
+# variance, taken over its C channels. The mean is subtracted. Then the row is multiplied by `r`, which is 1 divided by
+# the square root of the variance. `weight` and `bias` have one number per channel, the same for all rows. In one line:
 # `y = (x - mean) * r * weight + bias`.
 
 # %%
@@ -40,11 +40,11 @@ plots.shapes({"x": {"S": 4, "C": 6}, "mean": {"S": 4, "kept": 1}, "r": {"S": 4, 
               "weight": {"C": 6}, "bias": {"C": 6}, "y": {"S": 4, "C": 6}}, "-**+=")
 
 # %% [markdown]
-# `mean` and `r` have one number a row. They *keep* their last axis, with length 1, so that they broadcast over the
+# `mean` and `r` have one number per row. They *keep* their last axis, with length 1, so that they broadcast over the
 # channels (`keepdims=True`, lesson 01).
 #
-# Four rows with different heights and different spreads go in. After LayerNorm, all rows have mean 0 and variance 1.
-# What remains is the **pattern** of a row: which channels are above its mean, and how far.
+# Four rows with different means and different spreads go in. After LayerNorm, all rows have mean 0 and variance 1. What
+# remains is the **pattern** of a row: which channels are above its mean, and by how much.
 
 # %%
 rng = np.random.default_rng(0)
@@ -56,8 +56,8 @@ plots.weight_maps(np.stack([x, after]), ["before", "after"])
 # %% [markdown]
 # ## Predict
 #
-# LayerNorm, without `weight` and `bias`, of the row `[1, 2, 3, 4]` is about `[-1.34, -0.45, 0.45, 1.34]`. What is it
-# for
+# LayerNorm, without `weight` and `bias`, turns the row `[1, 2, 3, 4]` into about `[-1.34, -0.45, 0.45, 1.34]`. What
+# does it give for these rows?
 #
 # 1. `[101, 102, 103, 104]`
 # 2. `[10, 20, 30, 40]`
@@ -66,10 +66,10 @@ plots.weight_maps(np.stack([x, after]), ["before", "after"])
 #
 # <details><summary>Answer</summary>
 #
-# 1. The same. 100 is in the mean, and the mean is subtracted.
-# 2. The same. The spread is 10 times larger, and it is divided by the spread.
-# 3. The same with the other sign.
-# 4. `[0, 0, 0, 0]`, although the variance is 0. A small number, `eps`, prevents the division by zero.
+# 1. The same. The 100 is part of the mean, and the mean is subtracted.
+# 2. The same. The spread is 10 times larger, but LayerNorm divides by it.
+# 3. The same with the opposite sign.
+# 4. `[0, 0, 0, 0]`, even though the variance is 0. A small number, `eps`, prevents division by zero.
 #
 # </details>
 
@@ -81,13 +81,13 @@ for row in ([1, 2, 3, 4], [101, 102, 103, 104], [10, 20, 30, 40], [-1, -2, -3, -
 # %% [markdown]
 # ## Build
 #
-# **Forward.** For one row, with $i$ for the channel:
+# **Forward.** For one row, where $i$ is the channel:
 #
 # $$\mu = \frac{1}{C}\sum_i x_i \qquad v = \frac{1}{C}\sum_i (x_i - \mu)^2 \qquad
 #   n_i = \frac{x_i - \mu}{\sqrt{v + \varepsilon}} \qquad y_i = \gamma_i\, n_i + \beta_i$$
 #
-# $\mu$ is the mean, $v$ the variance, $n$ the normalized row. $\varepsilon$ is `eps`, $\gamma$ (gamma) is `weight`,
-# $\beta$ (beta) is `bias`.
+# $\mu$ is the mean, $v$ the variance, and $n$ the normalized row. $\varepsilon$ is `eps`, $\gamma$ (gamma) is `weight`,
+# and $\beta$ (beta) is `bias`.
 
 
 # %%
@@ -105,15 +105,15 @@ print("means of the rows:    ", normalized.mean(-1).round(4) + 0.0)
 print("variances of the rows:", normalized.var(-1).round(4))
 
 # %% [markdown]
-# Three decisions are hidden in this formula.
+# This formula hides three decisions.
 #
-# **Divide by C, not by C - 1.** In statistics, $C - 1$ is used to *guess* the variance of a whole population from a
-# sample (`ddof=1`). We guess nothing. We want that the mean of $n_i^2$ in this row is 1. That is $C$, `ddof=0`, the
-# normal case of NumPy.
+# **Divide by C, not by C - 1.** Statistics uses $C - 1$ to *estimate* the variance of a whole population from a sample
+# (`ddof=1`). We estimate nothing. We want the mean of $n_i^2$ in this row to be 1. That takes $C$, `ddof=0`, NumPy's
+# default.
 #
-# **eps inside the root.** Why not divide by $\sqrt{v} + \varepsilon$? The *gradient* is the reason. The slope of
-# $\sqrt{v}$ is $1 / (2\sqrt{v})$: at $v = 0$ it is infinite. The slope of $\sqrt{v + \varepsilon}$ at 0 is large, but a
-# number. Does $v = 0$ ever happen? In a new Mixer all biases are 0, so a patch whose pixels are all 0 becomes a row of
+# **eps inside the square root.** Why not divide by $\sqrt{v} + \varepsilon$? Because of the *gradient*. The slope of
+# $\sqrt{v}$ is $1 / (2\sqrt{v})$: at $v = 0$ it is infinite. The slope of $\sqrt{v + \varepsilon}$ at 0 is large but
+# finite. Does $v = 0$ ever happen? In a new Mixer all biases are 0, so a patch whose pixels are all 0 becomes a row of
 # zeros. One such row is enough: infinity times 0 is NaN (not a number), and after the next step all gradients are NaN.
 
 # %%
@@ -122,20 +122,21 @@ with np.errstate(divide="ignore"):
 print("slope of sqrt(v + 1e-6) at 0:", round(1 / (2 * np.sqrt(1e-6))))
 
 # %% [markdown]
-# **weight and bias.** Mean 0 and variance 1 are good to start with, but they may not be what the next layer needs. With
-# $\gamma$ and $\beta$ the network can learn, for each channel, another spread and another mean. They start at 1 and 0.
+# **weight and bias.** Mean 0 and variance 1 are a good starting point, but they may not be what the next layer needs.
+# With $\gamma$ and $\beta$, the network can learn a different spread and mean for each channel. They start at 1 and 0.
 
 # %% [markdown]
 # **Backward.** $g_i$ is the gradient of the loss with respect to $n_i$. Since $y_i = \gamma_i n_i + \beta_i$, it is
 # $\gamma_i$ times the gradient of $y_i$, in code `g = gy * weight`. We write $r = 1/\sqrt{v + \varepsilon}$, in code
 # `rstd`, so that $n_i = (x_i - \mu)\, r$.
 #
-# Now move one number, $x_i$, by a small $\delta$. It changes the row $n$ on **three paths**, because $x_i$ stands in
-# three places of the formula:
+# Now move one number, $x_i$, by a small $\delta$. It changes the row $n$ along **three paths**, because $x_i$ affects
+# three parts of the formula:
 #
 # $$n_j = (x_j - \mu) \cdot r$$
 #
-# **Path 1, direct.** $\mu$ and $r$ stay. Only $n_i$ changes, by $r\,\delta$. The loss changes by $g_i\, r\,\delta$:
+# **Path 1, direct.** $\mu$ and $r$ stay the same. Only $n_i$ changes, by $r\,\delta$. The loss changes by
+# $g_i\, r\,\delta$:
 #
 # $$\text{term 1} = r\, g_i$$
 #
@@ -145,18 +146,18 @@ print("slope of sqrt(v + 1e-6) at 0:", round(1 / (2 * np.sqrt(1e-6))))
 # $$\text{term 2} = -r\; \mathrm{mean}(g)$$
 
 # %% [markdown]
-# **Path 3, through the variance.** Three small steps.
+# **Path 3, through the variance.** This takes three small steps.
 #
 # 1. How much does $v$ change? $v$ is the mean of the squares $(x_j - \mu)^2$. The square of number $i$ changes by
-#    $2\,(x_i - \mu)\,\delta$, so $v$ changes by $\frac{2}{C} (x_i - \mu)\,\delta$. (The mean $\mu$ moves too, but
-#    this does not change $v$: it would add $-\frac{2}{C}\frac{\delta}{C}\sum_j (x_j - \mu)$, and this sum is 0.)
+#    $2\,(x_i - \mu)\,\delta$, so $v$ changes by $\frac{2}{C} (x_i - \mu)\,\delta$. (The mean $\mu$ moves too, but this
+#    does not change $v$: it would add $-\frac{2}{C}\frac{\delta}{C}\sum_j (x_j - \mu)$, and this sum is 0.)
 # 2. How much does $r$ change? $r = (v + \varepsilon)^{-1/2}$, so its slope is
 #    $-\frac{1}{2}(v + \varepsilon)^{-3/2} = -\frac{1}{2} r^3$. Times step 1: $r$ changes by
 #    $-\frac{r^3}{C}(x_i - \mu)\,\delta = -\frac{r^2}{C}\, n_i\,\delta$.
 # 3. How much does $n_j$ change? By $(x_j - \mu)$ times step 2, and $(x_j - \mu)\, r = n_j$. So *every* $n_j$ changes by
 #    $-\frac{r}{C}\, n_j\, n_i\,\delta$.
 #
-# The loss changes by $-\frac{r}{C}\, n_i\,\delta \sum_j g_j n_j$. Again there is a mean:
+# The loss changes by $-\frac{r}{C}\, n_i\,\delta \sum_j g_j n_j$. Again this contains a mean:
 #
 # $$\text{term 3} = -r\; n_i\; \mathrm{mean}(g \cdot n)$$
 #
@@ -181,11 +182,11 @@ scaled = [np.broadcast_to(t, (4, 6)) / rstd for t in (*terms, gx)]
 plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"])
 
 # %% [markdown]
-# (Each row is shown divided by its $r$, so that you can see all of them.) The three maps look different. The first one
-# is the largest, but the others are not small.
+# (Each row is shown divided by its $r$, so that you can see all of them.) The three maps look different. The first is
+# the largest, but the others are not small.
 
 # %% [markdown]
-# **weight and bias** are lesson 01: the same number is used in all rows, so the gradients of all rows are summed.
+# **weight and bias** are lesson 01: the same number is used in all rows, so we sum the gradients of all rows.
 
 # %%
 gweight = (gy * normalized).sum(axis=0)         # (C,)
@@ -194,9 +195,9 @@ gbias = gy.sum(axis=0)                          # (C,)
 # %% [markdown]
 # ## Check
 #
-# **First check: each term alone.** A path can be closed. If we compute $\mu$ and $r$ once and do not compute them
-# again when $x$ moves, only path 1 is open. If we compute only $\mu$ again, paths 1 and 2 are open. So finite
-# differences can test the terms one by one.
+# **First check: each term separately.** A path can be closed. If we compute $\mu$ and $r$ once and do not update them
+# when $x$ moves, only path 1 is open. If we update only $\mu$, paths 1 and 2 are open. So finite differences can test
+# the terms one by one.
 
 
 # %%
@@ -217,7 +218,7 @@ for paths in (1, 2, 3):
     print(f"{paths} open: equal to the sum of the first {paths} terms:", np.allclose(numeric, sum(terms[:paths])))
 
 # %% [markdown]
-# minimixer's test opens all paths, for all three inputs at once:
+# minimixer's check opens all paths, for all three inputs at once:
 
 
 # %%
@@ -229,19 +230,19 @@ def verdicts(function):
 print(verdicts(mm.functional.layer_norm))
 
 # %% [markdown]
-# **Second check: the meaning.** You predicted that adding 100 to a row changes nothing. Then the gradient must say the
-# same: move all numbers of a row up together, and the loss stays. So the sum of `gx` over a row is 0. And if the row is
-# stretched, the loss stays too: the sum of `gx` times $(x - \mu)$ is 0 (almost, because of eps). Term 2 is exactly what
-# makes the first sum 0. Term 3 is exactly what makes the second sum 0.
+# **Second check: the meaning.** You predicted that adding 100 to a row changes nothing. The gradient must agree: if all
+# numbers of a row move up together, the loss stays the same. So the sum of `gx` over a row is 0. If the row is
+# stretched, the loss stays the same too: the sum of `gx` times $(x - \mu)$ is 0 (almost, because of eps). Term 2 is
+# exactly what makes the first sum 0. Term 3 is exactly what makes the second sum 0.
 
 # %%
-centred = x - x.mean(-1, keepdims=True)                                         # (S, C)
+centered = x - x.mean(-1, keepdims=True)                                        # (S, C)
 for name, gradient in (("term 1", terms[0]), ("terms 1 + 2", terms[0] + terms[1]), ("all three", gx)):
-    up, stretch = np.abs(gradient.sum(-1)).max(), np.abs((gradient * centred).sum(-1)).max()
+    up, stretch = np.abs(gradient.sum(-1)).max(), np.abs((gradient * centered).sum(-1)).max()
     print(f"{name:<12} all up: {up:6.3f}   stretch: {stretch:.3f}")
 
 # %% [markdown]
-# **Third check: the file of the library**, `minimixer/ops/layernorm.py`.
+# **Third check: the library's file**, `minimixer/ops/layernorm/reference.py`.
 
 # %%
 print(inspect.getsource(layernorm.LayerNorm))
@@ -256,12 +257,12 @@ print([bool(np.allclose(a, b)) for a, b in zip(library, (gx, gweight, gbias), st
 # | `centred` | computed once and used twice: for the variance and for the result |
 # | `(centred * centred).mean(...)` | the variance in a second pass over the row, divided by C |
 # | `return ..., (normalized, rstd, weight)` | $n$, $r$ and $\gamma$ are all that backward needs: x itself is not kept |
-# | `g`, then the three lines of `gx` | our three terms, with `rstd` outside the bracket |
+# | `g`, then the three lines of `gx` | our three terms, with `rstd` factored out |
 # | `leading` | all axes but the last: the rows. In a Mixer x is (B, S, C), so there are B x S rows |
 #
-# Why a second pass? There is a formula with one pass, $v = \mathrm{mean}(x^2) - \mu^2$. Flax, with which the official
-# code is written, uses it. But far from 0 it subtracts two large numbers that are almost equal. You know this from
-# lesson 03: only the wrong digits stay.
+# Why a second pass? There is a one-pass formula, $v = \mathrm{mean}(x^2) - \mu^2$. Flax, which the official code uses,
+# computes it this way. But far from 0 it subtracts two large numbers that are almost equal. You know this from lesson
+# 03: only the wrong digits remain.
 
 # %%
 far = (1000 + 0.1 * rng.standard_normal(64)).astype(np.float32)                 # (C,)
@@ -269,14 +270,14 @@ exact = far.astype(np.float64).var()
 print(f"variance in float64: {exact:.3f}")
 for name, variance in (("two passes", ((far - far.mean()) ** 2).mean()),
                        ("one pass", (far * far).mean() - far.mean() ** 2)):
-    print(f"{name}, float32: at most 10 % wrong: {abs(variance - exact) <= 0.1 * exact}")
+    print(f"{name}, float32: off by at most 10%: {abs(variance - exact) <= 0.1 * exact}")
 
 # %% [markdown]
 # ## Break it
 #
-# The classic bug: **only the first term**. "The mean and the variance are only numbers", one thinks, and treats them
-# as constants. We train a small Mixer on pictures of digits, 8 x 8 pixels, once with the right LayerNorm, once with
-# this one.
+# The classic bug: **only the first term**. It is tempting to think "the mean and the variance are just numbers" and
+# treat them as constants. We train a small Mixer on images of digits, 8 x 8 pixels, once with the correct LayerNorm and
+# once with this one.
 
 
 # %%
@@ -302,7 +303,7 @@ steps = 30 if os.environ.get("MINIMIXER_LESSON_FAST") == "1" else 150
 
 
 def build(norm):
-    """The same Mixer with the same weights, its norms made by norm."""
+    """The same Mixer with the same weights; norm builds its LayerNorms."""
     model = mm.nn.MlpMixer(config)
     model.norm = norm(config.hidden_dim)
     for block in model.blocks:
@@ -312,13 +313,13 @@ def build(norm):
 
 # %%
 def train(model):
-    optimiser = mm.optim.SGD(model.parameters(), lr=0.05)
+    optimizer = mm.optim.SGD(model.parameters(), lr=0.05)
     order, losses = np.random.default_rng(0), []
     for _ in range(steps):
         chosen = order.integers(0, len(digits.train_images), 64)
         batch = digits.train_images[chosen].astype(np.float32) / 127.5 - 1      # (64, 8, 8, 1)
         batch_loss = mm.functional.cross_entropy(model(mm.Tensor(batch)), digits.train_labels[chosen])
-        optimiser.step(mm.grad(batch_loss, model.parameters()))
+        optimizer.step(mm.grad(batch_loss, model.parameters()))
         losses.append(batch_loss.item())
     return losses
 
@@ -328,15 +329,15 @@ plots.lines(np.arange(steps), {"right": train(right), "only the first term": tra
             xlabel="step", ylabel="cross-entropy")
 
 # %%
-test_pictures = mm.Tensor(digits.test_images.astype(np.float32) / 127.5 - 1)    # (360, 8, 8, 1)
+test_images = mm.Tensor(digits.test_images.astype(np.float32) / 127.5 - 1)      # (360, 8, 8, 1)
 with mm.no_grad():
     for name, trained in (("right", right), ("only the first term", broken)):
-        share = (trained(test_pictures).data.argmax(-1) == digits.test_labels).mean()
-        print(f"{name:<20} {100 * share:.0f} % of the test pictures are right")
+        share = (trained(test_images).data.argmax(-1) == digits.test_labels).mean()
+        print(f"{name:<20} {100 * share:.0f}% of the test images are right")
 
 # %% [markdown]
-# **Symptom.** Training seems to work. The loss falls, the digits are recognized. If you had only the broken curve, you
-# would see nothing strange. It only falls more slowly, and you would begin to search for a better learning rate. The
+# **Symptom.** Training seems to work. The loss falls, and the digits are recognized. If you had only the broken curve,
+# you would see nothing strange. It just falls more slowly, and you would start looking for a better learning rate. The
 # gradient check needs no training, and it names the input:
 
 # %%
@@ -344,22 +345,22 @@ print(verdicts(lambda *inputs: apply(FirstTermOnly, *inputs, eps=1e-6)))
 
 # %% [markdown]
 # `weight` and `bias` are right: their gradients do not use the three terms. So a test that looks only at the gradients
-# of the *parameters* of this one layer finds nothing.
+# of this layer's *parameters* finds nothing.
 #
-# **Cure.** Test the gradient of every input, not only of the parameters. And for each statistic that is computed from
-# $x$, ask: does $x$ change it? Then there is one more path, and one more term.
+# **Cure.** Test the gradient of every input, not only of the parameters. And for each statistic computed from $x$, ask:
+# does it change when $x$ changes? If so, there is one more path, and one more term.
 
 # %% [markdown]
 # ## Use it
 #
 # **Why does a Mixer need it?** Every block adds something to its input, so the numbers grow from block to block. But an
-# MLP learns best if its input always has about the same size. Here is a new Mixer with 8 blocks: the spread of what
-# enters each block, and the spread of what its first MLP gets.
+# MLP learns best if its inputs always have about the same scale. Here is a new Mixer with 8 blocks: the standard
+# deviation of each block's input, and of what its first MLP receives.
 
 # %%
 model = mm.nn.mixer("micro")
-pictures = mm.Tensor(rng.standard_normal((4, 32, 32, 3), np.float32))           # (B, H, W, 3)
-stream, spreads_before, spreads_after = model.stem(mm.functional.patches(pictures, 4)), [], []      # (B, S, C)
+images = mm.Tensor(rng.standard_normal((4, 32, 32, 3), np.float32))             # (B, H, W, 3)
+stream, spreads_before, spreads_after = model.stem(mm.functional.patches(images, 4)), [], []        # (B, S, C)
 with mm.no_grad():
     for block in model.blocks:
         spreads_before.append(stream.data.std())
@@ -369,31 +370,31 @@ plots.lines(np.arange(1, 9), {"enters the block": spreads_before, "after its Lay
             xlabel="block", ylabel="standard deviation")
 
 # %% [markdown]
-# **Each row is by itself.** A patch does not see the other patches here, and a picture does not see the other pictures
-# of the batch (that would be BatchNorm). So a picture gives the same result alone and in a batch, and LayerNorm does
-# the same in training and in testing.
+# **Each row is independent.** Here a patch does not see the other patches, and an image does not see the other images
+# of the batch (that would be BatchNorm). So an image gives the same result alone and in a batch, and LayerNorm does the
+# same in training and at test time.
 
 # %%
 norm = mm.nn.LayerNorm(128)
-print("alone as in the batch:", np.allclose(norm(stream).data[:1], norm(stream[:1]).data, atol=1e-6))
+print("the same alone as in the batch:", np.allclose(norm(stream).data[:1], norm(stream[:1]).data, atol=1e-6))
 
 # %% [markdown]
 # **A parameter that does nothing.** In token mixing, the last Linear layer works on patches: its bias adds one number
-# to *all channels* of a patch. All layers after it begin with a LayerNorm over channels. And "add one number to the
-# whole row" is what LayerNorm throws away! So this bias cannot change the answer, and its gradient is 0. With only the
-# first term, it is not: the broken gradient pushes a parameter that has no effect at all.
+# to *all channels* of a patch. All layers after it begin with a LayerNorm over channels. And adding one number to the
+# whole row is exactly what LayerNorm discards! So this bias cannot change the answer, and its gradient is 0. With only
+# the first term, it is not 0: the broken gradient pushes a parameter that has no effect at all.
 
 # %%
 labels = digits.test_labels
 for name, trained in (("right", right), ("only the first term", broken)):
     useless = trained.blocks[0].token_mixing.fc2.bias                           # (S,)
-    push = mm.grad(mm.functional.cross_entropy(trained(test_pictures), labels), [useless])[0]
+    push = mm.grad(mm.functional.cross_entropy(trained(test_images), labels), [useless])[0]
     print(f"{name:<20} largest gradient {np.abs(push).max():.4f}")
 
 # %% [markdown]
 # ## Exercise
 #
-# Write forward and backward of LayerNorm. The grader says which of the three terms is missing.
+# Write the forward and backward passes of LayerNorm. The checker says which of the three terms is missing.
 #
 # ```console
 # $ minimixer exercises start ex06
@@ -403,12 +404,14 @@ for name, trained in (("right", right), ("only the first term", broken)):
 # ## Summary
 #
 # - LayerNorm gives every row mean 0 and variance 1 over its channels, then scales by `weight` and shifts by `bias`.
-# - The variance is divided by C. eps is inside the root, so that the gradient is finite.
-# - $x$ stands in three places: direct, in the mean, in the variance. So the gradient has three terms,
+# - The variance is divided by C. eps is inside the square root, so that the gradient is finite.
+# - $x$ acts in three places: directly, in the mean, and in the variance. So the gradient has three terms,
 #   $r\,(g - \mathrm{mean}(g) - n\,\mathrm{mean}(g \cdot n))$.
-# - Terms 2 and 3 remove from the gradient what LayerNorm removes from $x$: the height and the spread of a row.
-# - Without them a network still learns, only worse. A gradient check sees it at once.
+# - Terms 2 and 3 remove from the gradient what LayerNorm removes from $x$: the mean and the spread of a row.
+# - Without them a network still learns, just worse. A gradient check sees it at once.
 #
-# **What the library does differently:** the layer takes eps = 1e-6, as the official Mixer, while PyTorch's own default
-# is 1e-5. On the CPU a faster pair in `minimixer/kernels/cpu.py` replaces this one: the same formulas, a few rows at a
-# time, with every mean computed as a product with a vector.
+# **What the library does differently:** the layer uses eps = 1e-6, like the official Mixer; PyTorch's default is 1e-5.
+# The folder `minimixer/ops/layernorm/` holds every form of this op. On the CPU, training runs `inplace.py`, the same
+# formulas on a few rows at a time, with every mean computed as a product with a vector, or `compiled.py`, where Numba
+# is installed. A GPU runs `cuda.py` with `kernel.cu`. A test proves each equal to the code you read. To train with the
+# code you read, use `--kernels reference` (in Python, `mm.reference_kernels()`).

@@ -2,19 +2,19 @@
 # # 07 Patches: from pixels to tokens
 #
 # - **Time:** 11 minutes, 6 seconds of computing (measured on 2 cores)
-# - **Needs:** lessons 01 and 04, `reshape` of NumPy
+# - **Needs:** lessons 01 and 04, NumPy's `reshape`
 # - **Previous:** [06 LayerNorm](06_layernorm.ipynb)
 # - **Next:** [08 Token mixing](08_token_mixing.ipynb)
 
 # %% [markdown]
 # ## Goal
 #
-# A Mixer does not look at pixels. It cuts a picture into squares, and makes one vector of each. After this lesson you
+# A Mixer does not look at pixels. It cuts an image into squares and turns each one into a vector. After this lesson you
 # can
 #
-# 1. cut a picture into patches with `reshape`, `swapaxes`, `reshape`, and say why one `reshape` is not enough,
-# 2. explain why this step, with the Linear layer behind it, **is** a convolution,
-# 3. say what a patch does not know after it: its place.
+# 1. cut an image into patches with `reshape`, `swapaxes`, `reshape`, and say why one `reshape` is not enough,
+# 2. explain why this step, followed by the Linear layer, **is** a convolution,
+# 3. say what a patch no longer knows after this step: its position.
 
 # %%
 import inspect
@@ -28,8 +28,8 @@ from minimixer.ops import patches
 # %% [markdown]
 # ## Picture
 #
-# The letters of this lesson: a picture has **H** rows and **W** columns of pixels, and **K** colours a pixel (3 for
-# red, green, blue). **P** is the side of a patch in pixels. **S** is the number of patches. We paint a small picture,
+# The letters in this lesson: an image has **H** rows and **W** columns of pixels, and **K** color values per pixel (3
+# for red, green, blue). **P** is the side of a patch in pixels. **S** is the number of patches. We paint a small image,
 # so that we can see what happens to it.
 
 # %%
@@ -48,8 +48,8 @@ plots.patch_grid(scene, 8)
 # $$S = \frac{H}{P} \cdot \frac{W}{P}$$
 #
 # of them, and each has $P \cdot P \cdot K$ numbers. Nothing is lost, and nothing is computed: all the numbers of the
-# picture are there, in another order. Then one Linear layer, the **stem**, makes **C** numbers out of each patch. These
-# C numbers are a **token**. As in lesson 04, **I** is the number of inputs: $I = P \cdot P \cdot K$.
+# image are still there, in a different order. Then one Linear layer, the **stem**, turns each patch into **C** numbers.
+# These C numbers are a **token**. As in lesson 04, **I** is the number of inputs: $I = P \cdot P \cdot K$.
 
 # %%
 plots.shapes({"patches": {"S": 16, "I": 192}, "weight": {"I": 192, "C": 64}, "tokens": {"S": 16, "C": 64}}, "@=")
@@ -57,8 +57,8 @@ plots.shapes({"patches": {"S": 16, "I": 192}, "weight": {"I": 192, "C": 64}, "to
 # %% [markdown]
 # ## Predict
 #
-# Here is a tiny picture of 4 x 6 pixels with one colour. The numbers say in which order the pixels lie in memory. Cut
-# it into patches of 2 x 2.
+# Here is a tiny image of 4 x 6 pixels with one color value per pixel. The numbers show the order of the pixels in
+# memory. Cut it into patches of 2 x 2.
 
 # %%
 tiny = np.arange(24).reshape(4, 6)          # (H, W)
@@ -67,51 +67,50 @@ print(tiny)
 # %% [markdown]
 # 1. How many patches are there? Which four numbers are in patch 0, and which in patch 4?
 # 2. Does `tiny.reshape(6, 4)` give the patches?
-# 3. The paper's Mixer-B/16 sees pictures of 224 x 224 pixels with 3 colours, P = 16. What are S and the length of a
+# 3. The paper's Mixer-B/16 takes images of 224 x 224 pixels with 3 colors, and P = 16. What are S and the length of a
 #    patch? What happens to S if P is halved?
 #
 # <details><summary>Answer</summary>
 #
-# 1. 2 x 3 = 6 patches. Patch 0 is 0, 1, 6, 7. Patch 4 is the middle one of the lower row: 14, 15, 20, 21.
-# 2. No. Its first row is 0, 1, 2, 3: four pixels of *one* row of the picture. `reshape` never changes the order of the
+# 1. 2 x 3 = 6 patches. Patch 0 is 0, 1, 6, 7. Patch 4 is the middle one in the lower row: 14, 15, 20, 21.
+# 2. No. Its first row is 0, 1, 2, 3: four pixels from *one* row of the image. `reshape` never changes the order of the
 #    numbers, and here 6 must come before 2.
-# 3. 224 / 16 = 14, so S = 14 x 14 = 196. A patch has 16 x 16 x 3 = 768 numbers. With P = 8, S is four times as large:
-#    784.
+# 3. 224 / 16 = 14, so S = 14 x 14 = 196. A patch has 16 x 16 x 3 = 768 numbers. With P = 8, S is four times that: 784.
 #
 # </details>
 
 # %% [markdown]
 # ## Build
 #
-# **Step 1: give every pixel four addresses instead of two.** A pixel in row $h$ is in patch row $i$, and inside the
-# patch in row $r$. The columns are alike: patch column $j$, and column $q$ inside the patch.
+# **Step 1: give every pixel four coordinates instead of two.** A pixel in row $h$ is in patch row $i$ and, inside the
+# patch, in row $r$. The same goes for columns: patch column $j$, and column $q$ inside the patch.
 #
 # $$h = i \cdot P + r \qquad\qquad w = j \cdot P + q$$
 #
-# `reshape` to (H/P, P, W/P, P) does exactly this. It cuts the axis H into the two axes $i$ and $r$, and the axis W into
-# $j$ and $q$. No number moves.
+# `reshape` to (H/P, P, W/P, P) does exactly this. It splits the axis H into the two axes $i$ and $r$, and the axis W
+# into $j$ and $q$. No number moves.
 
 # %%
 P = 2
 four = tiny.reshape(4 // P, P, 6 // P, P)       # (H/P, P, W/P, P)  axes i, r, j, q
 i, r, j, q = 1, 0, 2, 1
 print("shape:", four.shape)
-print("two addresses: ", tiny[i * P + r, j * P + q])
-print("four addresses:", four[i, r, j, q])
+print("two coordinates: ", tiny[i * P + r, j * P + q])
+print("four coordinates:", four[i, r, j, q])
 
 # %% [markdown]
 # **Step 2: bring together what belongs together.** The axes are now in the order $i, r, j, q$. But *which patch* is
-# $(i, j)$, and *where in the patch* is $(r, q)$. So the axes in the middle, $r$ and $j$, must change places. After it,
-# `tiles[i, j]` is a whole patch, a small picture.
+# $(i, j)$, and *where in the patch* is $(r, q)$. So the two middle axes, $r$ and $j$, must trade places. After that,
+# `tiles[i, j]` is a whole patch, a small image.
 
 # %%
 tiles = four.swapaxes(1, 2)                     # (H/P, W/P, P, P)  axes i, j, r, q
 print("shape:", tiles.shape)
-print("the patch in the lower row, middle:")
+print("the middle patch in the lower row:")
 print(tiles[1, 1])
 
 # %% [markdown]
-# **Step 3: flatten.** The first two axes become one, S, the last two become one, P x P.
+# **Step 3: flatten.** The first two axes become one, S. The last two become one, P x P.
 
 # %%
 flat = tiles.reshape(6, P * P)                  # (S, P * P)
@@ -121,14 +120,14 @@ print("step 2 copied:", not np.shares_memory(tiny, tiles))
 print("step 3 copied:", not np.shares_memory(tiny, flat))
 
 # %% [markdown]
-# Steps 1 and 2 are free: they only change the way in which NumPy walks over the same memory. Step 3 needs the new order
-# in one row, so now the numbers really move. Here is the memory before and after. Every box is one number, and the
-# colour says to which patch it belongs.
+# Steps 1 and 2 are free: they only change how NumPy walks over the same memory. Step 3 needs the new order in
+# contiguous memory, so now the numbers really move. Here is the memory before and after. Every box is one number, and
+# the color shows which patch it belongs to.
 
 # %%
 owner = np.repeat(np.repeat(np.arange(6).reshape(2, 3), P, axis=0), P, axis=1)     # (H, W)  the patch of each pixel
 memory = plots.figure(9.0, 1.9)
-for axes, numbers, name in zip(memory.subplots(2, 1), (tiny.ravel(), flat.ravel()), ("the picture", "the patches"),
+for axes, numbers, name in zip(memory.subplots(2, 1), (tiny.ravel(), flat.ravel()), ("the image", "the patches"),
                                strict=True):
     axes.imshow(owner.ravel()[numbers][None], cmap="Set2", vmin=0, vmax=7, aspect="auto")
     for place, number in enumerate(numbers):
@@ -138,7 +137,7 @@ for axes, numbers, name in zip(memory.subplots(2, 1), (tiny.ravel(), flat.ravel(
 memory
 
 # %% [markdown]
-# Real pictures have two axes more: B pictures in front, K colours at the end. They are only carried along.
+# Real images have two more axes: B images in front, and K color values at the end. They just come along.
 
 
 # %%
@@ -154,15 +153,15 @@ def cut(images, patch_size):
 print(cut(scene[None], 8).shape)
 
 # %% [markdown]
-# **A convolution in disguise.** The stem multiplies each patch by a weight of shape (P x P x K, C). Give the first axis
-# its three parts back: (P, P, K, C). For one output $c$ this is a small picture of P x P pixels: a **filter**. With
-# $F$ for the filters and $x$ for the picture, token $(i, j)$ is
+# **A convolution in disguise.** The stem multiplies each patch by a weight of shape (P x P x K, C). Split the first
+# axis back into its three parts: (P, P, K, C). For one output $c$ this is a small image of P x P pixels: a **filter**.
+# With $F$ for the filters and $x$ for the image, token $(i, j)$ is
 #
 # $$y_{i,j,c} = b_c + \sum_{r=0}^{P-1} \sum_{q=0}^{P-1} \sum_{k=0}^{K-1} x_{iP+r,\; jP+q,\; k} \; F_{r,q,k,c}$$
 #
-# Lay the filter on the picture, multiply, add up. Move it **P pixels**, and do it again. This is the definition of a
-# convolution with kernel P and **stride** P (the stride is how far the filter moves). A usual convolution moves by one
-# pixel, and its windows overlap. Here they touch, but do not overlap.
+# Lay the filter on the image, multiply, and sum. Move it by **P pixels**, and repeat. This is the definition of a
+# convolution with kernel size P and **stride** P (the stride is how far the filter moves). A typical convolution moves
+# by one pixel, and its windows overlap. Here they touch but do not overlap.
 
 # %%
 rng = np.random.default_rng(0)
@@ -176,13 +175,13 @@ for i_, j_ in np.ndindex(4, 4):
         moved[i_, j_, c] = (window * filters[..., c]).sum() + stem.bias.data[c]
 
 tokens = cut(scene[None], 8) @ stem.weight.data + stem.bias.data        # (B, S, C)
-print("patches and a Linear are the moved filter:", np.allclose(tokens[0].reshape(4, 4, 5), moved, atol=1e-5))
+print("patches and a Linear equal the moving filter:", np.allclose(tokens[0].reshape(4, 4, 5), moved, atol=1e-5))
 
 # %% [markdown]
 # ## Check
 #
-# **First check: the convolution of the library.** minimixer has one, for the ConvNet that the Mixer is compared with
-# (lesson 14). It knows nothing of patches. We give it our weights.
+# **First check: the library's convolution.** minimixer has one, for the ConvNet that we compare the Mixer with (lesson
+# 14). It knows nothing about patches. We give it our weights.
 
 # %%
 convolution = mm.nn.Conv2d(3, 5, kernel_size=8, stride=8, padding=0)
@@ -195,14 +194,14 @@ print("equal to the stem:", np.allclose(by_convolution.data.reshape(1, 16, 5), b
 
 # %% [markdown]
 # **Second check: finite differences.** Every pixel goes to exactly *one* place. So its gradient comes back from exactly
-# one place: nothing is added up. (In lesson 01 a number went to many places, and there was a sum.)
+# one place, and nothing is summed. (In lesson 01 a number went to many places, and there was a sum.)
 
 # %%
 report = mm.gradcheck(lambda x: mm.functional.patches(x, 2), rng.random((2, 4, 6, 3)))
-print("all gradients right:", report.ok)
+print("all gradients correct:", report.ok)
 
 # %% [markdown]
-# **Third check: the file of the library**, `minimixer/ops/patches.py`.
+# **Third check: the library's file**, `minimixer/ops/patches.py`.
 
 # %%
 print(inspect.getsource(patches.Patches))
@@ -211,23 +210,23 @@ print(inspect.getsource(patches.Patches))
 # | line | meaning |
 # | --- | --- |
 # | `x.reshape(b, h // p, p, w // p, p, channels)` | step 1: $h$ becomes $(i, r)$, $w$ becomes $(j, q)$ |
-# | `.swapaxes(2, 3)` | step 2: $r$ and $j$ change places (axes 2 and 3, because B is axis 0) |
+# | `.swapaxes(2, 3)` | step 2: $r$ and $j$ trade places (axes 2 and 3, because B is axis 0) |
 # | `tiles.reshape(b, ..., p * p * channels)` | step 3, the only one that moves numbers |
-# | `(x.shape, p)` | what backward needs: sizes only, no numbers |
-# | `backward` | the same three steps from the end to the start: unflatten, swap the *same* two axes, unite |
+# | `(x.shape, p)` | what backward needs: only sizes, no numbers |
+# | `backward` | the same three steps in reverse: unflatten, swap the *same* two axes, merge |
 #
-# Swapping two axes twice gives the first order again. This is why `swapaxes(2, 3)` stands in both functions.
+# Swapping two axes twice restores the original order. This is why `swapaxes(2, 3)` appears in both functions.
 
 # %%
-pictures = rng.random((3, 8, 12, 3))                                    # (B, H, W, K)
-library, sizes = patches.Patches.forward(np, pictures, 4)               # (B, S, P * P * K)
-print("our function and the library agree:", np.array_equal(cut(pictures, 4), library))
-print("backward puts every pixel back:    ", np.array_equal(patches.Patches.backward(np, library, *sizes), pictures))
+images = rng.random((3, 8, 12, 3))                                      # (B, H, W, K)
+library, sizes = patches.Patches.forward(np, images, 4)                 # (B, S, P * P * K)
+print("our function and the library agree:", np.array_equal(cut(images, 4), library))
+print("backward puts every pixel back:    ", np.array_equal(patches.Patches.backward(np, library, *sizes), images))
 
 # %% [markdown]
 # ## Break it
 #
-# The classic bug: **one `reshape`, without the swap of axes**. The shapes are right, so there is no error.
+# The classic bug: **one `reshape`, without swapping the axes**. The shapes are right, so there is no error.
 
 
 # %%
@@ -252,8 +251,8 @@ for half, vectors, label in zip(sheet.subfigures(1, 2), (right, wrong), ("with t
 sheet
 
 # %% [markdown]
-# On the right, no "patch" shows a piece of the picture: they show **stripes**. Where do these numbers come from? 64
-# pixels that follow each other in memory are two whole rows of 32 pixels. We mark patch 5 in the picture.
+# On the right, no "patch" shows a piece of the image: they show **stripes**. Where do these numbers come from? 64
+# consecutive pixels in memory are two whole rows of 32 pixels. We mark patch 5 in the image.
 
 # %%
 pixel = np.arange(32 * 32).reshape(1, 32, 32, 1)                        # (B, H, W, 1)  the number of each pixel
@@ -268,13 +267,13 @@ where
 
 # %% [markdown]
 # **Symptom.** No error, and the right shape. Nothing stops you from training such a model: each "patch" is still a
-# fixed set of pixels. But it is a thin strip over the whole width, and not a square. Most pixels that are neighbours in
-# the picture, one above the other, are in different tokens. A quick test is the mean colour of each patch. With real
-# patches, these S colours are a small copy of the picture.
+# fixed set of pixels. But it is a thin strip across the whole width instead of a square. Most pixels that are vertical
+# neighbors in the image end up in different tokens. A quick test is the mean color of each patch. With real patches,
+# these S colors form a small copy of the image.
 
 # %%
 small = plots.figure(7.0, 3.1)
-for axes, vectors_, note in zip(small.subplots(1, 3), (scene, right, wrong), ("the picture", "with the swap",
+for axes, vectors_, note in zip(small.subplots(1, 3), (scene, right, wrong), ("the image", "with the swap",
                                                                              "without the swap"), strict=True):
     axes.imshow(vectors_ if vectors_.ndim == 3 else vectors_.reshape(4, 4, 64, 3).mean(axis=2))     # (H/P, W/P, K)
     axes.set_title(note, fontsize=10)
@@ -283,36 +282,37 @@ small
 
 # %% [markdown]
 # **Cure.** Look at your patches, or test with numbers that you can check by hand, such as `tiny`. In lesson 04, sizes
-# that all differ turned a wrong product into an error. Here they do not help: a `reshape` only asks whether the
+# that all differ turned a wrong product into an error. Here they do not help: `reshape` only checks whether the
 # *number* of elements is right. You must compare the numbers themselves.
 
 # %% [markdown]
 # ## Use it
 #
 # **An embedding without positions.** All S patches use the same stem. So a patch gives the same token wherever it is.
-# We exchange the patches of our picture: the tokens are exchanged in the same way, and nothing else happens.
+# We shuffle the patches of our image: the tokens are shuffled in the same way, and nothing else happens.
 
 # %%
-order = rng.permutation(16)                                             # a new place for every patch
+order = rng.permutation(16)                                             # a new position for every patch
 shuffled = stem(mm.Tensor(right[order].astype(np.float32)))             # (S, C)
 print("tokens of the shuffled patches are the shuffled tokens:",
       np.allclose(shuffled.data, by_patches.data[0][order], atol=1e-5))
 
 # %% [markdown]
-# A ViT (lesson 15) therefore adds a learned vector for each place, the position embedding. The Mixer has none. It does
-# not need one: its next layer, token mixing, has a separate weight for every place (lesson 08).
+# This is why a ViT (lesson 15) adds a learned vector for each position, the position embedding. The Mixer has none. It
+# does not need one: its next layer, token mixing, has separate weights for every position (lesson 08).
 #
-# **The order inside a patch** is free too, if it is always the same: exchange the pixels, and exchange the rows of the
-# weight in the same way. A sum does not depend on its order. The order matters when you load the weights of
-# somebody else: minimixer flattens in the order (row, column, colour), as the official code stores its filters.
+# **The order inside a patch** is arbitrary too, as long as it is always the same: shuffle the pixels, and shuffle the
+# rows of the weight in the same way. A sum does not depend on its order. The order matters when you load someone else's
+# weights: minimixer flattens in the order (row, column, color), the order in which the official code stores its
+# filters.
 
 # %%
 inside = rng.permutation(8 * 8 * 3)
 print("same tokens:", np.allclose(right[:, inside] @ stem.weight.data[inside], right @ stem.weight.data, atol=1e-5))
 
 # %% [markdown]
-# **In a real Mixer** these are the first two steps. This is Mixer-B/16 of the paper, with S = 196 tokens of C = 768
-# numbers. The 590 592 parameters of the stem are P x P x K x C weights and C biases.
+# **In a real Mixer** these are the first two steps. This is the paper's Mixer-B/16, with S = 196 tokens of C = 768
+# numbers. The 590,592 parameters of the stem are P x P x K x C weights and C biases.
 
 # %%
 for step in mm.nn.trace(mm.nn.mixer("B/16", seed=None)).first:
@@ -320,8 +320,8 @@ for step in mm.nn.trace(mm.nn.mixer("B/16", seed=None)).first:
 print(16 * 16 * 3 * 768 + 768)
 
 # %% [markdown]
-# Patches that do not fill the picture are refused. A convolution would not complain: where the filter does not fit any
-# more, it stops. With P = 5 it makes 6 x 6 tokens out of 30 x 30 pixels, and two rows and two columns are lost.
+# minimixer rejects an image that the patches do not fill. A convolution would not complain: where the filter no longer
+# fits, it stops. With P = 5 it makes 6 x 6 tokens out of 30 x 30 pixels, and two rows and two columns are lost.
 
 # %%
 print(mm.nn.Conv2d(3, 5, kernel_size=5, stride=5, padding=0)(image).shape)
@@ -333,7 +333,7 @@ except ValueError as refusal:
 # %% [markdown]
 # ## Exercise
 #
-# Write `patches` forward and backward, for pictures whose height and width differ.
+# Write the forward and backward passes of `patches`, for images whose height and width differ.
 #
 # ```console
 # $ minimixer exercises start ex07
@@ -342,11 +342,11 @@ except ValueError as refusal:
 # %% [markdown]
 # ## Summary
 #
-# - `reshape` cuts each of the axes H and W into two: which patch, and where in the patch. `swapaxes` brings the two
+# - `reshape` splits each of the axes H and W in two: which patch, and where in the patch. `swapaxes` brings the two
 #   patch axes together. A second `reshape` flattens.
 # - `reshape` alone never changes the order of the numbers. Without the swap you get stripes.
-# - Patches and a Linear layer are a convolution with kernel P and stride P.
+# - Patches followed by a Linear layer are a convolution with kernel size P and stride P.
 # - The stem knows what is in a patch, but not where the patch is.
 #
-# **What the library does differently:** nothing in the arrays: the three steps are these three steps. Around them, it
-# checks that the patches fill the picture, and it does not compute a gradient of the pixels where nobody asks for it.
+# **What the library does differently:** nothing in the arrays: the three steps are the same. In addition, it checks
+# that the patches fill the image, and it computes no gradient of the pixels if nobody asks for it.

@@ -9,11 +9,11 @@
 # %% [markdown]
 # ## Goal
 #
-# The stem looks at each patch alone. Something must carry information from patch to patch. In a Mixer, an MLP does it.
-# After this lesson you can
+# The stem looks at each patch separately. Something must carry information from patch to patch. In a Mixer, an MLP does
+# this. After this lesson you can
 #
 # 1. write token mixing in four lines,
-# 2. say what is shared (the MLP, by all channels) and what is not (the weights of the places),
+# 2. say what is shared (the MLP, by all channels) and what is not (the weights of each position),
 # 3. explain why the two transposes cost nothing.
 
 # %%
@@ -30,50 +30,50 @@ from minimixer.ops import shape
 # %% [markdown]
 # ## Picture
 #
-# **B** pictures have **S** patches each, and every patch is a vector of **C** channels. So `x` has shape (B, S, C). An
-# MLP (Linear, GELU, Linear) always works on the **last** axis. To mix patches, S must be the last axis. So we swap,
-# compute, and swap back. **D_S** is the number of hidden units of this MLP (`tokens_mlp_dim` in the code).
+# There are **B** images with **S** patches each, and every patch is a vector of **C** channels. So `x` has shape (B, S,
+# C). An MLP (Linear, GELU, Linear) always works on the **last** axis. To mix patches, S must be the last axis. So we
+# swap, compute, and swap back. **D_S** is the number of hidden units of this MLP (`tokens_mlp_dim` in the code).
 
 # %%
 plots.shapes({"x": {"B": 2, "S": 4, "C": 6}, "swapped": {"B": 2, "C": 6, "S": 4}, "hidden": {"B": 2, "C": 6, "D_S": 3},
               "mixed": {"B": 2, "C": 6, "S": 4}, "y": {"B": 2, "S": 4, "C": 6}}, "→→→→")
 
 # %% [markdown]
-# Here is one picture as a table. A **row** is a patch. A **column** is a channel: the same property, for example "how
-# much green", at all S places. The marked row is one patch. After the swap it is a column, and every channel is a row.
-# The MLP reads a row from left to right: it sees all places of *one* channel.
+# Here is one image as a table. A **row** is a patch. A **column** is a channel: the same property, for example "how
+# much green", at all S positions. The marked row is one patch. After the swap it is a column, and every channel is a
+# row. The MLP reads a row from left to right: it sees all positions of *one* channel.
 
 # %%
 plots.transposition(np.arange(24).reshape(4, 6), row=1)
 
 # %% [markdown]
-# This is half of equation 1 of the paper. $X_{*,c}$ is column $c$: one channel, all patches. $\sigma$ is the GELU:
+# This is half of equation 1 in the paper. $X_{*,c}$ is column $c$: one channel, all patches. $\sigma$ is the GELU:
 #
 # $$Y_{*,c} = W_2\, \sigma(W_1\, X_{*,c}) \qquad \text{for every channel } c = 1 \ldots C$$
 #
-# The paper also has a LayerNorm in front, and adds $X$ at the end: lesson 09. It multiplies from the left; our rows
+# The paper also puts a LayerNorm in front and adds $X$ at the end: see lesson 09. It multiplies from the left; our rows
 # multiply from the right, `x @ weight`. That is the same product, transposed. Like the official code, we add biases.
 
 # %% [markdown]
 # ## Predict
 #
-# `x` has shape (2, 4, 6). We change one number: picture 0, patch 1, channel 3. Which numbers of `y` change?
+# `x` has shape (2, 4, 6). We change one number: image 0, patch 1, channel 3. Which numbers of `y` change?
 #
-# How many parameters does the MLP have, if S = 196 and D_S = 384, as in Mixer-B/16? Does C = 768 matter?
+# How many parameters does the MLP have if S = 196 and D_S = 384, as in Mixer-B/16? Does C = 768 matter?
 #
 # <details><summary>Answer</summary>
 #
-# All four patches of picture 0 change, but in channel 3 only: `y[0, :, 3]`. The MLP sees one channel at a time.
+# All four patches of image 0 change, but only in channel 3: `y[0, :, 3]`. The MLP sees one channel at a time.
 #
-# The first Linear has S x D_S + D_S parameters, the second D_S x S + S: together 2 x 196 x 384 + 384 + 196 = 151 108.
-# C does not matter: all 768 channels use the same MLP.
+# The first Linear has S x D_S + D_S parameters, and the second has D_S x S + S: together 2 x 196 x 384 + 384 + 196 =
+# 151,108. C does not matter: all 768 channels use the same MLP.
 #
 # </details>
 
 # %% [markdown]
 # ## Build
 #
-# First the sizes, all different: then a wrong axis is an error, and not a wrong number.
+# First the sizes, all different: a wrong axis then raises an error instead of giving a wrong number.
 
 # %%
 B, S, C, D_S = 2, 4, 6, 3
@@ -99,30 +99,31 @@ y = token_mixing(x)
 print(x.shape, "->", y.shape)
 
 # %% [markdown]
-# **The same MLP for every channel.** Do you see C in the weights? It is in none of them. We compute it again with a
-# loop, one channel at a time: this is the formula of the paper, literally.
+# **The same MLP for every channel.** Do you see C in the weights? It appears in none of them. We compute the result
+# again with a loop, one channel at a time: this is the paper's formula, literally.
 
 # %%
 by_channels = np.empty_like(x)
-for picture in range(B):
+for image in range(B):
     for channel in range(C):
-        column = x[picture, :, channel]                                 # (S,)  X[*, c]
-        by_channels[picture, :, channel] = gelu(column @ w1 + b1) @ w2 + b2
+        column = x[image, :, channel]                                   # (S,)  X[*, c]
+        by_channels[image, :, channel] = gelu(column @ w1 + b1) @ w2 + b2
 print("one channel at a time gives the same:", np.allclose(y, by_channels))
 
 # %% [markdown]
-# Why share? The paper tried an own MLP for each channel, and found no gain. It costs much: the weights C times.
+# Why share? The paper tried a separate MLP for each channel and found no gain. It is expensive: C times as many
+# weights.
 
 # %%
 one = 2 * 196 * 384 + 384 + 196
-print(f"B/16, one block: shared {one:,}, an own MLP for every channel {768 * one:,}")
+print(f"B/16, one block: shared {one:,}, a separate MLP per channel {768 * one:,}")
 
 # %% [markdown]
-# **Now the prediction.** We change one number, and draw where `y` changes: rows are patches, columns are channels.
+# **Now the prediction.** We change one number and draw where `y` changes: rows are patches, columns are channels.
 
 # %%
 def changes(function, x):
-    """How much each output of picture 0 changes if x[0, 1, 3] does: (S, C)."""
+    """How much each output of image 0 changes if x[0, 1, 3] does: (S, C)."""
     moved = x.copy()
     moved[0, 1, 3] += 1
     return np.abs(function(moved) - function(x))[0]
@@ -133,18 +134,19 @@ changed[1, 3] = 1
 plots.weight_maps(np.stack([changed, changes(token_mixing, x)]), ["in x", "in y"])
 
 # %% [markdown]
-# **Where a patch is matters now.** Each place $s$ has its own row of `w1` and its own column of `w2`. Exchange the
-# patches, and the result is *not* just exchanged. Exchange the channels, and it is. This is why a Mixer needs no
-# position embedding.
+# **Now it matters where a patch is.** Each position $s$ has its own row of `w1` and its own column of `w2`. If you
+# permute the patches, the result is *not* simply permuted. If you permute the channels, it is. This is why a Mixer
+# needs no position embedding.
 
 # %%
 patch_order, channel_order = [2, 0, 3, 1], [5, 3, 0, 1, 4, 2]
-print("exchange channels:", np.allclose(token_mixing(x[:, :, channel_order]), y[:, :, channel_order]))
-print("exchange patches: ", np.allclose(token_mixing(x[:, patch_order]), y[:, patch_order]))
+print("permute channels:", np.allclose(token_mixing(x[:, :, channel_order]), y[:, :, channel_order]))
+print("permute patches: ", np.allclose(token_mixing(x[:, patch_order]), y[:, patch_order]))
 
 # %% [markdown]
-# **Why `swapaxes` costs nothing.** An array is a block of memory and a rule how to walk over it. The rule is `strides`:
-# how many bytes to the next element of each axis. `swapaxes` exchanges two numbers of the rule. The memory stays.
+# **Why `swapaxes` costs nothing.** An array is a block of memory plus a rule for walking over it. The rule is
+# `strides`: how many bytes it takes to reach the next element along each axis. `swapaxes` exchanges two numbers of the
+# rule. The memory stays as it is.
 
 # %%
 swapped = x.swapaxes(1, 2)
@@ -153,7 +155,8 @@ print("swapped:", swapped.shape, swapped.strides)
 print("the same memory:", np.shares_memory(x, swapped))
 
 # %% [markdown]
-# Measure it, in turns: a view, and a copy that really moves the numbers. (B, S, C) = (8, 196, 768).
+# Let us measure two things, alternating them: a view, and a copy that really moves the numbers. (B, S, C) = (8, 196,
+# 768).
 
 # %% tags=["measured"]
 large = rng.standard_normal((8, 196, 768), np.float32)
@@ -171,8 +174,8 @@ view, copy = np.min(pairs, axis=0)
 print(f"view {view:.1f} us, copy {copy:,.0f} us")
 
 # %% [markdown]
-# But then somebody must walk over the memory in the new order. A product can avoid this. Transpose the whole formula:
-# $(X^T W)^T = W^T X$. So `x.swapaxes(1, 2) @ w1`, swapped back, is `w1.T @ x`. Here `x` is read as it lies in memory.
+# But then something must walk over the memory in the new order. A product can avoid this. Transpose the whole formula:
+# $(X^T W)^T = W^T X$. So `x.swapaxes(1, 2) @ w1`, swapped back, is `w1.T @ x`. Here `x` is read in its memory order.
 
 # %%
 print(np.allclose((swapped @ w1).swapaxes(1, 2), w1.T @ x))             # (B, D_S, C)
@@ -180,7 +183,7 @@ print(np.allclose((swapped @ w1).swapaxes(1, 2), w1.T @ x))             # (B, D_
 # %% [markdown]
 # ## Check
 #
-# **First check: finite differences**, for `x` and for all four parameters, with minimixer's ops.
+# **First check: finite differences** for `x` and all four parameters, with minimixer's ops.
 
 
 # %%
@@ -189,12 +192,12 @@ def mix(x, w1, b1, w2, b2):
     return mm.functional.linear(hidden, w2, b2).swapaxes(1, 2)                      # (B, S, C)
 
 
-print("same numbers as ours:", np.allclose(mix(*map(mm.Tensor, (x, w1, b1, w2, b2))).data, y))
-print("all gradients right: ", mm.gradcheck(mix, x, w1, b1, w2, b2).ok)
+print("same numbers as ours: ", np.allclose(mix(*map(mm.Tensor, (x, w1, b1, w2, b2))).data, y))
+print("all gradients correct:", mm.gradcheck(mix, x, w1, b1, w2, b2).ok)
 
 # %% [markdown]
-# **Second check: the files of the library.** The MLP knows nothing of patches or channels. It works on the last axis,
-# of length `dim`:
+# **Second check: the library's files.** The MLP knows nothing about patches or channels. It works on the last axis, of
+# length `dim`:
 
 # %%
 print(inspect.getsource(mm.nn.MlpBlock.forward))
@@ -202,7 +205,7 @@ print(inspect.getsource(mm.nn.MixerBlock.forward))
 
 # %% [markdown]
 # Read the first two lines of `MixerBlock.forward`. `swapaxes(1, 2)`, the MLP, `swapaxes(1, 2)`: our four lines.
-# `dropout` and `drop_branch` matter in training only, and with a rate of 0 they hand on what they get.
+# `dropout` and `drop_branch` matter only in training, and at a rate of 0 they return their input unchanged.
 #
 # `swapaxes` itself is an op. Its gradient is the same swap, because swapping twice changes nothing:
 
@@ -210,7 +213,8 @@ print(inspect.getsource(mm.nn.MixerBlock.forward))
 print(inspect.getsource(shape.SwapAxes))
 
 # %% [markdown]
-# And this is the fast Linear of the CPU. It finds the trick with $W^T X$ by itself:
+# This is the Linear that training runs on the CPU. Its file, `minimixer/ops/linear/inplace.py`, is beside the reference
+# from lesson 04, and a test proves the two equal. It finds the trick with $W^T X$ by itself:
 
 # %%
 print(inspect.getsource(cpu.LinearInPlace.forward))
@@ -218,26 +222,26 @@ print(inspect.getsource(cpu.LinearInPlace.forward))
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
-# | `dense(x)` | is `x` a swapped view of dense memory? Then it returns the memory below, (B, S, C), and True |
+# | `dense(x)` | is `x` a swapped view of dense memory? Then it returns the underlying memory, (B, S, C), and True |
 # | `weight.T @ x` | (D_S, S) @ (B, S, C) gives (B, D_S, C): no number was moved |
-# | `y += bias[:, None]` | the bias belongs to D_S, which is now the axis before the last: (D_S, 1) |
-# | `y.swapaxes(-1, -2)` | outside it looks like (B, C, D_S), as it should |
+# | `y += bias[:, None]` | the bias belongs to D_S, which is now the second-to-last axis: (D_S, 1) |
+# | `y.swapaxes(-1, -2)` | from outside it looks like (B, C, D_S), as it should |
 # | the rest | the usual Linear, on rows (lesson 04) |
 #
-# The GELU and the second Linear find the same order again. After the second `swapaxes` the memory is dense in its first
-# order, as if nothing had been swapped at all:
+# The GELU and the second Linear find the same order again. After the second `swapaxes` the memory is dense in its
+# original order, as if nothing had been swapped at all:
 
 # %%
 block = mm.nn.MlpBlock(S, D_S, init=mm.nn.lecun_normal(np.random.default_rng(0)))
 inside = block(mm.Tensor(x.astype(np.float32)).swapaxes(1, 2))         # (B, C, S)
-print("as the MLP returns it:    dense", inside.data.flags.c_contiguous)
-print("after the second swap:    dense", inside.swapaxes(1, 2).data.flags.c_contiguous)
+print("as the MLP returns it: dense", inside.data.flags.c_contiguous)
+print("after the second swap: dense", inside.swapaxes(1, 2).data.flags.c_contiguous)
 
 # %% [markdown]
 # ## Break it
 #
-# You forget the second transpose. If S and C differ, the next addition says so. But what if **S = C**? It happens:
-# minimixer's own model `pico` has 64 patches and 64 channels.
+# You forget the second transpose. If S and C differ, the next addition raises an error. But what if **S = C**? It
+# happens: minimixer's own model `pico` has 64 patches and 64 channels.
 
 
 # %%
@@ -260,7 +264,7 @@ for hidden_dim in (12, 16):
         print(f"S = 16, C = {hidden_dim}:", refusal)
 
 # %% [markdown]
-# **Symptom.** With C = 16 there is no error, and no warning. The number of parameters is right. Even a gradient check
+# **Symptom.** With C = 16 there is no error and no warning. The number of parameters is right. Even a gradient check
 # passes, because every gradient is the right gradient *of this wrong model*:
 
 # %%
@@ -272,7 +276,7 @@ print("parameters:", forgetful.num_parameters(), "and", build(mm.nn.MixerBlock, 
 
 # %% [markdown]
 # But the numbers are added in the wrong place: what belongs to patch $s$, channel $c$ goes to patch $c$, channel $s$.
-# We use only the token mixing, and change one number, as before.
+# We use only token mixing and change one number, as before.
 
 # %%
 square = build(mm.nn.MixerBlock, 16)
@@ -291,22 +295,22 @@ both = np.stack([changes(with_swap_back, wide), changes(without_swap_back, wide)
 plots.weight_maps(both, ["right", "forgotten"])
 
 # %% [markdown]
-# On the left a **column** changes: one channel, all patches. On the right a **row** changes: token mixing writes into
-# one patch, and the number of that patch is the number of a *channel*. The one dark square is the number itself.
+# On the left, a **column** changes: one channel, all patches. On the right, a **row** changes: token mixing writes into
+# one patch, and the index of that patch is the index of a *channel*. The one dark square is the number we changed.
 #
-# **Cure.** Test every layer with sizes that all differ, here S = 16 and C = 12: then it is an error. And test what a
+# **Cure.** Test every layer with sizes that all differ, here S = 16 and C = 12: then you get an error. And test what a
 # layer may touch: change one channel, and assert that no other channel changes.
 
 # %%
 for function in (with_swap_back, without_swap_back):
-    others = np.delete(changes(function, wide), 3, axis=1)              # (S, C - 1)  all channels but number 3
+    others = np.delete(changes(function, wide), 3, axis=1)              # (S, C - 1)  all channels except number 3
     print(f"{function.__name__}: other channels unchanged: {bool((others == 0).all())}")
 
 # %% [markdown]
 # ## Use it
 #
-# In Mixer-B/16 there are S = 196 patches and C = 768 channels. Here are the steps of its first block as one picture
-# really takes them, up to the first addition.
+# Mixer-B/16 has S = 196 patches and C = 768 channels. Here are the steps that one image takes through its first block,
+# up to the first addition.
 
 # %%
 first_block = mm.nn.trace(mm.nn.mixer("B/16", seed=None)).blocks[0]
@@ -315,17 +319,17 @@ for step in first_block[:7]:
     print(f"{step.name:<20} (B, {sizes})".ljust(46) + f"{step.parameters:>9,} parameters")
 
 # %% [markdown]
-# **One hidden unit is a picture.** Column $d$ of `w1` has one weight for each place. Put these S weights where their
+# **One hidden unit is an image.** Column $d$ of `w1` has one weight per position. Put these S weights where their
 # patches are, and you see what hidden unit $d$ looks at. Before training it is noise; lesson 13 shows what training
-# makes of it.
+# turns it into.
 
 # %%
-micro = mm.nn.mixer("micro")                                            # S = 64 = 8 x 8 places
+micro = mm.nn.mixer("micro")                                            # S = 64 = 8 x 8 positions
 units = micro.blocks[0].token_mixing.fc1.weight.data                    # (S, D_S)
 plots.weight_maps(units.T[:8].reshape(8, 8, 8), [f"unit {d}" for d in range(8)])
 
 # %% [markdown]
-# **The price.** The weights have S in their shape. So a Mixer takes pictures of one size only:
+# **The price.** The weights have S in their shape. So a Mixer takes images of only one size:
 
 # %%
 try:
@@ -336,7 +340,7 @@ except ValueError as refusal:
 # %% [markdown]
 # ## Exercise
 #
-# Write token mixing, forward and backward. The checker uses sizes that differ, and sizes that are equal.
+# Write the forward and backward passes of token mixing. The checker uses sizes that differ and sizes that are equal.
 #
 # ```console
 # $ minimixer exercises start ex08
@@ -346,10 +350,11 @@ except ValueError as refusal:
 # ## Summary
 #
 # - Token mixing is swap, MLP, swap back. The MLP runs over the patches of one channel.
-# - All channels share the MLP; every place has its own weights. So places are known, and the size of the picture is
+# - All channels share the MLP; every position has its own weights. So the model knows positions, and the image size is
 #   fixed.
 # - `swapaxes` changes strides and moves nothing. $W^T X$ computes the product in the memory as it is.
-# - If S = C, a forgotten swap gives no error. Test with sizes that differ.
+# - If S = C, a forgotten swap raises no error. Test with sizes that differ.
 #
-# **What the library does differently:** it writes the same swaps, and the fast Linear removes their cost: it looks at
-# the strides, computes `weight.T @ x`, and hands back a swapped view.
+# **What the library does differently:** it writes the same swaps, and the in-place form of Linear removes their cost:
+# it looks at the strides, computes `weight.T @ x`, and returns a swapped view. With `--kernels reference` (in Python,
+# `mm.reference_kernels()`), training uses the Linear from lesson 04 instead.

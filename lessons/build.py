@@ -1,7 +1,7 @@
 """Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast]``.
 
-A lesson is written as ``lessons/NN_name.py`` (percent format).  This executes it, without a network, and writes
-``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.
+Each lesson is written as ``lessons/NN_name.py`` in percent format.  This script executes it without a network and
+writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from traitlets.config import Config
 LESSONS = Path(__file__).parent
 NOTEBOOKS = LESSONS / "notebooks"
 FAST = "MINIMIXER_LESSON_FAST"
-MEASURED = "measured"       # tag of a cell whose output depends on the machine
-SECONDS_A_CELL = 600
+MEASURED = "measured"       # tags a cell whose output depends on the machine
+SECONDS_PER_CELL = 600
 
-# What the kernel runs first.  An audit hook sees every attempt to reach another machine, and cannot be taken out again.
+# The kernel runs this first.  An audit hook sees every attempt to reach another machine and cannot be removed.
 NO_NETWORK = """
 import sys
 def _no_network(event, arguments):
@@ -40,23 +40,23 @@ sys.addaudithook(_no_network)
 
 
 def sources(chosen: Iterable[str] = ()) -> list[Path]:
-    """The lessons in order; those whose number or name was chosen, or all."""
+    """Return the chosen lessons (numbers or names), or all of them, in order."""
     chosen = list(chosen)
     paths = sorted(LESSONS.glob("[0-9][0-9]_*.py"))
     unknown = [c for c in chosen if not any(c in (p.stem, p.stem[:2]) for p in paths)]
     if unknown:
-        raise SystemExit(f"build.py: there is no lesson {unknown[0]!r}; expected numbers out of "
+        raise SystemExit(f"build.py: there is no lesson {unknown[0]!r}; expected one of "
                          f"{', '.join(p.stem[:2] for p in paths)}")
     return [path for path in paths if not chosen or path.stem in chosen or path.stem[:2] in chosen]
 
 
 def notebook_of(source: Path) -> Path:
-    """Where the notebook of a lesson is."""
+    """Return the path of a lesson's notebook."""
     return NOTEBOOKS / f"{source.stem}.ipynb"
 
 
 def read_source(source: Path) -> Any:
-    """The lesson as a notebook that has not been executed, with fixed cell ids and metadata."""
+    """Return the lesson as an unexecuted notebook with fixed cell ids and metadata."""
     notebook = jupytext.read(source, fmt="py:percent")
     notebook.metadata = nbformat.from_dict({
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -69,47 +69,47 @@ def read_source(source: Path) -> Any:
 
 
 def execute(notebook: Any, *, fast: bool = False) -> list[float]:
-    """Run all cells in one fresh kernel that has no network; return the second at which each code cell was done.
+    """Run all cells in a fresh kernel without a network; return the elapsed seconds after each code cell.
 
     Raises nbclient's CellExecutionError, which names the cell, if one fails.
     """
     seconds: list[float] = []
     paths = os.pathsep.join([str(LESSONS.parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, FAST: "1" if fast else "0", "PYTHONPATH": paths}
-    # The kernel listens on local sockets of the file system: no TCP port is opened.
+    # The kernel listens on local Unix sockets: no TCP port is opened.
     config = Config({"KernelManager": {"transport": "ipc"}})
     client = NotebookClient(notebook, config=config, kernel_name="python3", kernel_manager_class=AsyncKernelManager,
-                            timeout=SECONDS_A_CELL, record_timing=False, coalesce_streams=True,
+                            timeout=SECONDS_PER_CELL, record_timing=False, coalesce_streams=True,
                             extra_arguments=[f"--IPKernelApp.exec_lines={NO_NETWORK}"],
                             on_cell_executed=lambda **_: seconds.append(time.perf_counter() - start))
     start = time.perf_counter()
     client.execute(env=environment)
-    notebook.metadata["language_info"] = nbformat.from_dict({"name": "python"})     # the kernel added its version
+    notebook.metadata["language_info"] = nbformat.from_dict({"name": "python"})     # the kernel has added its version
     return seconds
 
 
 def outputs(cell: Any) -> Any:
-    """What must be the same again: the outputs of a code cell that measures nothing."""
+    """Return the outputs that must not change between runs; None for text cells and for cells that measure."""
     if cell.cell_type != "code" or MEASURED in cell.metadata.get("tags", []):
         return None
     return [{key: value for key, value in output.items() if key != "execution_count"} for output in cell.outputs]
 
 
 def differences(built: Any, fresh: Any, *, with_outputs: bool) -> list[str]:
-    """The cells in which two notebooks differ, in words."""
+    """Describe each cell in which two notebooks differ."""
     found = []
     for number, (old, new) in enumerate(zip(built.cells, fresh.cells, strict=False)):
         if (old.cell_type, old.source, old.metadata) != (new.cell_type, new.source, new.metadata):
             found.append(f"cell {number} differs from the source, which begins {new.source[:40]!r}")
         elif with_outputs and outputs(old) != outputs(new):
-            found.append(f"cell {number} gives other outputs: {new.source[:40]!r}")
+            found.append(f"cell {number} gives different outputs: {new.source[:40]!r}")
     if len(built.cells) != len(fresh.cells):
         found.append(f"{len(built.cells)} cells in the notebook, {len(fresh.cells)} in the source")
     return found
 
 
 def stated_seconds(notebook: Any) -> float:
-    """The time for computing that the first cell states."""
+    """Return the computing time that the first cell states."""
     found = re.search(r"\*\*Time:\*\*.* (\d+) seconds? of computing", notebook.cells[0].source)
     if not found:
         raise SystemExit("build.py: the first cell must say '**Time:** N minutes, M seconds of computing ...'")
@@ -117,11 +117,11 @@ def stated_seconds(notebook: Any) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build or check; the exit code is 1 where a notebook is not what its source gives."""
+    """Build or check the notebooks; return 1 if a lesson fails or a notebook does not match its source."""
     parser = argparse.ArgumentParser(prog="build.py", description="Execute the lessons and write their notebooks.")
-    parser.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons; all by default")
-    parser.add_argument("--check", action="store_true", help="write nothing, compare with the notebooks that are there")
-    parser.add_argument("--fast", action="store_true", help="write nothing, shorten the trainings, only see it run")
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; by default all")
+    parser.add_argument("--check", action="store_true", help="write nothing; compare with the existing notebooks")
+    parser.add_argument("--fast", action="store_true", help="write nothing; run the lessons with shortened training")
     given = parser.parse_args(arguments)
     failed = False
     for source in sources(given.lessons):
