@@ -215,8 +215,8 @@ for panel, k in zip(figure.subplots(2, 16).flat, strongest, strict=True):
 figure
 
 # %% [markdown]
-# Gray and black filters look for edges, colored ones for colors. (The paper's figure 7 shows filters of 16 x 16 and 32
-# x 32 pixels. On 4 x 4 pixels there is no room for fine ones.)
+# Gray and black filters look for edges, colored ones for colors. (The paper's figure 7 shows filters of 16 x 16 and
+# 32 x 32 pixels. On 4 x 4 pixels there is no room for fine ones.)
 #
 # **Confusion.** The CIFAR-10 images do not come with minimixer, but the model's answers on its 10,000 test images do.
 # The row is the true class, the column is the model's answer.

@@ -257,8 +257,8 @@ for name in ("pico", "vit-pico", "convnet-pico"):
 # filters see the whole image, wherever the pixels are. On photographs of 32 x 32 pixels it does; `docs/claims.md` has
 # the numbers. A prediction can be right, and a test too small to show it.
 #
-# **Time.** Does a clock agree with the counts? We time one training step on larger and larger images, with patches of 4
-# x 4 pixels and models of the size pico. All of them take turns.
+# **Time.** Does a clock agree with the counts? We time one training step on larger and larger images, with patches of
+# 4 x 4 pixels and models of the size pico. All of them take turns.
 
 # %% tags=["measured"]
 sides = (32, 64) if FAST else (32, 64, 96, 128)
@@ -307,8 +307,8 @@ with Workers() as team:
 #
 # - Token mixing stores in its weights who takes from whom. Self-attention computes it for each image, from queries and
 #   keys.
-# - The table of scores has S x S numbers, so self-attention becomes quadratic, but only when S is larger than about 2
-#   C. Token mixing is linear as long as D_S does not grow.
+# - The table of scores has S x S numbers, so self-attention becomes quadratic, but only when S is larger than about
+#   2 C. Token mixing is linear as long as D_S does not grow.
 # - Attention does not know about places, and needs a position embedding. Token mixing knows them by itself.
 # - A Mixer trains as well on images that are shuffled by one rule: exactly as well, if its weights are permuted too.
 #
