@@ -199,8 +199,8 @@ for name, f, gradient in (("erf", lambda x: x * Phi(x), erf_gradient), ("tanh", 
 # **Second check: the library's file**, `minimixer/ops/gelu/reference.py`. First the tanh form:
 
 # %%
-print(f"SQRT_2_OVER_PI = {gelu.SQRT_2_OVER_PI:.6f}, CUBIC = {gelu.CUBIC}\n")
-print(inspect.getsource(gelu.Gelu))
+print(f"SQRT_2_OVER_PI = {gelu.reference.SQRT_2_OVER_PI:.6f}, CUBIC = {gelu.reference.CUBIC}\n")
+print(inspect.getsource(gelu.GELU))
 
 # %% [markdown]
 # | line | meaning |
@@ -214,13 +214,13 @@ print(inspect.getsource(gelu.Gelu))
 # There are no shapes here, because each number is independent. Now the erf form:
 
 # %%
-print(inspect.getsource(gelu.GeluErf))
+print(inspect.getsource(gelu.GELUErf))
 
 # %%
 points = rng.standard_normal((3, 5))
 ones = np.ones_like(points)
-assert np.allclose(gelu.Gelu.backward(np, ones, *gelu.Gelu.forward(np, points)[1]), tanh_gradient(1.0, points))
-assert np.allclose(gelu.GeluErf.backward(np, ones, *gelu.GeluErf.forward(np, points)[1]), erf_gradient(1.0, points))
+assert np.allclose(gelu.GELU.backward(np, ones, *gelu.GELU.forward(np, points)[1]), tanh_gradient(1.0, points))
+assert np.allclose(gelu.GELUErf.backward(np, ones, *gelu.GELUErf.forward(np, points)[1]), erf_gradient(1.0, points))
 print("our gradients and the library's agree")
 
 # %% [markdown]
@@ -232,7 +232,7 @@ print("our gradients and the library's agree")
 
 
 # %%
-class NoInnerDerivative(gelu.Gelu):
+class NoInnerDerivative(gelu.GELU):
     """The tanh form; its gradient lacks the factor u'."""
 
     @staticmethod
@@ -240,12 +240,12 @@ class NoInnerDerivative(gelu.Gelu):
         return gy * (0.5 * (1 + t + x * (1 - t * t)))
 
 
-class MixedForms(gelu.Gelu):
+class MixedForms(gelu.GELU):
     """The tanh form forward, the erf form backward."""
 
     @staticmethod
     def backward(xp, gy, x, t):
-        return gelu.GeluErf.backward(xp, gy, *gelu.GeluErf.forward(xp, x)[1])
+        return gelu.GELUErf.backward(xp, gy, *gelu.GELUErf.forward(xp, x)[1])
 
 
 # %%
@@ -262,7 +262,7 @@ def train(op, steps=200):
     return losses
 
 
-plots.lines(np.arange(200), {"right": train(gelu.Gelu), "without the inner derivative": train(NoInnerDerivative),
+plots.lines(np.arange(200), {"right": train(gelu.GELU), "without the inner derivative": train(NoInnerDerivative),
                              "mixed forms": train(MixedForms)}, xlabel="step", ylabel="mean squared error", log="y")
 
 # %% [markdown]
@@ -274,7 +274,7 @@ plots.lines(np.arange(200), {"right": train(gelu.Gelu), "without the inner deriv
 # Only a test finds these bugs. And only a **strict** test finds the second one, because its slopes are almost right:
 
 # %%
-for op in (gelu.Gelu, NoInnerDerivative, MixedForms):
+for op in (gelu.GELU, NoInnerDerivative, MixedForms):
     wrong_by = np.abs(op.backward(np, 1.0, *op.forward(np, xs)[1]) - tanh_gradient(1.0, xs)).max()
     loose, strict = (mm.gradcheck(lambda x, op=op: apply(op, x), points, tolerance=tolerance).ok
                      for tolerance in (1e-2, 1e-6))

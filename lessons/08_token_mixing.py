@@ -24,8 +24,8 @@ import numpy as np
 
 import minimixer as mm
 from minimixer import plots
-from minimixer.kernels import cpu
 from minimixer.ops import shape
+from minimixer.ops.linear import inplace
 
 # %% [markdown]
 # ## Picture
@@ -217,7 +217,7 @@ print(inspect.getsource(shape.SwapAxes))
 # from lesson 04, and a test proves the two equal. It finds the trick with $W^T X$ by itself:
 
 # %%
-print(inspect.getsource(cpu.LinearInPlace.forward))
+print(inspect.getsource(inplace.Linear.forward))
 
 # %% [markdown]
 # | line | meaning |

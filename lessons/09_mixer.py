@@ -11,9 +11,9 @@
 #
 # You know all the parts. Now we put them together. After this lesson you can
 #
-# 1. write a whole MLP-Mixer in 30 lines, which takes the weights of the library's Mixer and gives the same answers,
-# 2. say why a block has skip connections, and why the norm stands *before* the MLP,
-# 3. count the parameters of every Mixer of the paper by one formula.
+# 1. write a complete MLP-Mixer in 30 lines that loads the library's weights and gives the same answers,
+# 2. explain why a block has skip connections, and why the norm comes *before* the MLP,
+# 3. count the parameters of every Mixer in the paper with one formula.
 
 # %%
 import inspect
@@ -27,15 +27,15 @@ from minimixer.nn import GELU, LayerNorm, Linear, Module
 # %% [markdown]
 # ## Picture
 #
-# A **Mixer block** takes tokens (B, S, C) and gives tokens (B, S, C): **B** pictures, **S** patches, **C** channels. It
-# has two halves. Each half is a LayerNorm, an MLP, and an addition:
+# A **Mixer block** maps tokens (B, S, C) to tokens (B, S, C): **B** images, **S** patches, **C** channels. It has two
+# halves. Each half is a LayerNorm, an MLP and an addition:
 #
 # $$U_{*,c} = X_{*,c} + W_2\, \sigma(W_1\, \mathrm{LN}(X)_{*,c}) \qquad c = 1 \ldots C \qquad \text{(token mixing)}$$
 # $$Y_{s,*} = U_{s,*} + W_4\, \sigma(W_3\, \mathrm{LN}(U)_{s,*}) \qquad s = 1 \ldots S \qquad \text{(channel mixing)}$$
 #
 # This is equation 1 of the paper. $\sigma$ is the GELU, LN the LayerNorm. The hidden layer of the first MLP has **D_S**
-# units, that of the second **D_C**. Here is the second half as a graph. The long arc is the addition of $U$: the
-# **skip connection**.
+# units, that of the second **D_C**. Here is the second half as a graph. The long arc is the addition of $U$: the **skip
+# connection**.
 
 # %%
 half_norm, half_mlp = LayerNorm(6), mm.nn.MlpBlock(6, 8, init=mm.nn.lecun_normal(np.random.default_rng(0)))
@@ -43,8 +43,9 @@ u = mm.Tensor(np.ones((2, 4, 6), np.float32), requires_grad=True)       # (B, S,
 plots.graph(u + half_mlp(half_norm(u)), {"u": u})
 
 # %% [markdown]
-# Who sees whom? We change one number of a table (S, C) and mark what changes, without the norms. Token mixing carries
-# it along the column. Channel mixing carries it along the row. One after the other, they reach everything.
+# Who sees whom? We change one number of a table (S, C) and mark what changes, leaving out the norms. Token mixing
+# spreads the change along the column. Channel mixing spreads it along the row. One after the other, they reach every
+# entry.
 
 # %%
 token_mlp = mm.nn.MlpBlock(4, 8, init=mm.nn.lecun_normal(np.random.default_rng(1)))
@@ -62,15 +63,15 @@ plots.weight_maps(np.array(reached, float), list(steps))
 #
 # Mixer-B/16 has S = 196, C = 768, D_S = 384, D_C = 3072. An MLP from $n$ to $h$ to $n$ has $2nh + h + n$ parameters.
 #
-# 1. Which of the two MLPs of a block has more parameters? How many times more, roughly?
-# 2. Which needs more multiplications? (The token MLP runs once for each channel, the channel MLP once for each patch.)
+# 1. Which of a block's two MLPs has more parameters? Roughly how many times more?
+# 2. Which needs more multiplications? (The token MLP runs once per channel, the channel MLP once per patch.)
 #
 # <details><summary>Answer</summary>
 #
 # 1. Token mixing: 2 x 196 x 384 + 384 + 196 = 151 108. Channel mixing: 2 x 768 x 3072 + 3072 + 768 = 4 722 432. That is
-#    31 times more.
+#    31 times as many.
 # 2. Token mixing: 2 x 196 x 384 for each of 768 channels, 116 million. Channel mixing: 2 x 768 x 3072 for each of 196
-#    patches, 925 million: 8 times more. Almost all the work of a Mixer is channel mixing.
+#    patches, 925 million: 8 times as many. Almost all the work in a Mixer is channel mixing.
 #
 # </details>
 
@@ -92,8 +93,8 @@ class Mlp(Module):
 
 
 # %% [markdown]
-# **Channel mixing** needs no transpose: C is the last axis already. The MLP takes every patch by itself, and mixes its
-# C numbers. It is the same MLP for all patches (in the language of lesson 07, a convolution of 1 x 1).
+# **Channel mixing** needs no transpose: C is already the last axis. The MLP takes each patch on its own and mixes its C
+# numbers. All patches share the same MLP (in the terms of lesson 07, a 1 x 1 convolution).
 #
 # **The block** is equation 1, line by line.
 
@@ -113,8 +114,8 @@ class Block(Module):
 
 
 # %% [markdown]
-# **The Mixer**: patches, the stem, the blocks, a last norm, the mean over the patches, and a Linear layer, the
-# **head**, with one number for each class.
+# **The Mixer**: patches, the stem, the blocks, a final norm, the mean over the patches, and a Linear layer, the
+# **head**, with one output per class.
 
 
 # %%
@@ -134,9 +135,9 @@ class Mixer(Module):
 
 
 # %% [markdown]
-# That is the whole model. No attention, no convolution of more than one patch, no position embedding. We copy the
-# weights of the library's model `pico` into ours, by name, and compare the answers. The head of a new Mixer is zero, so
-# that it begins with the same answer for all classes. For a real comparison we fill it with numbers.
+# That is the whole model: no attention, no convolution wider than one patch, no position embedding. We copy the weights
+# of the library's `pico` model into ours, by name, and compare the answers. The head of a new Mixer is zero, so that it
+# starts with the same score for every class. To make the comparison meaningful, we fill it with random numbers.
 
 # %%
 library = mm.nn.mixer("pico", seed=0)
@@ -150,15 +151,15 @@ print("the same answers:", np.allclose(ours(images).data, library(images).data, 
 
 # %% [markdown]
 # **Why skip connections?** With a skip, a block computes $x + f(x)$. Its derivative is $1 + f'(x)$: the 1 carries the
-# gradient back unchanged, whatever $f$ does. Without the skip, only $f'(x)$ is left, and a fresh $f$ is random.
+# gradient back unchanged, whatever $f$ does. Without the skip, only $f'(x)$ is left, and an untrained $f$ is random.
 #
-# **Why the norm before the MLP (pre-norm)?** There it is part of $f$, and the way of the 1 is free. With the norm
-# behind the addition (post-norm), $\mathrm{LN}(x + f(x))$, the gradient must go through every norm. Each divides it by
-# a standard deviation, here by more than 1, so less and less arrives on the direct way.
+# **Why the norm before the MLP (pre-norm)?** There it is part of $f$, and the path of the 1 is clear. With the norm
+# after the addition (post-norm), $\mathrm{LN}(x + f(x))$, the gradient must pass through every norm. Each norm divides
+# it by a standard deviation, here greater than 1, so less and less arrives along the direct path.
 #
-# We measure it with up to 32 fresh blocks of channel mixing. We send a gradient into the output, and compare it with
-# the gradient that arrives at the input, by the **cosine** of the angle between them: 1 for the same direction, 0 for a
-# right angle. (The length alone would tell little: the norms rescale everything.)
+# We measure this with up to 32 untrained blocks of channel mixing. We send a gradient into the output and compare it
+# with the gradient that arrives at the input, using the **cosine** of the angle between them: 1 for the same direction,
+# 0 for a right angle. (The length alone would tell us little, because the norms rescale everything.)
 
 # %%
 ways = {"pre-norm": lambda x, f, norm: x + f(norm(x)), "post-norm": lambda x, f, norm: norm(x + f(x)),
@@ -180,16 +181,16 @@ plots.lines(depths, {way: [cosine(depth, way) for depth in depths] for way in wa
             ylabel="cosine(gradient sent, arrived)", log="x")
 
 # %% [markdown]
-# Without a skip, one fresh block is enough: what arrives has nothing in common with what was sent. It is the right
-# gradient, but random weights have scrambled it. With post-norm the direct part fades from block to block, with
-# pre-norm it stays the longest. The paper uses pre-norm.
+# Without a skip, a single untrained block is enough: what arrives has nothing in common with what was sent. It is the
+# correct gradient, but random weights have scrambled it. With post-norm, the direct part fades from block to block;
+# with pre-norm, it lasts longest. The paper uses pre-norm.
 
 # %% [markdown]
 # ## Check
 #
-# **First check: finite differences** of a whole Mixer, with sizes that all differ, in float64. First the pictures, then
-# the weights of the first token-mixing layer, which lie behind almost everything
-# else: only the stem and the first norm come before them.
+# **First check: finite differences** of a whole Mixer, with sizes that all differ, in float64. First the images, then
+# the weights of the first token-mixing layer. Almost everything else comes after these weights: only the stem and the
+# first norm come before them.
 
 # %%
 tiny_config = mm.nn.MixerConfig(image_size=6, patch_size=2, in_channels=3, hidden_dim=7, num_blocks=2, tokens_mlp_dim=5,
@@ -206,11 +207,11 @@ def with_weight(weight):
     return tiny(mm.Tensor(photos))
 
 
-print("pictures:", mm.gradcheck(tiny, photos).ok)
-print("weights: ", mm.gradcheck(with_weight, np.random.default_rng(9).standard_normal((9, 5)) / 3).ok)
+print("images: ", mm.gradcheck(tiny, photos).ok)
+print("weights:", mm.gradcheck(with_weight, np.random.default_rng(9).standard_normal((9, 5)) / 3).ok)
 
 # %% [markdown]
-# **Second check: the file of the library**, `minimixer/nn/mixer.py`. First the block:
+# **Second check: the library's file**, `minimixer/nn/mixer.py`. First the block:
 
 # %%
 print(inspect.getsource(mm.nn.MixerBlock))
@@ -221,7 +222,7 @@ print(inspect.getsource(mm.nn.MixerBlock))
 # | `MlpBlock(config.num_patches, config.tokens_mlp_dim, ...)` | S -> D_S -> S |
 # | `MlpBlock(config.hidden_dim, config.channels_mlp_dim, ...)` | C -> D_C -> C |
 # | `token_norm`, `channel_norm` | two norms, each with its own weights, both over C |
-# | `self.drop_branch(y)` | stochastic depth: in training it sometimes drops a whole branch; with rate 0, never |
+# | `self.drop_branch(y)` | stochastic depth: in training it sometimes drops an entire branch; with rate 0, never |
 #
 # And the whole model:
 
@@ -230,34 +231,34 @@ print(inspect.getsource(mm.nn.MlpMixer.__init__))
 print(inspect.getsource(mm.nn.MlpMixer.forward))
 
 # %% [markdown]
-# `check_images` refuses pictures of another size: without it, the error would come from somewhere inside. `seed=None`
-# leaves the weights of all Linear layers zero, for weights that you load afterwards (the scales of the norms are 1, as
-# always). `rates` grow from block to block, from 0 on.
+# `check_images` rejects images of the wrong size. Without it, the error would come from somewhere deep inside.
+# `seed=None` leaves the weights of all Linear layers at zero, for weights that you load afterwards (the scales of the
+# norms are 1, as always). `rates` starts at 0 and grows from block to block.
 
 # %% [markdown]
 # ## Break it
 #
-# The most common bug in small Mixers is not in `forward`. It is in the sizes: **D_S and D_C are exchanged**. It happens
-# easily if the constructor takes two *ratios*, such as `expansion=4` and `expansion_token=0.5`. Which of them is for
-# which MLP? And 0.5 of what: of C or of S? The paper's D_S is half of **C** (384 = 0.5 x 768), although the MLP runs
-# over S = 196. We build all three readings of "micro".
+# The most common bug in small Mixers is not in `forward`. It is in the sizes: **D_S and D_C are swapped**. This happens
+# easily if the constructor takes two *ratios*, such as `expansion=4` and `expansion_token=0.5`. Which one is for which
+# MLP? And 0.5 of what: of C or of S? The paper's D_S is half of **C** (384 = 0.5 x 768), although the MLP runs over S =
+# 196. We build all three readings of "micro".
 
 # %%
 micro = mm.nn.MIXERS["micro"]
 s, c = micro.num_patches, micro.hidden_dim                              # 64, 128
-readings = {"right: D_S = 0.5 C, D_C = 4 C": (c // 2, 4 * c), "exchanged": (4 * c, c // 2),
+readings = {"right: D_S = 0.5 C, D_C = 4 C": (c // 2, 4 * c), "swapped": (4 * c, c // 2),
             "0.5 of S": (s // 2, 4 * c)}
 for reading, (tokens_mlp_dim, channels_mlp_dim) in readings.items():
     model = mm.nn.mixer("micro", tokens_mlp_dim=tokens_mlp_dim, channels_mlp_dim=channels_mlp_dim)
     print(f"{reading:<32}{model.num_parameters():>10,} parameters, output {model(images).shape}")
 
 # %% [markdown]
-# **Symptom.** All three run, and all three can be trained. No shape says anything: D_S and D_C are *inside* the MLPs,
-# so they never meet. But two of the three are not the model of the paper, and you would compare your result with the
+# **Symptom.** All three run, and all three can be trained. No shape gives the bug away: D_S and D_C are *inside* the
+# MLPs, so they never meet. But two of the three are not the paper's model, and you would compare your result with the
 # wrong one. The only sign is the **number of parameters**.
 #
-# **Cure.** Take two widths with their names, `tokens_mlp_dim` and `channels_mlp_dim`, as the official code does. Print
-# the number of parameters, and compare it with a number that you computed by hand:
+# **Cure.** Take two named widths, `tokens_mlp_dim` and `channels_mlp_dim`, as the official code does. Print the number
+# of parameters, and compare it with a number that you computed by hand:
 #
 # $$\underbrace{P^2 \cdot 3 \cdot C + C}_{\text{stem}} + N \cdot [\underbrace{4C}_{\text{two norms}} +
 #   \underbrace{(2 S D_S + D_S + S)}_{\text{token mixing}} + \underbrace{(2 C D_C + D_C + C)}_{\text{channel mixing}}
@@ -281,9 +282,9 @@ print(f"micro by the formula: {count(micro):,}")
 # %% [markdown]
 # ## Use it
 #
-# **All Mixers of the paper.** Its table 1 gives the parameters in millions, without the head (C x 1000 + 1000). We
-# compare three numbers: the formula, the real model, the paper. With `seed=None` the matrices are zeros, which take no
-# memory until they are written; so even H/14 fits.
+# **All Mixers in the paper.** Its table 1 lists the parameters in millions, without the head (C x 1000 + 1000). We
+# compare three numbers: the formula, the real model and the paper. With `seed=None` the matrices are zeros, which take
+# no memory until they are written, so even H/14 fits.
 
 # %%
 paper = {"S/32": 19, "S/16": 18, "B/32": 60, "B/16": 59, "L/32": 206, "L/16": 207, "H/14": 431}     # millions
@@ -296,33 +297,33 @@ for name, millions in paper.items():
           f"{config.channels_mlp_dim:>6}{count(config):>13,}{in_model:>12,}{no_head / 1e6:>8.1f} M{millions:>5} M")
 
 # %% [markdown]
-# All seven agree. Look at S/32 and S/16: there smaller patches give *fewer* parameters, because the stem shrinks by
-# more than token mixing grows. In L, with its 24 blocks, it is the other way round. But S is four times as large, so
+# All seven agree. Look at S/32 and S/16: there, smaller patches give *fewer* parameters, because the stem shrinks by
+# more than token mixing grows. In L, with its 24 blocks, it is the other way around. But S is four times as large, so
 # there is almost four times as much work.
 #
-# **`print(model)`** shows every step with its shape, with the transposes, and with its parameters. Blocks that are
-# equal share their rows.
+# **`print(model)`** shows every step with its shape and parameters, including the transposes. Identical blocks share
+# their rows.
 
 # %%
 print(library)
 
 # %% [markdown]
-# **The trace** is what `minimixer inspect pico` prints. It does not read a plan: it runs the real model on one
-# picture, and reads the graph that is left (lesson 02). **MACs** are multiplications with an addition. **Kept** is the
-# memory that the way back needs for one picture.
+# **The trace** is what `minimixer inspect pico` prints. It does not read a plan: it runs the real model on one image
+# and reads the graph that this leaves behind (lesson 02). **MACs** are multiply-adds. **Kept** is the memory that the
+# backward pass needs per image.
 
 # %%
 print(mm.nn.trace(library))
 
 # %% [markdown]
-# Compare with your prediction: in each block, channel mixing has most of the parameters and most of the MACs. And see
-# what costs nothing: the `swapaxes` keep no memory at all.
+# Compare with your prediction: in each block, channel mixing has most of the parameters and most of the MACs. And
+# notice what costs nothing: the `swapaxes` keep no memory at all.
 
 # %% [markdown]
 # ## Exercise
 #
-# Write the Mixer block, forward and backward, out of the pairs LayerNorm, TokenMixing and ChannelMixing, which are
-# given. Where x goes two ways, two gradients come back. The checker gives it weights, and compares with the library.
+# Write the Mixer block, forward and backward, from LayerNorm, TokenMixing and ChannelMixing, which are given. Where x
+# takes two paths, two gradients come back. The checker supplies weights and compares your block with the library's.
 #
 # ```console
 # $ minimixer exercises start ex09
@@ -331,10 +332,10 @@ print(mm.nn.trace(library))
 # %% [markdown]
 # ## Summary
 #
-# - A block is twice the same: norm, MLP, add. First over the patches (with two swaps), then over the channels.
-# - The skip connections carry the gradient back unchanged. Pre-norm keeps that way free.
+# - A block does the same thing twice: norm, MLP, add. First over the patches (with two swaps), then over the channels.
+# - The skip connections carry the gradient back unchanged. Pre-norm keeps that path clear.
 # - A Mixer is: patches, stem, N blocks, norm, mean over the patches, head.
-# - D_S and D_C are two widths with two names. Exchanged, they give no error. Count the parameters.
+# - D_S and D_C are two widths with two names. Swapping them raises no error. Count the parameters.
 #
-# **What the library does differently:** its block is ours, with dropout and stochastic depth, which the paper uses in
+# **What the library does differently:** its block is ours plus dropout and stochastic depth, which the paper uses in
 # training. Its constructor takes one `MixerConfig`, which checks the sizes, and draws all weights from one seed.

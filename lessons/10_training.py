@@ -11,10 +11,10 @@
 #
 # You have a model and its gradients. After this lesson you can
 #
-# 1. write cross-entropy with label smoothing, and say why it subtracts the largest logit,
+# 1. write cross-entropy with label smoothing, and explain why it subtracts the largest logit,
 # 2. compute one step of AdamW by hand,
-# 3. say what warm-up, cosine and clipping are for,
-# 4. read the training step of minimixer line by line.
+# 3. explain what warm-up, cosine and clipping are for,
+# 4. read minimixer's training step line by line.
 
 # %%
 import inspect
@@ -28,49 +28,49 @@ import numpy as np
 import minimixer as mm
 from minimixer import optim, plots
 from minimixer.ops.cross_entropy import CrossEntropy
-from minimixer.train.loop import Training
+from minimixer.train.loop import train_step
 
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 
 # %% [markdown]
 # ## Picture
 #
-# **B** is the number of pictures in a batch, **K** the number of classes. For each picture the model gives K
-# **logits**, numbers of any size. The **targets** say what is right: 1 for the right class, 0 for the others. The loss
-# compares the two tables and is one number.
+# **B** is the number of images in a batch, **K** the number of classes. For each image the model outputs K **logits**,
+# numbers of any size. The **targets** say what is right: 1 for the right class, 0 for the others. The loss compares the
+# two tables and is a single number.
 
 # %%
 plots.shapes({"logits": {"B": 4, "K": 10}, "targets": {"B": 4, "K": 10}, "loss": {}}, ["and", "→"])
 
 # %% [markdown]
-# Softmax makes probabilities $p_k$ of the logits $z_k$. With the targets $t_k$, the **cross-entropy** of a picture is
+# Softmax turns the logits $z_k$ into probabilities $p_k$. With the targets $t_k$, the **cross-entropy** of an image is
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} \qquad L = -\sum_k t_k \ln p_k$$
 #
-# All $t_k$ are 0 but one. So $L$ is $-\ln p$ of the right class: 0 if the model is sure and right, and large if it is
-# sure and wrong.
+# All $t_k$ but one are 0. So $L$ is $-\ln p$ of the right class: 0 if the model is certain and right, and large if it
+# is certain and wrong.
 #
-# **Label smoothing** with a share $s$ takes a little from the right class and spreads it over all K classes:
+# **Label smoothing** takes a share $s$ from the right class and spreads it evenly over all K classes:
 #
 # $$t_k \leftarrow (1 - s)\, t_k + \frac{s}{K}$$
 #
-# Why? Without it, the loss only reaches 0 if the right logit is infinitely larger than the others. So the weights grow
-# and grow, and the model is too sure of itself.
+# Why? Without it, the loss reaches 0 only if the right logit is infinitely larger than the others. So the weights keep
+# growing, and the model becomes overconfident.
 
 # %% [markdown]
 # ## Predict
 #
-# 1. A new Mixer gives ten logits that are all 0. What is its loss? And with smoothing $s$ = 0.1?
+# 1. A new Mixer outputs ten logits that are all 0. What is its loss? And with smoothing $s$ = 0.1?
 # 2. With $s$ = 0.1, can the loss become 0?
-# 3. AdamW makes its first step. One weight has the gradient 1000, another 0.001. How many times larger is the step of
+# 3. AdamW takes its first step. One weight has the gradient 1000, another 0.001. How many times larger is the step of
 #    the first?
 #
 # <details><summary>Answer</summary>
 #
-# 1. All $p_k$ are 1/10, so $L = \ln 10 = 2.303$. With smoothing it is the same: all $\ln p_k$ are equal, and the
-#    targets still add up to 1. A loss far from 2.303 at step 0 means that something is wrong.
-# 2. No. The best that the model can do is to answer with the smoothed targets: 0.91 for the right class and 0.01 for
-#    the others. Then $L = -0.91 \ln 0.91 - 9 \cdot 0.01 \ln 0.01 = 0.500$.
+# 1. All $p_k$ are 1/10, so $L = \ln 10 = 2.303$. Smoothing does not change it: all $\ln p_k$ are equal, and the targets
+#    still add up to 1. A loss far from 2.303 at step 0 means that something is wrong.
+# 2. No. The best the model can do is to answer with the smoothed targets: 0.91 for the right class and 0.01 for the
+#    others. Then $L = -0.91 \ln 0.91 - 9 \cdot 0.01 \ln 0.01 = 0.500$.
 # 3. They are equal. Adam divides the mean of the gradient by the root of the mean of its square. You will compute it.
 #
 # </details>
@@ -84,20 +84,20 @@ print(f"ln 10 = {math.log(10):.3f}, smallest loss with smoothing 0.1: {-(best * 
 #
 # ### The loss
 #
-# First with the formula as it stands. One of the logits is 1000, which is unusual, but possible.
+# First, the formula as it stands. One of the logits is 1000, which is unusual, but possible.
 
 # %%
 logits = np.array([[2.0, 1.0, 0.0], [1000.0, 1.0, 0.0]])            # (B, K)
-with np.errstate(all="ignore"):                                     # NumPy would warn
+with np.errstate(all="ignore"):                                     # silence NumPy's warnings
     print(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 # %% [markdown]
-# $e^{1000}$ is larger than every float, so it becomes infinite, and infinite divided by infinite is `nan`. The cure
-# costs nothing: subtract the largest logit $m$ of each row first. The probabilities do not change,
+# $e^{1000}$ is larger than any float, so it becomes infinite, and infinity divided by infinity is `nan`. The cure costs
+# nothing: first subtract the largest logit $m$ of each row. The probabilities do not change,
 #
 # $$\frac{e^{z_k - m}}{\sum_j e^{z_j - m}} = \frac{e^{-m}\, e^{z_k}}{e^{-m} \sum_j e^{z_j}} = p_k$$
 #
-# but now the largest exponent is 0. Nothing can become infinite. And we take the logarithm on paper, not in the
+# but now the largest exponent is 0, and nothing can become infinite. And we take the logarithm on paper, not in the
 # computer: $\ln p_k = (z_k - m) - \ln \sum_j e^{z_j - m}$. So a probability that is rounded to 0 does no harm.
 
 
@@ -108,7 +108,7 @@ def cross_entropy(logits, labels, smoothing=0.0):
     targets = (1 - smoothing) * targets + smoothing / classes                   # (B, K)
     shifted = logits - logits.max(axis=1, keepdims=True)                        # (B, K)  z - m
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))        # (B, K)  ln p
-    loss = -(targets * log_p).sum(axis=1).mean()                                # ()  mean over the pictures
+    loss = -(targets * log_p).sum(axis=1).mean()                                # ()  mean over the images
     return loss, (np.exp(log_p) - targets) / len(logits)                        # its gradient, (B, K)
 
 
@@ -116,22 +116,22 @@ print(f"loss {cross_entropy(logits, [0, 0])[0]:.4f}, with smoothing {cross_entro
 
 # %% [markdown]
 # The last line is the gradient. It is surprisingly simple: **probability minus target**. From
-# $\ln p_k = z_k - \ln \sum_j e^{z_j}$, the derivative of $\ln p_k$ by $z_i$ is $[i = k] - p_i$, where $[i = k]$ is 1 if
-# $i = k$ and else 0. With $\sum_k t_k = 1$:
+# $\ln p_k = z_k - \ln \sum_j e^{z_j}$, the derivative of $\ln p_k$ with respect to $z_i$ is $[i = k] - p_i$, where
+# $[i = k]$ is 1 if $i = k$ and 0 otherwise. With $\sum_k t_k = 1$:
 #
 # $$\frac{\partial L}{\partial z_i} = -\sum_k t_k \left([i = k] - p_i\right) = p_i - t_i$$
 #
 # ### AdamW
 #
-# Plain gradient descent moves a weight by its gradient times a fixed rate. But some weights of a Mixer have gradients
-# a thousand times larger than others. Adam keeps two means for each weight: $m$ of the gradient $g$, and $v$ of its
-# square. They are updated at step $n$ = 1, 2, ...:
+# Plain gradient descent moves each weight by its gradient times a fixed rate. But some weights of a Mixer have
+# gradients a thousand times larger than others. Adam keeps two means per weight: $m$ of the gradient $g$, and $v$ of
+# its square. They are updated at step $n$ = 1, 2, ...:
 #
 # $$m \leftarrow m + (1 - \beta_1)(g - m) \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
 #
-# with $\beta_1$ = 0.9, $\beta_2$ = 0.999. Both start at 0, so at first they are too small: after $n$ steps with the
+# with $\beta_1$ = 0.9, $\beta_2$ = 0.999. Both start at 0, so they are too small at first: after $n$ steps with the
 # same $g$, $m$ is only $(1 - \beta_1^n)\,g$. Dividing by this factor is the **bias correction**. Then, with learning
-# rate $\eta$, decay $\lambda$ and a small $\varepsilon$ against division by zero:
+# rate $\eta$, decay $\lambda$ and a small $\varepsilon$ that prevents division by zero:
 #
 # $$p \leftarrow (1 - \eta\lambda)\,p - \eta\, \frac{m / (1 - \beta_1^n)}{\sqrt{v / (1 - \beta_2^n)} + \varepsilon}$$
 #
@@ -143,7 +143,7 @@ print(f"loss {cross_entropy(logits, [0, 0])[0]:.4f}, with smoothing {cross_entro
 def adamw(p, g, m, v, n, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0, correct=True):
     m = m + (1 - beta1) * (g - m)                       # mean of the gradient
     v = v + (1 - beta2) * (g * g - v)                   # mean of its square
-    m_hat = m / (1 - beta1**n) if correct else m        # both without the bias of their start
+    m_hat = m / (1 - beta1**n) if correct else m        # undo the bias of starting at 0
     v_hat = v / (1 - beta2**n) if correct else v
     p = (1 - lr * decay) * p                            # decoupled decay
     return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v
@@ -170,17 +170,17 @@ plots.lines(np.arange(1, 61), {"with correction": step_sizes(True), "without": s
             xlabel="step", ylabel="step / learning rate")
 
 # %% [markdown]
-# Without it, the early steps are too long, by up to a factor of 6.6: $v$ forgets its start a hundred times more
-# slowly than $m$, so the root below is too small.
+# Without it, the early steps are too long, by up to a factor of 6.6: $v$ forgets its start a hundred times more slowly
+# than $m$, so the root in the denominator is too small.
 #
 # ### The learning rate
 #
-# In the first steps, $v$ knows few gradients, and the weights are random. So the rate starts low and grows along a
-# line to its peak $\eta_{max}$: the **warm-up**. Later the weights should come to rest. So the rate falls along half a
-# cosine wave. With step $i$ = 0, 1, ..., $W$ steps of warm-up and $N$ steps in all:
+# In the first steps, $v$ has seen few gradients, and the weights are random. So the rate starts low and rises linearly
+# to its peak $\eta_{max}$: the **warm-up**. Later the weights should settle, so the rate falls along half a cosine
+# wave. With step $i$ = 0, 1, ..., $W$ steps of warm-up and $N$ steps in all:
 #
 # $$\eta_i = \eta_{max} \frac{i + 1}{W} \;\text{ for } i < W, \qquad
-#   \eta_i = \frac{\eta_{max}}{2} \left(1 + \cos \pi \frac{i - W}{N - 1 - W}\right) \;\text{ else}$$
+#   \eta_i = \frac{\eta_{max}}{2} \left(1 + \cos \pi \frac{i - W}{N - 1 - W}\right) \;\text{ otherwise}$$
 
 
 # %%
@@ -201,8 +201,8 @@ drawing
 # ### Clipping
 #
 # Sometimes one batch gives a gradient that is much longer than usual. Its length, over all parameters together, is
-# $\lVert g \rVert = \sqrt{\sum g^2}$. If it is above a limit $c$, we multiply **all** gradients by
-# $c / \lVert g \rVert$. All by the same factor, so the direction stays. The paper uses $c$ = 1.
+# $\lVert g \rVert = \sqrt{\sum g^2}$. If it exceeds a limit $c$, we multiply **all** gradients by
+# $c / \lVert g \rVert$. The factor is the same for all, so the direction does not change. The paper uses $c$ = 1.
 
 
 # %%
@@ -215,13 +215,13 @@ clipped, length = clip([np.array([3.0, 0.0]), np.array([[4.0]])], 1.0)
 print("length before:", length, " after:", [c.round(3).tolist() for c in clipped])
 
 # %% [markdown]
-# ### Pictures
+# ### Images
 #
-# CIFAR-10 has colour pictures of 32 x 32 pixels, but it is a download of 170 MB, and lessons need no network. So we
-# make pictures of the **same size** from the digits. This is honest work for the Mixer, but it is **not CIFAR**: it is
-# much easier, and our accuracy says nothing about CIFAR. Each digit is enlarged from 8 x 8 to 32 x 32 by linear
-# interpolation (a matrix from the left for the rows, and one from the right for the columns), drawn with a random pen
-# on a paper of random colour, with noise. The label is the digit, so the model must learn to ignore colours.
+# CIFAR-10 has color images of 32 x 32 pixels, but it is a download of 170 MB, and lessons need no network. So we make
+# images of the **same size** from the digits. This is real work for the Mixer, but it is **not CIFAR**: it is much
+# easier, and our accuracy says nothing about CIFAR. Each digit is enlarged from 8 x 8 to 32 x 32 by linear
+# interpolation (a matrix on the left for the rows, and one on the right for the columns), then drawn with a random pen
+# on paper of a random color, with noise. The label is the digit, so the model must learn to ignore colors.
 
 
 # %%
@@ -229,7 +229,7 @@ digits = mm.data.load_digits()
 finer = np.array([np.interp((np.arange(32) - 1.5) / 4, np.arange(8), row) for row in np.eye(8)]).T      # (32, 8)
 
 
-def coloured(images, seed):
+def colored(images, seed):
     rng, n = np.random.default_rng(seed), len(images)
     ink = (finer @ (images[..., 0] / 255) @ finer.T)[..., None]                 # (n, 32, 32, 1)  0 paper, 1 pen
     paper, pen = rng.uniform(0, 120, (n, 1, 1, 3)), rng.uniform(135, 255, (n, 1, 1, 3))
@@ -237,15 +237,15 @@ def coloured(images, seed):
     return pixels.clip(0, 255).astype(np.uint8)
 
 
-dataset = mm.data.Dataset("coloured digits", coloured(digits.train_images, 0), digits.train_labels,
-                          coloured(digits.test_images, 1), digits.test_labels, digits.class_names)
+dataset = mm.data.Dataset("colored digits", colored(digits.train_images, 0), digits.train_labels,
+                          colored(digits.test_images, 1), digits.test_labels, digits.class_names)
 plots.patch_grid(dataset.test_images[0], 4)
 
 # %% [markdown]
 # ### The loop
 #
-# Now everything together, with the pico Mixer. Weight decay is for matrices only: a bias, or the scale of a LayerNorm,
-# has no reason to be small (`decay_vectors=False`).
+# Now everything together, with the pico Mixer. Weight decay applies to matrices only: a bias, or the scale of a
+# LayerNorm, has no reason to be small (`decay_vectors=False`).
 
 
 # %%
@@ -271,14 +271,14 @@ mean_and_std = dataset.channel_statistics()
 with mm.no_grad():
     answers = model(mm.Tensor(mm.data.normalize(dataset.test_images, *mean_and_std))).data.argmax(1)
 print(f"loss of the first batch: {losses[0]:.3f}")
-print(f"right answers after {len(losses)} steps: {(answers == dataset.test_labels).mean():.0%} of 360 test pictures")
+print(f"right answers after {len(losses)} steps: {(answers == dataset.test_labels).mean():.0%} of 360 test images")
 plots.lines(np.arange(len(losses)), {"loss": losses, "smallest possible": [0.5] * len(losses)},
             xlabel="step", ylabel="cross-entropy, smoothed")
 
 # %% [markdown]
 # ## Check
 #
-# **First check: finite differences** for the gradient of the loss, and our functions beside those of minimixer.
+# **First check: finite differences** for the gradient of the loss, and our functions against minimixer's.
 
 # %%
 rng = np.random.default_rng(0)
@@ -306,7 +306,8 @@ assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(clipped, library_clipped
 print("schedule and clipping agree")
 
 # %% [markdown]
-# **Second check: the files of the library**, `minimixer/ops/softmax.py` and `minimixer/optim.py`.
+# **Second check: the library's files**, `minimixer/ops/cross_entropy/reference.py` and
+# `minimixer/optim/adamw/reference.py`.
 
 # %%
 print(inspect.getsource(CrossEntropy.forward))
@@ -317,31 +318,31 @@ print(inspect.getsource(optim.adamw_update))
 # | line | meaning |
 # | --- | --- |
 # | `targets[:, None] == xp.arange(classes)` | the table of 0 and 1: our `np.eye(classes)[labels]` |
-# | `if label_smoothing` | a little of the target for all classes |
+# | `if label_smoothing` | a little of the target goes to every class |
 # | `logits - logits.max(...)` | the shift by $m$ |
 # | `return -(...).sum()` | the sum over the batch; `functional.cross_entropy` divides it by B |
-# | `exp(log_p) * targets.sum(...) - targets` | $p - t$; the sum of the targets is 1, unless somebody gives others |
+# | `exp(log_p) * targets.sum(...) - targets` | $p - t$; the targets sum to 1, unless the caller passes others |
 # | `m +=`, `v +=` | the two means, in place |
 # | `m_bias, v_bias` | the two corrections |
-# | `p *= 1 - lr * weight_decay` | the decay is no part of the gradient |
+# | `p *= 1 - lr * weight_decay` | the decay is not part of the gradient |
 #
-# The small training loop is now familiar too. This is the step of `mm.train.fit`:
+# The small training loop is familiar now too. This is the step of `mm.train.fit`:
 
 # %%
-print(inspect.getsource(Training.train_step))
+print(inspect.getsource(train_step))
 
 # %% [markdown]
-# `sharded.gradients` is forward, loss and backward, cut into parts for several threads (lesson 12). `clip_factor`
-# gives only the factor, and the optimiser multiplies by it on its way, which saves a pass over all gradients. `ema` is
-# a moving mean of the weights, which is off unless you ask for it.
+# `sharded.gradients` is forward, loss and backward, split into parts for several threads (lesson 12). `clip_factor`
+# returns only the factor, and the optimizer applies it while it reads the gradients, which saves a pass over all of
+# them. `ema` is a moving average of the weights, off unless you ask for it.
 
 # %% [markdown]
 # ## Break it
 #
-# **Decay in the gradient.** The decay of a weight is often written as a term of the gradient: $g + \lambda p$. For
-# plain gradient descent this is the same. For Adam it is not, because Adam divides by the size of the gradient. We
-# take two weights, both 1.0. Their gradients are noise: +10 and -10 in turns for the first, +0.01 and -0.01 for the
-# second. Noise should move nothing, so only the decay should be left.
+# **Decay in the gradient.** Weight decay is often written as a term of the gradient: $g + \lambda p$. For plain
+# gradient descent this is the same. For Adam it is not, because Adam divides by the size of the gradient. We take two
+# weights, both 1.0. Their gradients are noise: +10 and -10 alternately for the first, +0.01 and -0.01 for the second.
+# Noise should move nothing, so only the decay should be left.
 
 
 # %%
@@ -362,11 +363,11 @@ plots.lines(np.arange(1000), {"decoupled, large gradient": decoupled[:, 0], "dec
 
 # %% [markdown]
 # **Symptom.** There is no error, and the loss falls. But with the decay inside the gradient, the weight with large
-# gradients almost does not decay, and the one with small gradients loses three quarters: its decay was divided by the
-# small size too. In a network, the decay then acts on the wrong weights, and a value of $\lambda$ from a paper means
+# gradients hardly decays, and the one with small gradients loses three quarters: its decay, too, was divided by the
+# small size. In a network, the decay then acts on the wrong weights, and a value of $\lambda$ from a paper means
 # something else.
 #
-# **Cure.** Shrink the weight itself, outside of $m$ and $v$. Then both shrink by the same factor,
+# **Cure.** Shrink the weight itself, outside $m$ and $v$. Then both shrink by the same factor,
 # $(1 - \eta\lambda)^{1000}$ = 0.905. (The last digit below differs by one step of the noise.) In PyTorch, look at the
 # name: `Adam` adds its `weight_decay` to the gradient, `AdamW` does not.
 
@@ -377,9 +378,9 @@ print("decoupled:", decoupled[-1].round(3), " inside:", inside[-1].round(3))
 # %% [markdown]
 # ## Use it
 #
-# `mm.train.fit` trains any model of minimixer on any data set that it knows. Does it do the same as our loop? We let
-# both make 20 steps on the digits, with the same numbers, and compare the losses. `log_every=1` makes `fit` note each
-# of them.
+# `mm.train.fit` trains any minimixer model on any data set that it knows. Does it do the same as our loop? We let both
+# take 20 steps on the digits, with the same settings, and compare the losses. `log_every=1` makes `fit` record every
+# one of them.
 
 
 # %%
@@ -400,7 +401,7 @@ def by_hand(total, peak, warmup):
 # %% tags=["measured"]
 config = mm.train.TrainConfig(data="digits", patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, max_steps=20,
                               warmup_steps=4, log_every=1, out=Path(tempfile.mkdtemp(), "twenty-steps"))
-quiet = mm.train.Callback()                                                     # shows nothing while it runs
+quiet = mm.train.Callback()                                                     # prints nothing
 history = mm.train.fit(config, reporter=quiet)
 library_losses = np.array([line["train_loss"] for line in history.metrics if "train_loss" in line])
 hand_losses = np.array(list(by_hand(20, 4e-3, 4)))
@@ -409,17 +410,16 @@ print("by fit: ", library_losses[::5].round(3))
 print("largest difference below 0.001:", bool(abs(hand_losses - library_losses).max() < 1e-3))
 
 # %% [markdown]
-# What is left is the order in which float32 numbers are added. `fit` adds what a long training needs: threads, a test
-# after each epoch, the best weights kept, a run that can be stopped and resumed, and augmentation.
+# What is left is the order in which float32 numbers are added. `fit` adds what a long training run needs: threads, a
+# test after each epoch, keeping the best weights, stopping and resuming, and augmentation.
 #
-# The recipe of the paper's pre-training is the same family: Adam with $\beta_1$ = 0.9 and $\beta_2$ = 0.999, 10,000
-# steps of warm-up, a *linear* fall, weight decay, and clipping at 1, with batches of 4,096 pictures.
+# The recipe of the paper's pre-training belongs to the same family: Adam with $\beta_1$ = 0.9 and $\beta_2$ = 0.999,
+# 10,000 steps of warm-up, a *linear* decay, weight decay, and clipping at 1, with batches of 4,096 images.
 
 # %% [markdown]
 # ## Exercise
 #
-# Write cross-entropy, without label smoothing, and its gradient. Then come `ex11`, AdamW, and `ex12`, warm-up and
-# cosine.
+# Write cross-entropy, without label smoothing, and its gradient. Then do `ex11`, AdamW, and `ex12`, warm-up and cosine.
 #
 # ```console
 # $ minimixer exercises start ex10
@@ -430,11 +430,10 @@ print("largest difference below 0.001:", bool(abs(hand_losses - library_losses).
 #
 # - Cross-entropy is $-\ln p$ of the right class. Subtract the largest logit first. Its gradient is $p - t$.
 # - A new model with K classes has the loss $\ln K$. With smoothing, the loss cannot reach 0.
-# - AdamW divides the mean of the gradient by the root of the mean of its square, so all weights move at the same
-#   scale. The correction undoes the start at 0. The decay stays outside.
-# - The learning rate grows during the warm-up, and then falls. Clipping keeps the direction of a gradient and limits
-#   its length.
+# - AdamW divides the mean of the gradient by the root of the mean of its square, so all weights move on the same scale.
+#   The correction undoes the start at 0. The decay stays outside.
+# - The learning rate rises during the warm-up, then falls. Clipping keeps the direction of a gradient and limits its
+#   length.
 #
-# **What the library does differently:** labels may also be probabilities, for mixed pictures. The norm and the factor
-# of the clipping stay on the device, so that the processor does not wait for a GPU. On the CPU, AdamW runs in blocks
-# (lesson 12).
+# **What the library does differently:** labels may also be probabilities, for mixed images. The norm and the clipping
+# factor stay on the device, so that the CPU does not wait for the GPU. On the CPU, AdamW runs in blocks (lesson 12).

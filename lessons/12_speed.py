@@ -9,14 +9,15 @@
 # %% [markdown]
 # ## Goal
 #
-# The ops of minimixer are written as formulas, so that you can read them. Beside them are faster pairs that compute the
-# same. After this lesson you can
+# The op you read is written as a formula, in `reference.py`. Where speed matters, faster forms of the op lie in the
+# same folder, and each is proved equal to the one you read. GELU, for example, is the folder `minimixer/ops/gelu`:
+# `reference.py`, `inplace.py`, `compiled.py`, and for GPUs `cuda.py` with `kernel.cu`. After this lesson you can
 #
-# 1. say whether an operation waits for the processor or for the memory,
-# 2. read the five means of the fast engine: in place, blocks, shards, kept memory, threads,
-# 3. measure such a change, and not only believe in it.
+# 1. tell whether an operation is limited by the processor or by the memory,
+# 2. read the five techniques of the fast engine: in place, blocks, shards, kept memory, threads,
+# 3. measure such a change instead of just believing in it.
 #
-# All times below are of the machine that built this notebook. Run the cells to see yours.
+# All times below are from the machine that built this notebook. Run the cells to see yours.
 
 # %%
 import inspect
@@ -29,8 +30,10 @@ import numpy as np
 import minimixer as mm
 from minimixer import plots
 from minimixer.bench import ladder
-from minimixer.kernels import cpu
-from minimixer.ops.gelu import CUBIC, SQRT_2_OVER_PI, Gelu
+from minimixer.ops import registry
+from minimixer.ops.gelu import GELU, inplace
+from minimixer.ops.gelu.reference import CUBIC, SQRT_2_OVER_PI
+from minimixer.ops.layout import BLOCK
 from minimixer.ops.op import Op
 from minimixer.parallel import ShardedModel, Workers
 from minimixer.parallel.shards import shards
@@ -39,13 +42,13 @@ from minimixer.tensor import apply
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 
 # %% [markdown]
-# First, how to measure. Other programs, and the clock of the processor, make single times useless. So we measure all
-# candidates **in turns**, and keep the smallest time of each: what disturbs can only make a time longer.
+# First, how to measure. Other programs, and the changing clock rate of the processor, make single times useless. So we
+# measure all candidates **in turns** and keep the smallest time of each: disturbances can only make a time longer.
 
 
 # %%
 def milliseconds(candidates, rounds=7):
-    """The smallest time of each candidate, a mapping of names to functions without arguments."""
+    """The smallest time of each candidate; candidates maps names to functions without arguments."""
     best = dict.fromkeys(candidates, np.inf)
     for _ in range(rounds):
         for name, function in candidates.items():
@@ -58,29 +61,29 @@ def milliseconds(candidates, rounds=7):
 # %% [markdown]
 # ## Picture
 #
-# A processor does two things: it computes, and it moves numbers between the memory and itself. The **intensity** of an
-# operation is the number of its arithmetic operations for each byte that it moves. Two numbers describe a machine:
-# $R$, the operations it can do in a second, and $M$, the bytes it can move in a second. Then no operation of intensity
-# $I$ is faster than
+# A processor does two things: it computes, and it moves numbers between memory and itself. The **intensity** of an
+# operation is the number of its arithmetic operations per byte moved. Two numbers describe a machine: $R$, the
+# operations it can do per second, and $M$, the bytes it can move per second. Then no operation of intensity $I$ is
+# faster than
 #
 # $$\min(R,\; M \cdot I)$$
 #
-# This is called the **roofline**, because of its form. Left of the edge, the memory decides; right of it, the
-# processor does. A sum of two float32 arrays reads 8 bytes, writes 4, and does one addition: $I$ = 1/12, far on the
-# left. A product of two $n \times n$ matrices does $2n^3$ operations on $3n^2$ numbers of 4 bytes: $I = n/6$, on the
-# right when $n$ is large. We measure $R$ with such a product, and $M$ with a sum of two large arrays.
+# This is called the **roofline**, because of its shape. Left of the edge, memory is the limit; right of it, the
+# processor is. A sum of two float32 arrays reads 8 bytes, writes 4, and does one addition: $I$ = 1/12, far to the left.
+# A product of two $n \times n$ matrices does $2n^3$ operations on $3n^2$ numbers of 4 bytes: $I = n/6$, to the right
+# when $n$ is large. We measure $R$ with such a product, and $M$ with a sum of two large arrays.
 
 # %% tags=["measured"]
 rng = np.random.default_rng(0)
 square = rng.standard_normal((1024, 1024), np.float32)
 long_a, long_b, long_c = (np.ones(1 << 23, np.float32) for _ in range(3))           # 32 MB each
 ms = milliseconds({"product": lambda: square @ square, "sum": lambda: np.add(long_a, long_b, out=long_c)})
-rate = 2 * 1024**3 / (ms["product"] / 1000)                                         # R, operations a second
-memory = 12 * (1 << 23) / (ms["sum"] / 1000)                                        # M, bytes a second
+rate = 2 * 1024**3 / (ms["product"] / 1000)                                         # R, operations per second
+memory = 12 * (1 << 23) / (ms["sum"] / 1000)                                        # M, bytes per second
 print(f"R = {rate / 1e9:.0f} GFLOP/s, M = {memory / 1e9:.1f} GB/s, edge at I = {rate / memory:.0f}")
 intensity = np.geomspace(1 / 32, 512, 57)
 roof = np.minimum(rate, memory * intensity) / 1e9
-drawing = plots.lines(intensity, {"roofline": roof}, xlabel="operations a byte", ylabel="GFLOP/s", log="xy",
+drawing = plots.lines(intensity, {"roofline": roof}, xlabel="operations per byte", ylabel="GFLOP/s", log="xy",
                       marks={"a + b": 1 / 12, "product": 1024 / 6})
 drawing.axes[0].set_ylim(top=4 * roof.max())
 drawing
@@ -88,32 +91,33 @@ drawing
 # %% [markdown]
 # ## Predict
 #
-# The batch has 128 pictures. In a block of the Mixer called micro, the hidden layer has 128 x 64 x 512 numbers, 16 MB.
-# A core keeps about 1 MB close to itself, in its **cache**; the rest is in the memory, far away.
+# The batch has 128 images. In a block of the Mixer called micro, the hidden layer has 128 x 64 x 512 numbers, 16 MB. A
+# core keeps about 1 MB close to itself, in its **cache**; the rest is in main memory, far away.
 #
-# 1. GELU as a formula in NumPy makes about 8 passes over the array, and each pass makes a new array. What if we work
-#    on 65,536 numbers at a time, and do all passes on these before we go on?
+# 1. GELU as a NumPy formula makes about 8 passes over the array, and each pass creates a new array. What if we work on
+#    65,536 numbers at a time, and do all passes on these before we go on?
 # 2. If 65,536 numbers are good, are 4,096 better? They fit into an even smaller and faster cache.
-# 3. Cut the batch of 128 pictures into 8 **shards** of 16, so that all arrays are smaller, and change nothing else. Is
-#    it faster?
+# 3. Cut the batch of 128 images into 8 **shards** of 16, so that all arrays are smaller, and change nothing else. Is it
+#    faster?
 #
 # <details><summary>Answer</summary>
 #
 # 1. Yes, about three times as fast in our measurement. The intermediate results stay in the cache.
-# 2. No. We predicted yes, and measured no (`docs/benchmarks.md`): each call of NumPy costs about a microsecond before
-#    it computes anything. With small blocks there are many calls.
-# 3. No, not alone. In our measurement it was even slower, 0.92 times the speed: more calls, and smaller products,
-#    which two threads share badly. Shards are fast when each thread has *its own* shard. You will measure it.
+# 2. No. We predicted yes and measured no (`docs/benchmarks.md`): each NumPy call costs about a microsecond before it
+#    computes anything, and small blocks need many calls.
+# 3. No, not on its own. In our measurement it was even slower, 0.92 times the speed: more calls, and smaller products,
+#    which do not split well across two threads. Shards are fast when each thread has *its own* shard. You will measure
+#    it.
 #
-# The second and the third answer are why one measures.
+# The second and the third answer are the reason to measure.
 #
 # </details>
 
 # %% [markdown]
 # ## Build
 #
-# **In place.** Each `*` and `+` of a NumPy formula makes a new array. `out=` and `*=` write into an array that is
-# there. Here is GELU three times (lesson 05): $y = x\,s$ with
+# **In place.** Each `*` and `+` in a NumPy formula creates a new array. `out=` and `*=` write into an existing one.
+# Here is GELU in three versions (lesson 05): $y = x\,s$ with
 # $s = \tfrac12\left(1 + \tanh\left(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\right)\right)$.
 
 
@@ -135,7 +139,7 @@ def in_place(x, y):
 
 
 # %% [markdown]
-# **Blocks.** The same, but on one part of the array after the other. `x[i:i + size]` is a view: nothing is copied.
+# **Blocks.** The same, but on one part of the array at a time. `x[i:i + size]` is a view: nothing is copied.
 
 
 # %%
@@ -154,16 +158,16 @@ found = milliseconds({"formula": lambda: formula(hidden), "in place": lambda: in
 assert np.allclose(formula(hidden), in_blocks(hidden, result, 1 << 16), atol=1e-6)
 print(f"formula {found['formula']:.0f} ms, in place {found['in place']:.0f} ms")
 plots.lines(sizes, {"in blocks": [found[n] for n in sizes], "formula": [found["formula"]] * len(sizes)},
-            xlabel="numbers in a block", ylabel="milliseconds", log="x", marks={"minimixer": cpu.BLOCK})
+            xlabel="numbers per block", ylabel="milliseconds", log="x", marks={"minimixer": BLOCK})
 
 # %% [markdown]
-# The curve has a valley. On its left side, the calls cost too much; on the right side, the blocks leave the cache.
-# Where the valley is, and how deep, depends on the machine. In our
-# measurement, in place gains most, and the blocks gain the rest. `tanh` itself takes most of what is left.
+# The curve has a valley. On its left side, the calls cost too much; on its right side, the blocks no longer fit into
+# the cache. Where the valley lies, and how deep it is, depends on the machine. In our measurement, working in place
+# gains most, and blocks gain the rest. `tanh` itself takes most of the remaining time.
 #
 # **Sums as products.** LayerNorm needs the mean of each row. A mean is a product with a vector whose entries are all
-# $1/C$, and BLAS, the library below NumPy that multiplies matrices, is better at it than `mean`. (`Workers(1)` lets
-# BLAS use one thread. For such small products, waking a second thread costs more than it gains.)
+# $1/C$, and BLAS, the library that multiplies matrices for NumPy, is better at it than `mean`. (`Workers(1)` limits
+# BLAS to one thread. For such small products, waking a second thread costs more than it gains.)
 
 # %% tags=["measured"]
 rows = rng.standard_normal((8192, 128), np.float32)                                 # (N, C)
@@ -175,27 +179,27 @@ for way, best in means.items():
     print(f"{way:<16}{best:6.2f} ms")
 
 # %% [markdown]
-# **Kept memory.** When you free a large array, the C library gives its memory back to the system, at once. The next
-# array gets new memory, and the system hands it out in pages of 4 KB, each with an interruption, a **page fault**, and
-# fills it with zeros. A training step frees and allocates the same sizes again and again. `keep_freed_memory` in
-# `minimixer/kernels/host.py` asks the C library to keep it. That takes three lines, and in our measurement of a
-# training step of micro, 61,377 page faults became 0.
+# **Kept memory.** When you free a large array, the C library returns its memory to the system at once. The next array
+# gets new memory, which the system hands out in pages of 4 KB. Each page costs an interruption, a **page fault**, and
+# is filled with zeros. A training step frees and allocates the same sizes again and again. `keep_freed_memory` in
+# `minimixer/parallel/host.py` asks the C library to keep the memory. That takes three lines, and in our measurement of
+# a training step of micro, 61,377 page faults became 0.
 #
 # **Shards and threads.** NumPy lets other Python threads run while it computes. So two threads can work at the same
-# time, each on its own pictures, forward and backward. The gradients of the shards are added. How many pictures a
-# shard has follows from the size of the model's largest array, here that of micro:
+# time, each on its own images, forward and backward. Then the gradients of the shards are added. The number of images
+# per shard follows from the size of the model's largest array, here that of micro:
 
 # %%
 config = mm.nn.MIXERS["micro"]
-print("the largest array of a picture:", 4 * config.widest_array, "bytes")
+print("the largest array per image:", 4 * config.widest_array, "bytes")
 for part in shards(128, config):
-    print("pictures", part.start, "to", part.stop - 1)
+    print("images", part.start, "to", part.stop - 1)
 
 # %% [markdown]
 # ## Check
 #
-# **First check: the fast pair is the same function.** `mm.reference_kernels()` switches all fast pairs off inside its
-# block.
+# **First check: the fast form is the same function.** Inside its block, `mm.reference_kernels()` runs every op in the
+# form you read.
 
 # %%
 images = mm.Tensor(np.random.default_rng(1).random((8, 32, 32, 3), np.float32))     # (B, H, W, 3)
@@ -215,54 +219,55 @@ print("all gradients agree:", all(np.allclose(a, b, rtol=1e-3, atol=1e-5) for a,
 
 # %% [markdown]
 # **Second check: the number of threads changes nothing, not even the last bit.** A sum of floats depends on the order.
-# So the gradients are added in the order of the shards, and not in the order in which the threads are done.
+# So the gradients are added in the order of the shards, not in the order in which the threads finish.
 
 # %%
-pictures = np.random.default_rng(3).integers(0, 256, (128, 32, 32, 3), dtype=np.uint8)
+batch = np.random.default_rng(3).integers(0, 256, (128, 32, 32, 3), dtype=np.uint8)
 classes = np.arange(128) % 10
 half = np.full(3, 0.5, np.float32)                                                  # mean and std of the pixels
 answers = []
 for count in (1, 2, 3):
     with Workers(count) as workers:
-        answers.append(ShardedModel(model, workers, half, half).gradients(pictures, classes, step=0)[2])
+        answers.append(ShardedModel(model, workers, half, half).gradients(batch, classes, step=0)[2])
 print("same bits:", all(np.array_equal(a, b) and np.array_equal(a, c) for a, b, c in zip(*answers, strict=True)))
 
 # %% [markdown]
-# **Third check: the file of the library**, `minimixer/kernels/cpu.py`.
+# **Third check: the library's file**, `minimixer/ops/gelu/inplace.py`.
 
 # %%
-print(inspect.getsource(cpu.GeluInPlace.forward))
-print(inspect.getsource(cpu.gelu))
+print(inspect.getsource(inplace.GELU.forward))
+print(inspect.getsource(inplace.gelu))
 
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
-# | `dense(x)` | `x` may be a transposed view, as in token mixing; then work in the memory below it, and copy nothing |
+# | `dense(x)` | `x` may be a transposed view, as in token mixing; then work on the memory below it and copy nothing |
 # | `np.empty_like` | two new arrays for the result and for backward: the only new memory |
-# | `choose_loop(gelu, x)` | the function below it, or the same loop compiled (see the next cell) |
+# | `cls.loop(...)` | the function printed below it; the compiled form replaces only this loop (see the next cell) |
 # | `swap(y, swapped)` | a view again, if the input was one |
-# | `blocks(x, y, s)` | walk through the three together, 65,536 numbers at a time |
+# | `blocks(x, y, s)` | walk through all three together, 65,536 numbers at a time |
 # | `np.multiply(..., out=sb)` | the same passes as ours, all in the block `sb` |
 # | `sb *= 0.5`, `sb += 0.5` | $s$, which backward needs, so it is kept |
 #
 # NumPy needs eight passes, because each of its functions does one thing. A compiler can do all eight things to a number
-# before it goes to the next one. **Numba** is such a compiler: it reads a Python function and makes machine code. It is
-# optional (`pip install "minimixer[compiled]"`). This is all that it is given for GELU:
+# before it moves on to the next. **Numba** is such a compiler: it reads a Python function and generates machine code.
+# It comes with minimixer where it exists for your Python; without it, everything still works, only slower. This is the
+# loop that Numba compiles for GELU, from `compiled.py` in the same folder:
 
 # %%
-source = Path(cpu.__file__).with_name("compiled.py").read_text()
-print(source[source.index("@fast(cpu.gelu,"):source.index("@fast(cpu.gelu_gradient")])
+source = Path(inplace.__file__).with_name("compiled.py").read_text()
+print(source[source.index("@compiled\ndef gelu("):source.index("@compiled\ndef gelu_gradient(")])
 
 # %% [markdown]
-# And how does an op find its faster pair? By a dictionary. This is all:
+# And how does an op find its faster form? It asks this function, which remembers its answers in a dictionary:
 
 # %%
-print(inspect.getsource(mm.kernels.registry.choose))
+print(inspect.getsource(registry.choose))
 
 # %% [markdown]
 # ## Break it
 #
-# In place is dangerous. Let us save the last array too, and write the result over `x` itself.
+# In place is dangerous. Let us avoid the last new array too, and write the result over `x` itself.
 
 
 # %%
@@ -271,27 +276,27 @@ class GreedyGelu(Op):
 
     @staticmethod
     def forward(xp, x):
-        y, saved = Gelu.forward(xp, x)
+        y, saved = GELU.forward(xp, x)
         x[...] = y                                          # no new array!
         return x, saved                                     # saved holds x, which is no longer x
 
-    backward = Gelu.backward
+    backward = GELU.backward
 
 
 values = np.linspace(-2.0, 2.0, 5)
-for kind in (Gelu, GreedyGelu):
+for kind in (GELU, GreedyGelu):
     x = mm.Tensor(values.copy(), requires_grad=True)        # (5,)
     y = apply(kind, x)
     print(f"{kind.__name__:<11} y {y.data.round(3)}  gradient {mm.grad(y.sum(), [x])[0].round(3)}")
 
 # %% [markdown]
 # **Symptom.** The results are right, so all tests of the forward pass are green. The gradients are wrong, without an
-# error, because backward reads $y$ where it expects $x$: at -1 even the sign is wrong. And in `x + gelu(x)` the
-# forward pass is wrong too.
+# error, because backward reads $y$ where it expects $x$: at -1 even the sign is wrong. And in `x + gelu(x)` the forward
+# pass is wrong too.
 #
-# **Cure.** minimixer has one rule: *no op ever writes to what it was given.* In place is only allowed on arrays that
-# the op has made itself. `GeluInPlace` follows it. A second look at your own code helps less than a test: finite
-# differences find this bug.
+# **Cure.** minimixer has one rule: *no op ever writes to its inputs.* In place is allowed only on arrays that the op
+# has created itself. The in-place form of GELU follows this rule. A test helps more than rereading your own code:
+# finite differences find this bug.
 
 # %%
 def sum_of_gelu(kind, at):
@@ -306,8 +311,8 @@ print(f"finite difference {slope:.3f}, GreedyGelu {mm.grad(apply(GreedyGelu, poi
 # %% [markdown]
 # ## Use it
 #
-# Now all of it together, one mean after the other, on one block of micro with 128 pictures, forward and backward. Each
-# rung of this **ladder** runs in a process of its own, and they take turns. A fault is a page fault.
+# Now all of it together, one technique after the other, on one block of micro with 128 images, forward and backward.
+# Each rung of this **ladder** runs in its own process, and they take turns. A fault is a page fault.
 
 # %% tags=["measured"]
 exit_code = ladder.main(["--rounds", "1" if FAST else "3"])
@@ -316,26 +321,27 @@ exit_code = ladder.main(["--rounds", "1" if FAST else "3"])
 # How to read it:
 #
 # - **Rung 2** is rung 1 with shards: smaller arrays alone do not make it faster.
-# - **Rung 3** has the fast pairs: fewer passes, less new memory.
-# - **Rung 4** works on one core only, while the rungs above use all cores for their products. It is a step back, and
-#   the start for what follows.
+# - **Rung 3** has the fast forms: fewer passes, less new memory.
+# - **Rung 4** runs on one core only, while the rungs above use all cores for their products. It is a step back, and the
+#   starting point for what follows.
 # - **Rung 5** keeps freed memory: look at the page faults.
 # - **Rung 6** gives each core its own shard. Now *everything* runs on all cores: products, GELU and LayerNorm.
 # - **Rung 7** (where Numba is installed) reads and writes each array of GELU and LayerNorm once. Almost only products
 #   are left.
 #
-# Your numbers differ from ours in `docs/benchmarks.md`. Trust them only if the machine is idle. Beside other programs,
-# rungs 1 to 3 can take many times longer: the threads of one product wait for each other, and one of them waits for
-# its turn on a core. Even on an idle machine, in so short a measurement, a difference of 10 % says nothing.
+# Your numbers will differ from ours in `docs/benchmarks.md`. Trust them only if the machine is idle. When other
+# programs are running, rungs 1 to 3 can take many times longer: the threads of one product wait for each other, and one
+# of them waits for its turn on a core. Even on an idle machine, a difference of 10 % says nothing in such a short
+# measurement.
 #
-# **Predictions and outcomes.** Before each change we wrote down what we expected. Four of these from
+# **Predictions and outcomes.** Before each change we wrote down what we expected. Here are four of these, from
 # `docs/benchmarks.md`:
 #
 # | change | predicted | measured |
 # | --- | --- | --- |
-# | keep freed memory | a tenth less time | 122 to 139 pictures a second: right |
-# | blocks of 4,096 numbers | faster GELU | 2.4 ns a number against 1.15 with 65,536: wrong |
-# | more and smaller shards for pico, batch 32 | faster | 1,366 pictures a second in 2 shards, 996 in 4: wrong |
+# | keep freed memory | 10 % less time | 122 to 139 images per second: right |
+# | blocks of 4,096 numbers | faster GELU | 2.4 ns per number vs. 1.15 with 65,536: wrong |
+# | more and smaller shards for pico, batch 32 | faster | 1,366 images per second in 2 shards, 996 in 4: wrong |
 # | huge pages of memory | faster | no difference beyond the noise: wrong |
 #
 # All four sounded reasonable. What did not help is not in the library.
@@ -344,7 +350,7 @@ exit_code = ladder.main(["--rounds", "1" if FAST else "3"])
 # ## Exercise
 #
 # Measure the ladder on your machine, with 7 rounds, while it does nothing else. Before you start, write down the
-# speed-up that you expect from each rung.
+# speedup that you expect from each rung.
 #
 # ```console
 # $ minimixer bench ladder
@@ -353,14 +359,14 @@ exit_code = ladder.main(["--rounds", "1" if FAST else "3"])
 # %% [markdown]
 # ## Summary
 #
-# - Roofline: an operation is limited by the processor or by the memory. Products are limited by the first, almost all
-#   else by the second.
-# - In place and blocks save passes through the memory. They change how a formula is computed, not what it gives.
-# - A compiler makes one pass of many, if it is given the loop.
+# - Roofline: an operation is limited by the processor or by the memory. Products are limited by the first, almost
+#   everything else by the second.
+# - Working in place and in blocks saves passes through memory. It changes how a formula is computed, not its result.
+# - A compiler turns many passes into one, if it is given the loop.
 # - Kept memory avoids page faults. Shards with one thread each use all cores for everything.
 # - Add the gradients in a fixed order, and the result does not depend on the number of threads.
-# - Predict, then measure in turns, then keep or throw away.
+# - Predict, then measure in turns, then keep it or throw it away.
 #
-# **What the library does differently:** it makes `y` and `s` of GELU in one walk, backward too in blocks, and AdamW
-# reads and writes each of its arrays once. The readable ops stay in `minimixer/ops`, and each fast pair is tested
-# against its op.
+# **What the library does differently:** it computes `y` and `s` of GELU in one walk, runs backward in blocks too, and
+# its AdamW reads and writes each of its arrays once. Every form of an op lies in one folder and is proved equal to the
+# one you read. `--kernels reference` (or `mm.reference_kernels()`) trains with the one you read.

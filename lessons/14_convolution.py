@@ -9,12 +9,12 @@
 # %% [markdown]
 # ## Goal
 #
-# The paper says that a Mixer is "a very special CNN" (a convolutional neural network), and that a usual CNN is not a
-# Mixer. Not everybody agrees with the word. We do not discuss words here: we run it. After this lesson you can
+# The paper says that a Mixer is "a very special CNN" (a convolutional neural network), and that a typical CNN is not a
+# Mixer. Not everybody agrees with the term. We do not argue about words here: we run it. After this lesson you can
 #
 # 1. write each of the three parts of a Mixer as a convolution,
 # 2. show that a whole Mixer and a network of convolutions give the same numbers, to $10^{-12}$,
-# 3. say which property of a usual CNN a Mixer does **not** have, and show it with a shifted picture.
+# 3. name the property of a typical CNN that a Mixer does **not** have, and demonstrate it with a shifted image.
 
 # %%
 import inspect
@@ -29,9 +29,9 @@ from minimixer.ops.unfold import Unfold
 # %% [markdown]
 # ## Picture
 #
-# A convolution moves a small window over a picture. At each place it multiplies the window with a **filter** and
-# sums. Two numbers describe it: the **kernel** K (the window has K x K pixels) and the **stride** (how far the window
-# moves). We use pictures of 12 x 12 pixels and patches of P = 3. So the table of patches has 4 x 4 entries, S = 16.
+# A convolution moves a small window over an image. At each position it multiplies the window by a **filter** and sums.
+# Two numbers describe it: the **kernel** size K (the window has K x K pixels) and the **stride** (how far the window
+# moves). We use images of 12 x 12 pixels and patches with P = 3. So the table of patches has 4 x 4 entries, S = 16.
 
 # %%
 figure = plots.figure(8.4, 3.0)
@@ -41,7 +41,7 @@ for panel, cells, kernel, stride, text in zip(
          "token mixing, on ONE channel\nkernel 4: the whole table"), strict=True):
     panel.set(xlim=(-0.2, cells + 0.2), ylim=(cells + 0.2, -0.2), xticks=[], yticks=[], aspect="equal")
     for line in range(cells + 1):
-        panel.plot([0, cells], [line, line], [line, line], [0, cells], color="grey", linewidth=0.5)
+        panel.plot([0, cells], [line, line], [line, line], [0, cells], color="gray", linewidth=0.5)
     panel.bar(kernel / 2, kernel, kernel, color=plots.ORANGE, alpha=0.7)
     if stride < cells:
         panel.bar(stride + kernel / 2, kernel, kernel, color=plots.BLUE, alpha=0.35)
@@ -49,43 +49,42 @@ for panel, cells, kernel, stride, text in zip(
 figure
 
 # %% [markdown]
-# Orange is the first place of the window, blue the next one. In the third picture there is no next place: the window is
-# as large as the table.
+# Orange is the first position of the window, blue the next one. In the third drawing there is no next position: the
+# window is as large as the table.
 #
 # - **Stem.** Windows of P x P pixels that do not overlap are the patches.
 # - **Channel mixing.** A window of one patch: it sees all C channels of this patch, and no other patch.
-# - **Token mixing.** A window of all S patches, but of one channel only. This is called a **depth-wise** convolution:
-#   each channel is filtered by itself.
+# - **Token mixing.** A window of all S patches, but of only one channel. This is called a **depth-wise** convolution:
+#   each channel is filtered on its own.
 
 # %% [markdown]
 # ## Predict
 #
 # Take Mixer-B/16: S = 196 patches, C = 768 channels, and D_S = 384 hidden units in token mixing.
 #
-# 1. How many weights has the first layer of token mixing?
-# 2. A usual depth-wise convolution has filters of its own for each channel. How many weights would that be here, with
-#    384 filters of full size a channel?
-# 3. You move a picture one patch to the right. Does the output of token mixing move one patch to the right, too?
+# 1. How many weights does the first layer of token mixing have?
+# 2. A typical depth-wise convolution has separate filters for each channel. How many weights would that be here, with
+#    384 full-size filters per channel?
+# 3. You move an image one patch to the right. Does the output of token mixing move one patch to the right, too?
 #
 # <details><summary>Answer</summary>
 #
 # 1. S x D_S = 75,264. All channels share them.
 # 2. C times as many: 57,802,752. That is nearly as much as the whole Mixer-B/16 (59,880,472).
-# 3. No. A window that cannot move has one weight for each position. This is the difference to a usual CNN; see
-#    "Use it".
+# 3. No. A window that cannot move has one weight per position. This is the difference from a typical CNN; see "Use it".
 #
 # </details>
 
 # %% [markdown]
 # ## Build
 #
-# First a convolution in NumPy, with loops, so that nothing is hidden. $x$ is the picture, $(r, c)$ the place of the
+# First a convolution in NumPy, with loops, so that nothing is hidden. $x$ is the image, $(r, c)$ the position of the
 # window, $T$ the stride, $(i, j)$ a pixel in the window, $k$ an input channel, $o$ an output channel:
 #
 # $$y_{r,c,o} = b_o + \sum_{i=0}^{K-1} \sum_{j=0}^{K-1} \sum_{k} x_{rT+i,\; cT+j,\; k}\; W_{(i,j,k),\,o}$$
 #
-# The filters are one matrix $W$. A row of it belongs to one pixel $(i, j)$ and one channel $k$ of the window. The rows
-# stand in this order: $i$ first, then $j$, then $k$.
+# The filters form one matrix $W$. Each row of it belongs to one pixel $(i, j)$ and one channel $k$ of the window. The
+# rows are in this order: $i$ first, then $j$, then $k$.
 
 
 # %%
@@ -100,7 +99,7 @@ def convolve(x, weight, bias, kernel, stride):
 
 
 # %% [markdown]
-# Now a small Mixer, with random weights in float64, and four random pictures.
+# Now a small Mixer, with random weights in float64, and four random images.
 
 # %%
 config = nn.MixerConfig(image_size=12, patch_size=3, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5, channels_mlp_dim=7,
@@ -113,9 +112,9 @@ images = mm.Tensor(rng.standard_normal((4, 12, 12, 3)), requires_grad=True)     
 block, side = model.blocks[0], 4
 
 # %% [markdown]
-# **The stem.** First the Mixer's way: cut patches, flatten them, one Linear layer (lesson 07). Then a convolution with
-# kernel P and stride P, and the *same* weight matrix. Nothing is converted: the order (row, column, channel) is the
-# same.
+# **The stem.** First the Mixer's way: cut patches, flatten them, apply one Linear layer (lesson 07). Then a convolution
+# with kernel P and stride P, and the *same* weight matrix. Nothing is converted: both use the order (row, column,
+# channel).
 
 # %%
 patches = model.stem(F.patches(images, 3)).data[0]                                      # (S, C)
@@ -134,8 +133,8 @@ by_linear = linear(mm.Tensor(table.reshape(1, 16, 6))).data[0]                  
 print("equal to 1e-12:", np.abs(by_linear - convolved_1x1.reshape(16, 7)).max() < 1e-12)
 
 # %% [markdown]
-# **Token mixing.** Take channel $k$ alone: it is a grey picture of 4 x 4 "pixels". The D_S = 5 hidden units are five
-# filters of 4 x 4, as large as this picture. There is one place for the window, so the result is 1 x 1 with D_S
+# **Token mixing.** Take channel $k$ alone: it is a grayscale image of 4 x 4 "pixels". The D_S = 5 hidden units are five
+# filters of 4 x 4, as large as this image. There is only one position for the window, so the result is 1 x 1 with D_S
 # channels. We use the same five filters for each channel.
 
 # %%
@@ -148,7 +147,7 @@ for k in range(6):
 print("all six channels are equal to 1e-12")
 
 # %% [markdown]
-# So a column of `fc1.weight` is a picture: one filter. Here are the five (random ones; lesson 13 draws trained ones).
+# So a column of `fc1.weight` is an image: one filter. Here are the five (random ones; lesson 13 draws trained ones).
 
 # %%
 plots.weight_maps(fc1.weight.data.T.reshape(5, 4, 4), [f"filter {d}" for d in range(5)])
@@ -156,8 +155,8 @@ plots.weight_maps(fc1.weight.data.T.reshape(5, 4, 4), [f"filter {d}" for d in ra
 # %% [markdown]
 # ## Check
 #
-# **First check: the file of the library.** minimixer has a ConvNet to compare with the Mixer, so it has a convolution.
-# Is that one ours? Read it, in `minimixer/nn/convnet.py`, and the op below it, in `minimixer/ops/unfold.py`:
+# **First check: the library's file.** minimixer has a ConvNet to compare with the Mixer, so it has a convolution. Is it
+# the same as ours? Read it, in `minimixer/nn/convnet.py`, and the op beneath it, in `minimixer/ops/unfold.py`:
 
 # %%
 print(inspect.getsource(nn.Conv2d.forward))
@@ -168,11 +167,11 @@ print(inspect.getsource(Unfold.forward))
 # | --- | --- |
 # | `F.unfold(...)` | all windows, each flattened to a row: (B, H', W', K * K * I) |
 # | `self.filters(windows)` | one Linear layer for all of them: $W$ and $b$ of our formula |
-# | `xp.pad(...)` | zeros around the picture; we need none, so we say `padding=0` |
-# | `for i, window in places(...)` | a loop over the K * K pixels *of the window*, not over the places |
+# | `xp.pad(...)` | zeros around the image; we need none, so we pass `padding=0` |
+# | `for i, window in places(...)` | a loop over the K * K pixels *of the window*, not over the positions |
 # | `y[:, :, :, i] = padded[window]` | pixel number i of all windows at once |
 #
-# A convolution is a Linear layer on windows. This is the reason why the three identities hold.
+# A convolution is a Linear layer on windows. This is why the three identities hold.
 #
 # **Second check: the whole Mixer, as a network of `nn.Conv2d`.** We give the convolutions the Mixer's own weights.
 
@@ -186,7 +185,7 @@ def convolution(linear_layer, kernel, in_channels, stride=1):
 
 def mix_tokens(mlp, x):                                                 # x: (B, 4, 4, C)
     b, _, _, c = x.shape
-    x = x.transpose(0, 3, 1, 2).reshape(b * c, side, side, 1)           # every channel is a picture of its own
+    x = x.transpose(0, 3, 1, 2).reshape(b * c, side, side, 1)           # every channel is an image of its own
     hidden_units = F.gelu(convolution(mlp.fc1, side, 1)(x))             # (B * C, 1, 1, D_S)  full-size filters
     y = convolution(mlp.fc2, 1, config.tokens_mlp_dim)(hidden_units)    # (B * C, 1, 1, S)
     return y.reshape(b, c, side, side).transpose(0, 2, 3, 1)            # (B, 4, 4, C)
@@ -198,7 +197,7 @@ def mix_channels(mlp, x):                                               # x: (B,
 
 
 # %% [markdown]
-# The second layer of each MLP is a 1 x 1 convolution. LayerNorm and the skip connections treat each patch by itself;
+# The second layer of each MLP is a 1 x 1 convolution. LayerNorm and the skip connections treat each patch on its own;
 # they stay as they are.
 
 
@@ -222,14 +221,14 @@ both = [mm.grad((logits * logits).sum(), [images])[0] for logits in (mixer_logit
 print("gradients:", compare(*both))
 
 # %% [markdown]
-# **It is an identity**, forward and backward. A Mixer is a CNN with three unusual choices: after the stem, only 1 x 1
-# and full-size kernels; the full-size filters are depth-wise; and all channels share them.
+# **It is an identity**, forward and backward. A Mixer is a CNN with three unusual choices: after the stem, it has only
+# 1 x 1 and full-size kernels; the full-size filters are depth-wise; and all channels share them.
 
 # %% [markdown]
 # ## Break it
 #
-# In `mix_tokens` the channels must become pictures: (B, 4, 4, C) to (B * C, 4, 4, 1). `reshape` alone can make this
-# shape too. Then the axes are mixed up.
+# In `mix_tokens` the channels must become images: (B, 4, 4, C) to (B * C, 4, 4, 1). `reshape` alone can produce this
+# shape too. Then the axes get mixed up.
 
 
 # %%
@@ -245,19 +244,19 @@ print("wrong:", compare(mixer_logits.data, as_convnet(mix_tokens_wrong).data))
 print("shape:", as_convnet(mix_tokens_wrong).shape)
 
 # %% [markdown]
-# **Symptom.** All shapes are right, and there is no error. A training would not complain either. But a "channel" is now
-# a mixture of neighbours in memory: some patches and some channels. It is another network, and nobody notices until
-# its numbers are compared with those of a right one.
+# **Symptom.** All shapes are right, and there is no error. Training would not complain either. But a "channel" is now a
+# mixture of neighbors in memory: some patches and some channels. It is a different network, and nobody notices until
+# its numbers are compared with those of a correct one.
 #
-# **Cure.** `reshape` does not change the order of the numbers: it only cuts the long row of numbers at other places.
-# To exchange axes, use `transpose` or `swapaxes` first. And test with numbers, not with shapes.
+# **Cure.** `reshape` does not change the order of the numbers: it only cuts the long row of numbers in different
+# places. To exchange axes, use `transpose` or `swapaxes` first. And test with numbers, not with shapes.
 
 # %% [markdown]
 # ## Use it
 #
-# **What a usual CNN has and a Mixer has not.** If a picture moves, the output of a convolution with a small kernel
-# moves with it: the filter is the same at each place. This is **translation equivariance**. We test it. A handwritten
-# digit, with an empty border around it, moves by 3 pixels, which is one patch.
+# **What a typical CNN has and a Mixer does not.** If an image moves, the output of a convolution with a small kernel
+# moves with it: the filter is the same at each position. This is **translation equivariance**. We test it. A
+# handwritten digit, with an empty border around it, moves by 3 pixels, which is one patch.
 
 # %%
 digit = np.zeros((18, 18, 1))
@@ -266,7 +265,7 @@ moved = np.roll(digit, 3, axis=1)                                               
 plots.weight_maps(np.stack([digit[..., 0], moved[..., 0]]), ["digit", "moved"])
 
 # %% [markdown]
-# Three layers see both pictures. Then we move the first result by one patch (or by 3 pixels), and compare it with the
+# Three layers see both images. Then we move the first result by one patch (or by 3 pixels) and compare it with the
 # second: *move, then compute* against *compute, then move*.
 
 # %%
@@ -276,8 +275,8 @@ stem = nn.Conv2d(1, 4, 3, stride=3, padding=0, init=draw)          # a Mixer's s
 full_size = nn.MlpBlock(36, 18, init=draw)                              # token mixing for 6 x 6 patches
 
 
-def tokens_of(picture):                                                 # (1, 18, 18, 1) -> (1, 6, 6, 4)
-    x = stem(picture).reshape(1, 36, 4).swapaxes(1, 2)                  # (1, C, S)
+def tokens_of(image):                                                   # (1, 18, 18, 1) -> (1, 6, 6, 4)
+    x = stem(image).reshape(1, 36, 4).swapaxes(1, 2)                    # (1, C, S)
     return full_size(x).swapaxes(1, 2).reshape(1, 6, 6, 4)
 
 
@@ -291,21 +290,21 @@ print(f"stem of a Mixer:       {error_of_moving(stem, 1):.2f}")
 print(f"stem, token mixing:    {error_of_moving(tokens_of, 1):.2f}")
 
 # %% [markdown]
-# 0.00 means: the output moved exactly with the picture. The stem moves too, but only in steps of a whole patch.
+# 0.00 means that the output moved exactly with the image. The stem moves too, but only in steps of a whole patch.
 # **Token mixing does not move**: its error is as large as the output itself. We draw one channel after token mixing.
-# Left: computed, then moved. Right: moved, then computed. A usual CNN would give two equal pictures.
+# Left: computed, then moved. Right: moved, then computed. A typical CNN would give two equal images.
 
 # %%
 answers = [tokens_of(mm.Tensor(p[None].astype(np.float32))).data[0, :, :, 0] for p in (digit, moved)]
 plots.weight_maps(np.stack([np.roll(answers[0], 1, axis=1), answers[1]]), ["compute, move", "move, compute"])
 
 # %% [markdown]
-# A Mixer must learn from examples what a CNN has by construction: that a cat on the left is a cat on the right. Random
-# shifts and crops in training give it such examples.
+# A Mixer must learn from examples what a CNN has by construction: that a cat on the left is the same as a cat on the
+# right. Random shifts and crops in training give it such examples.
 #
-# **The other side.** Token mixing does not know which patches are neighbours. Exchange the patches of all pictures by
-# one fixed, random rule, and exchange the rows and columns of the token weights by the same rule. The logits stay the
-# same. A small kernel cannot follow: its window would see patches that are no neighbours any more.
+# **The other side.** Token mixing does not know which patches are neighbors. Permute the patches of all images by one
+# fixed, random rule, and permute the rows and columns of the token weights by the same rule. The logits stay the same.
+# A small kernel cannot follow: its window would see patches that are no longer neighbors.
 
 # %%
 order = np.random.default_rng(1).permutation(16)                        # the rule
@@ -325,8 +324,8 @@ print("shuffled patches, shuffled weights:", compare(mixer_logits.data, logits_o
 # %% [markdown]
 # ## Exercise
 #
-# Train minimixer's small ConvNet on its digits. Then train the Mixer (the same command without `--model`), and compare:
-# test accuracy, number of parameters, time.
+# Train minimixer's small ConvNet on the bundled digits. Then train the Mixer (the same command without `--model`), and
+# compare test accuracy, number of parameters and time.
 #
 # ```console
 # $ minimixer train digits --model convnet-pico
@@ -338,10 +337,10 @@ print("shuffled patches, shuffled weights:", compare(mixer_logits.data, logits_o
 # - Stem: a convolution with kernel and stride P. Channel mixing: 1 x 1 convolutions. Token mixing: a depth-wise
 #   convolution with full-size filters, shared by all channels, then a 1 x 1 convolution.
 # - The identity holds to $10^{-12}$, forward and backward, so "is it a CNN?" is a question of words.
-# - The properties are not a question of words: token mixing is not equivariant to shifts, and it fits one size of
-#   picture.
-# - Sharing filters between channels saves a factor C of weights: 768 in Mixer-B/16.
+# - The properties are not a question of words: token mixing is not equivariant to shifts, and it fits only one image
+#   size.
+# - Sharing filters between channels saves a factor of C in weights: 768 in Mixer-B/16.
 #
-# **What the library does differently:** the Mixer does not compute by convolutions. `F.patches` is a reshape and a
-# swap of axes, `swapaxes` is a view, and each MLP is two large products. That is the same result with less copying:
+# **What the library does differently:** the Mixer does not compute with convolutions. `F.patches` is a reshape and a
+# swap of axes, `swapaxes` is a view, and each MLP is two large products. That gives the same result with less copying:
 # `unfold` copies each pixel up to K x K times.

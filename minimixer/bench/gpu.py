@@ -29,12 +29,14 @@ from minimixer.bench.report import flops_per_image
 from minimixer.bench.timing import interleave
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, UsageError
+from minimixer.files import write_atomically
 from minimixer.gpu.rates import copy_rate, describe, milliseconds, product_rate
-from minimixer.train import checkpoint
+from minimixer.ops.registry import reference_kernels
+from minimixer.version import __version__
 
 RACES = (("micro", 512), ("B/16", 64))
 PRECISIONS: tuple[Precision, ...] = ("float32", "tf32")
-KERNELS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {       # without a graph
+KERNELS: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {       # without a graph
     "fused": contextlib.nullcontext, "unfused": reference_kernels}
 
 
@@ -208,7 +210,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
     options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "gpu.json"
-    result = measure(options.rounds, options.block, lambda found: files.write_atomically(
+    result = measure(options.rounds, options.block, lambda found: write_atomically(
         file, (json.dumps(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     for row in result["races"]:

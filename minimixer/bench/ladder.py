@@ -22,8 +22,8 @@ from minimixer.bench.report import table
 from minimixer.bench.timing import Timed, interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
-from minimixer.parallel.host import keep_freed_memory
 from minimixer.ops.registry import reference_kernels
+from minimixer.parallel.host import keep_freed_memory
 from minimixer.tensor import Tensor
 
 BATCH = 128

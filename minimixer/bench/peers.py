@@ -15,7 +15,7 @@ from minimixer.bench.report import OURS
 from minimixer.bench.steps import LR, MAX_NORM, SMOOTHING, WEIGHT_DECAY, random_batch, step_of
 from minimixer.bench.timing import Timed
 from minimixer.parallel.host import keep_freed_memory
-from minimixer.parallel.workers import Workers
+from minimixer.parallel.workers import Kernels, Workers
 
 
 def normalized(config: nn.MixerConfig, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,7 @@ class Minimixer(Contender):
     kernels: Kernels = "fast"
 
     def load(self) -> None:
-        self.workers = Workers(self.threads, self.compiled).__enter__()        # until the process ends
+        self.workers = Workers(self.threads, self.kernels).__enter__()        # until the process ends
 
     def build(self, size: str, batch: int, train: bool) -> Callable[[], Any]:
         return step_of(nn.mixer(size), batch, self.workers, train)

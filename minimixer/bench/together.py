@@ -11,8 +11,8 @@ import numpy as np
 from minimixer import nn, optim
 from minimixer.bench.steps import random_batch, statistics, training_step
 from minimixer.bench.timing import seconds_of
-from minimixer.parallel.host import choose_blas_kernel
-from minimixer.parallel.group import Group, open_group
+from minimixer.parallel import Group, open_group
+from minimixer.parallel.host import prepare_process
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 
@@ -40,7 +40,7 @@ class Steps:
         self.apart.at_least = self.together.at_least
         self.optimizer = optim.AdamW(model.parameters())
         self.plan = self.together.plan(batch)
-        own = self.plan.pictures.stop - self.plan.pictures.start
+        own = self.plan.images.stop - self.plan.images.start
         self.images, self.labels = random_batch(model.config, own, seed=group.rank)
         self.exchange_of_a_step = self.exchange(self.together.length)
 
@@ -65,11 +65,11 @@ def group_seconds(group: Group, work: Callable[[], Any], count: int) -> list[flo
     """Seconds of each call, from a common start until the last process has finished."""
     def until_all_have_finished() -> None:
         work()
-        group.largest(0)
+        group.all_reduce_max(0)
 
     seconds = []
     for _ in range(count):
-        group.largest(0)                                # a barrier
+        group.all_reduce_max(0)                                # a barrier
         seconds.append(seconds_of(until_all_have_finished))
     return seconds
 

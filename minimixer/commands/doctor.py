@@ -10,6 +10,10 @@ import numpy as np
 from minimixer.backend import get_device, gpu_problem
 from minimixer.console import Computing, parse, show, table
 from minimixer.errors import OK
+from minimixer.gpu.rates import copy_rate, product_rate
+from minimixer.gpu.rates import describe as describe_gpu
+from minimixer.nn import MIXERS
+from minimixer.ops.registry import numba_problem
 from minimixer.parallel.host import (
     AVX2_KERNELS,
     AVX512_KERNEL,
@@ -21,10 +25,6 @@ from minimixer.parallel.host import (
     physical_cores,
     product_error,
 )
-from minimixer.gpu.rates import copy_rate, product_rate
-from minimixer.gpu.rates import describe as describe_gpu
-from minimixer.nn import MIXERS
-from minimixer.ops.registry import numba_problem
 from minimixer.parallel.mpi import library_of
 from minimixer.version import __version__
 

@@ -10,7 +10,7 @@ import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
-from minimixer.nn import MIXERS, MlpMixer, mixer, list_pretrained, trace
+from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
 from minimixer.train.trained import load_run
 

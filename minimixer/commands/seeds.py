@@ -9,14 +9,14 @@ from typing import Any
 
 from minimixer.commands.train import parse
 from minimixer.console import parse_known
-from minimixer.errors import OK, UsageError
-from minimixer.train.checkpoint import write_atomically
+from minimixer.errors import OK, RunError, UsageError
+from minimixer.files import write_atomically
 from minimixer.train.config import TrainConfig
-from minimixer.train.run_folder import check_resumed, read_config
+from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
 from minimixer.train.resume import METRICS, read_metrics
-from minimixer.errors import RunError
-from minimixer.train.source import with_model_of_source
+from minimixer.train.run_folder import check_resumed, read_config
+from minimixer.train.source import read_source
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     config, only_estimate = parse(rest)
     if only_estimate:
         raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
-    config = with_model_of_source(config)
+    config = with_model_of_source(config, read_source(config.init_from))
     rows = []
     for seed in given.seeds:
         if signal := train(replace(config, seed=seed, out=given.out / f"seed-{seed}")):

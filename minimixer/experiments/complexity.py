@@ -20,6 +20,7 @@ from minimixer.experiments.learning import LOOKS, tidy
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
 from minimixer.nn import MIXERS, VITS, MlpMixer, Model, VisionTransformer, count_macs
+from minimixer.parallel import Workers
 from minimixer.plots import figure
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from minimixer.backend import Array
 from minimixer.errors import DivergedError
 from minimixer.nn import Model
-from minimixer.optim import Optimizer, EMA
+from minimixer.optim import EMA, Optimizer
 from minimixer.parallel.group import Group
 from minimixer.train import checkpoint
 

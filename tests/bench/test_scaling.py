@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from tests.distributed.launch import NEEDS_MPI
 
 from minimixer.bench import scaling
-from minimixer.parallel.host import physical_cores
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
-from tests.distributed.launch import NEEDS_MPI
+from minimixer.parallel.host import physical_cores
 from tests.support.commands import bench as main
 
 

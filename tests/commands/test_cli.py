@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from minimixer.version import __version__
 from minimixer.cli import COMMANDS, main
+from minimixer.version import __version__
 
 SUBCOMMANDS = {"data": ["list", "download", "verify", "path"], "lessons": ["list", "copy", "open"],
                "exercises": ["list", "start", "check", "hint", "grade"]}

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from minimixer.data import known
+from minimixer.data.known import KNOWN, Known
 from minimixer.data.sources import digits
 from minimixer.data.sources.cifar import CIFAR10
-from minimixer.data.known import KNOWN, Known
-from tests.support.cifar_files import official, pack, packed, unpack
 from tests.data.conftest import nowhere  # noqa: F401  a fixture
+from tests.support.cifar_files import official, pack, packed, unpack
 from tests.support.commands import data as main
 
 

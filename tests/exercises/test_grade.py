@@ -8,8 +8,8 @@ import pytest
 
 from minimixer.exercises import grade
 from minimixer.exercises.grade import handed_in, submissions
-from tests.support.commands import exercises as main
 from tests.support.answers import load, mutants, source, student_version
+from tests.support.commands import exercises as main
 from tests.support.hostile import HOSTILE
 
 MUTANT = next(m for m in mutants() if m.path.stem == "one_term")

@@ -10,12 +10,12 @@ import pytest
 import minimixer as mm
 from minimixer import backend, nn, optim
 from minimixer.gpu.graph import CapturedStep, Graph, GraphError, graph_bytes
-from minimixer.tensor import Tensor
 from minimixer.parallel import shards
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
-from tests.support import standin
+from minimixer.tensor import Tensor
 from tests.conftest import DEVICES
+from tests.support import standin
 from tests.support.emulator import needs_compiler
 
 CONFIG = replace(nn.MIXERS["pico"], image_size=8, hidden_dim=6, num_blocks=2, tokens_mlp_dim=5, channels_mlp_dim=7,

@@ -14,8 +14,7 @@ from minimixer.ops.gelu import cuda as gelu
 from minimixer.ops.layernorm import cuda as layernorm
 from minimixer.ops.linear import cuda as linear
 from minimixer.tensor import Tensor
-from tests.support import standin
-from tests.support import blas
+from tests.support import blas, standin
 from tests.support.emulator import needs_compiler, use_blas
 
 LAYOUTS = {"by rows": lambda a: a, "by columns": lambda a: np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2),

@@ -1,8 +1,8 @@
 """Measure every form of every op, and write the tables into the README.md of their folders.
 
 ``python -m tests.support.ladder [OP...] [--write]``.  Shapes are those of a shard of 16 images in the micro Mixer,
-float32, forward and backward.  On the CPU: median time of one thread, forms interleaved, and the most memory allocated on top of
-the inputs.  For a GPU, counted on the stand-in: kernels started, and megabytes read and written per image.
+float32, forward and backward.  On the CPU: median time of one thread, forms interleaved, and the most memory allocated
+on top of the inputs.  For a GPU, counted on the stand-in: kernels started, and megabytes read and written per image.
 """
 
 import argparse

@@ -15,8 +15,8 @@ from minimixer.data.sources.cifar import CIFAR10
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS, Callback, RunError, checkpoint, fit, results
 from minimixer.train.loop import Training
-from tests.support.cifar_files import official, unpack
 from tests.support import kill
+from tests.support.cifar_files import official, unpack
 
 DIGITS = replace(PRESETS["digits"], max_steps=40, log_every=7, ema=0.9)
 FILES = ("last.safetensors", "best.safetensors")
