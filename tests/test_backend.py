@@ -7,6 +7,7 @@ import minimixer as mm
 from minimixer import backend
 from minimixer.backend import DeviceError
 from minimixer.commands import doctor
+from minimixer.gpu.enable import STREAMS
 from tests.support import fake_cupy
 
 
@@ -51,7 +52,7 @@ def test_a_gpu_that_cannot_compute_is_not_chosen(fake, monkeypatch):
     name, why = backend.choose_device("auto")
     assert name == "cpu"
     assert "no usable CUDA device (Failure finding libcublasLt.so)" in why
-    monkeypatch.setenv(backend.STREAMS, "1")
+    monkeypatch.setenv(STREAMS, "1")
     with pytest.raises(DeviceError, match="threads do not wait for each other's arrays: unset it"):
         backend.get_device("gpu")
 

@@ -1,1 +1,4 @@
-"""The paper's claims, tested again at small scale; each module is one experiment."""
+"""The paper's claims, tested again at small scale; each module is one experiment.
+
+A change here changes a published verdict: run the experiment again and update docs/claims.md.
+"""

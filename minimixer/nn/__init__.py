@@ -1,4 +1,8 @@
-"""Layers and models.  Start with ``mixer.py``, the Mixer, and ``module.py``, what every part of a model is."""
+"""Layers and models.  Start with ``mixer.py``, the Mixer, and ``module.py``, the base of every layer and model.
+
+The order in which a model assigns its parts fixes the names and the initial numbers of its weights: a change breaks
+saved runs and the bytes of new ones.
+"""
 
 import warnings
 from typing import Any

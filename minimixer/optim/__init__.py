@@ -1,6 +1,7 @@
 """Optimizers, gradient clipping, moving averages and learning-rate schedules.
 
-The update rules are pure array functions with a reference and faster forms, as the ops are.
+The update rules are pure array functions with a reference and faster forms, as the ops are: change all of them
+together.  The names in ``Optimizer.state`` are names in every saved run.
 """
 
 import warnings

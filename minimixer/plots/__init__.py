@@ -1,4 +1,7 @@
-"""Plots of runs, arrays, graphs and models, readable in print and for color-blind readers."""
+"""Plots of runs, arrays, graphs and models, readable in print and for color-blind readers.
+
+Colors and sizes are in ``style.py``, and nowhere else.
+"""
 
 import warnings
 from typing import Any

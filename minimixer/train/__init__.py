@@ -1,4 +1,7 @@
-"""Training, run folders, and models of finished runs.  ``fit`` in loop.py is the place to start reading."""
+"""Training, run folders, and models of finished runs.  ``fit`` in loop.py is the place to start reading.
+
+``state.py`` lists everything that a run changes; what is not listed there is not saved, resumed or broadcast.
+"""
 
 from minimixer.errors import DivergedError, RunError
 from minimixer.train.callbacks import Callback, Progress

@@ -1,4 +1,7 @@
-"""Import and export weights: the official .npz files, and .safetensors files with timm's names."""
+"""Import and export weights: the official .npz files, and .safetensors files with timm's names.
+
+Names and shapes follow other people's files: change them only together with the tests against Flax and timm.
+"""
 
 from minimixer.weights.adapt import adapt
 from minimixer.weights.files import WeightsError

@@ -8,7 +8,7 @@ from minimixer.data import Augmentation
 from minimixer.data.randaugment import cuda as data_cuda
 from minimixer.data.randaugment import reference as ra
 from tests.support import standin
-from tests.support.emulator import RANDAUGMENT, needs_compiler
+from tests.support.emulator import RANDAUGMENT, code, needs_compiler
 
 EVERY = np.arange(5 * len(ra.OPERATIONS)) % len(ra.OPERATIONS)       # each on pictures of five kinds
 STRENGTHS = (-1.4, -1.0, -0.3, 0.0, 0.01, 0.5, 1.0, 1.4)
@@ -76,7 +76,7 @@ def test_what_the_kernel_does_not_know_is_left_to_what_is_written(shape, rng):
     ("    __syncthreads();\n    if (operation == AUTOCONTRAST)\n        for (int i = first; i < channels",
      "    if (operation == AUTOCONTRAST)\n        for (int i = first; i < channels")])
 def test_a_mistake_in_the_kernel_is_found(right, wrong, emulate, rng):
-    source = RANDAUGMENT.read_text()
+    source = code(RANDAUGMENT)
     assert right in source
     emulate(changed=source.replace(right, wrong))
     images = pictures(rng, len(EVERY), 24, 33, 3)

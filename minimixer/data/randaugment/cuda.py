@@ -7,7 +7,7 @@ import numpy as np
 from minimixer.backend import Array, array_module
 from minimixer.data.randaugment import reference
 from minimixer.data.randaugment.reference import COLORS, GEOMETRIES, OPERATIONS, factors, fixed, kept_bits, thresholds
-from minimixer.ops.cuda import THREADS, kernel
+from minimixer.ops import cuda
 
 SOURCE = Path(__file__).with_name("kernel.cu")
 AFFINE = 1 + len(COLORS)       # the kernel's number for all GEOMETRIES; the numbers below it are as in OPERATIONS
@@ -29,7 +29,7 @@ def change(images: Array, chosen: np.ndarray, strength: np.ndarray) -> Array:
         changes[rows, 1:] = fixed(matrices(strength[rows], height, width)).T
     images = xp.ascontiguousarray(images)
     changed = xp.empty_like(images)
-    run = kernel(SOURCE, "randaugment", "float", "--fmad=false")
-    run((batch,), (THREADS, 1), (images, changed, xp.asarray(changes), xp.asarray(factors(strength), np.float32),
-                                 np.int32(height), np.int32(width), np.int32(channels)))
+    run = cuda.kernel(SOURCE, "randaugment", "float", "--fmad=false")
+    run((batch,), (cuda.THREADS, 1), (images, changed, xp.asarray(changes), xp.asarray(factors(strength), np.float32),
+                                      np.int32(height), np.int32(width), np.int32(channels)))
     return changed
