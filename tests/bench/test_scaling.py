@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.distributed.launch import NEEDS_MPI
+from tests.support.launch import NEEDS_MPI
 
 from minimixer.bench import scaling
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
