@@ -195,7 +195,7 @@ print(inspect.getsource(autograd.Node))
 # %% [markdown]
 # | our tape | `Node` |
 # | --- | --- |
-# | `rule`, a lambda that remembers `a` and `b` | `op.backward`, and `saved`, which holds what it needs |
+# | `rule`, a lambda that remembers `a` and `b` | `run.backward` (the form of the op that ran), and `saved`, which holds what it needs |
 # | `arguments` | `edges`: the Nodes that made the arguments, or the leaves |
 # | `result` | only its `shape` and `dtype` |
 #
@@ -223,7 +223,7 @@ print(inspect.getsource(autograd._walk))
 #
 # 1. `node = ready.pop()`: take a Node whose gradient is complete. This is a loop and not recursion, because Python
 #    stops recursion after 1000 calls, and graphs can be longer.
-# 2. `node.op.backward(...)`: run the local rule. Then `node.saved = None`: these arrays are no longer needed, so their
+# 2. `node.run.backward(...)`: run the local rule. Then `node.saved = None`: these arrays are no longer needed, so their
 #    memory is freed long before the walk ends.
 # 3. The three cases for `gradients[edge]`: the first gradient to arrive is only stored. The second one allocates a new
 #    array for the sum, which now belongs to the engine (`owned`). From the third one on, the engine adds in place. It

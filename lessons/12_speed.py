@@ -30,10 +30,8 @@ import numpy as np
 import minimixer as mm
 from minimixer import plots
 from minimixer.bench import ladder
-from minimixer.ops import registry
+from minimixer.ops import layout, registry
 from minimixer.ops.gelu import GELU, inplace
-from minimixer.ops.gelu.reference import CUBIC, SQRT_2_OVER_PI
-from minimixer.ops.layout import BLOCK
 from minimixer.ops.op import Op
 from minimixer.parallel import ShardedModel, Workers
 from minimixer.parallel.shards import shards
@@ -122,6 +120,9 @@ drawing
 
 
 # %%
+from minimixer.ops.gelu.reference import CUBIC, SQRT_2_OVER_PI
+
+
 def formula(x):
     return 0.5 * x * (1 + np.tanh(SQRT_2_OVER_PI * (x + CUBIC * (x * x * x))))
 
@@ -158,7 +159,7 @@ found = milliseconds({"formula": lambda: formula(hidden), "in place": lambda: in
 assert np.allclose(formula(hidden), in_blocks(hidden, result, 1 << 16), atol=1e-6)
 print(f"formula {found['formula']:.0f} ms, in place {found['in place']:.0f} ms")
 plots.lines(sizes, {"in blocks": [found[n] for n in sizes], "formula": [found["formula"]] * len(sizes)},
-            xlabel="numbers per block", ylabel="milliseconds", log="x", marks={"minimixer": BLOCK})
+            xlabel="numbers per block", ylabel="milliseconds", log="x", marks={"minimixer": layout.BLOCK})
 
 # %% [markdown]
 # The curve has a valley. On its left side, the calls cost too much; on its right side, the blocks no longer fit into

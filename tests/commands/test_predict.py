@@ -65,7 +65,7 @@ def test_predict_reports_and_skips_what_it_cannot_read(as_json, trained_run, dig
     assert main([str(trained_run), *paths, *(["--json"] if as_json else [])]) == 3
     out, err = capsys.readouterr()
     assert [line.split(":")[0] for line in err.splitlines()] == ["minimixer predict"] * 2
-    assert "notes.txt is not a picture" in err
+    assert "notes.txt is not an image" in err
     assert "there is no file" in err
     if as_json:
         answers = [json.loads(line) for line in out.splitlines()]
@@ -111,7 +111,7 @@ def test_predict_without_a_run_takes_the_model_that_comes_with_minimixer(tmp_pat
 
 @pytest.mark.parametrize(("arguments", "code", "message"), [
     (["none.png"], 3, "there is no file none.png"), (["none.JPG", "none.gif"], 3, "there is no file none.gif"),
-    (["notes.txt"], 3, "notes.txt is not a picture"),
+    (["notes.txt"], 3, "notes.txt is not an image"),
     (["runs/none", "x.png"], 1, "there is no run runs/none: expected a run folder"),
     ([".", "x.png"], 1, ". is not a run folder"),
     (["none.safetensors", "x.png"], 1, "there is no run none.safetensors"),

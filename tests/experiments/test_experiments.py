@@ -143,7 +143,7 @@ def test_shuffled_images_hold_the_old_patches(rng, rules):
 
 def test_ablated_mixers_differ_as_they_say(rng):
     images = Tensor(rng.standard_normal((2, 32, 32, 3)).astype(np.float32))
-    models = {name: change(nn.mixer("pico"), 0) for name, change in ablation.MIXERS.items()}
+    models = {name: change(nn.mixer("pico"), 0) for name, change in ablation.VARIANTS.items()}
     for model in models.values():
         model.head.weight.data = np.random.default_rng(1).standard_normal((64, 10)).astype(np.float32)
     logits = {name: model(images).data for name, model in models.items()}
@@ -152,7 +152,7 @@ def test_ablated_mixers_differ_as_they_say(rng):
     assert counts["position added"] - counts["Mixer"] == 64 * 64
     assert counts["Mixer"] - counts["no token mixing"] == sum(
         p.size for name, p in nn.mixer("pico").named_parameters() if "token_" in name)
-    for name in list(ablation.MIXERS)[1:]:
+    for name in list(ablation.VARIANTS)[1:]:
         assert np.abs(logits[name] - logits["Mixer"]).max() > 1e-3
 
     models["position added"].stem.position.data[:] = 0

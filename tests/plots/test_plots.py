@@ -42,7 +42,7 @@ def test_graph_shows_every_op_under_the_name_of_its_reference_and_every_leaf():
     loss = (y * y).mean()
     figure = plots.graph(loss, {"weight": layer.weight, "loss": loss})
     assert sorted(t for t in words(figure) if t) == sorted([
-        "weight\n(3, 2)", "leaf\n(2,)", "Linear\n(4, 2)", "Gelu\n(4, 2)", "Multiply\n(4, 2)", "loss = Mean\n()"])
+        "weight\n(3, 2)", "leaf\n(2,)", "Linear\n(4, 2)", "GELU\n(4, 2)", "Multiply\n(4, 2)", "loss = Mean\n()"])
     arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None)]
     assert len(arrows) == 6                     # y * y has two
 

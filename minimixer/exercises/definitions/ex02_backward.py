@@ -61,7 +61,7 @@ def _steps(loss: Tensor) -> tuple[Step, dict[Any, Step]]:
             stack.extend(waiting)
         else:
             stack.pop()
-            made[node] = Step(tuple(made[edge] for edge in edges), getattr(node, "op", None),
+            made[node] = Step(tuple(made[edge] for edge in edges), getattr(node, "run", None),
                               getattr(node, "saved", ()))
     return made[loss.node], made
 
