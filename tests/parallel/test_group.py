@@ -9,11 +9,11 @@ import pytest
 from minimixer import nn
 from minimixer.backend import DeviceError
 from minimixer.data import Augmentation, Batches, Dataset
+from minimixer.errors import RunError
 from minimixer.gpu.nccl import Nccl
 from minimixer.parallel import Group, ShardedModel, Workers, open_group
 from minimixer.parallel.host import launched
 from minimixer.parallel.mpi import MpiGroup, see_one_gpu
-from minimixer.errors import RunError
 
 MPICH = {"PMI_RANK": "1", "PMI_SIZE": "4"}
 

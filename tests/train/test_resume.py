@@ -14,8 +14,8 @@ import pytest
 from minimixer.data.sources.cifar import CIFAR10
 from minimixer.errors import UsageError
 from minimixer.train import PRESETS, Callback, RunError, checkpoint, fit, loop, report
-from tests.support.cifar_files import official, unpack
 from tests.support import kill
+from tests.support.cifar_files import official, unpack
 
 DIGITS = replace(PRESETS["digits"], max_steps=40, log_every=7, ema=0.9)
 FILES = ("last.safetensors", "best.safetensors")
