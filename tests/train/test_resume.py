@@ -154,6 +154,23 @@ def test_a_second_ctrl_c_ends_it_at_once():
     assert stderr.strip() == "minimixer train: interrupted"
 
 
+def test_a_second_signal_that_comes_at_once_is_not_taken_for_the_first():
+    from minimixer.train.signals import signals_into
+    received = []
+
+    def receive(number):
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)              # before the first one is dealt with
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), signals_into(receive):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert received == [signal.SIGINT]
+
+
 def test_a_clock_that_goes_backwards_changes_nothing(tmp_path, monkeypatch):
     clock = iter(range(10**9, 0, -1000))
     monkeypatch.setattr(time, "time", lambda: float(next(clock)))
