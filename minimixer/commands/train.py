@@ -23,6 +23,8 @@ from minimixer.train.config import (
     Output,
     Recipe,
     TrainConfig,
+    without_old_flags,
+    without_old_names,
 )
 from minimixer.train.run_folder import read_config
 from minimixer.train.loop import estimate, fit
@@ -73,7 +75,9 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
 
     Raises UsageError, or SystemExit from tyro, if it is invalid.
     """
-    rest = list(arguments)
+    rest = without_old_flags(arguments)
+    if rest != list(arguments):
+        print("minimixer train: --compiled is now --kernels fast, --no-compiled is --kernels inplace", file=sys.stderr)
     named = rest.pop(0) if rest and not rest[0].startswith("-") else None
     first, _ = parse_known(First, f"train {named}" if named else "train", "", rest, add_help=False)
     settings = read_toml(first.config) if first.config else {}
@@ -113,7 +117,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"--config {path} cannot be read as TOML: {error}") from error
-    settings = {name.replace("-", "_"): value for name, value in content.items()}
+    settings = without_old_names({name.replace("-", "_"): value for name, value in content.items()})
     known = ["preset", *(f.name for f in fields(TrainConfig))]
     for name, value in settings.items():
         if name not in known:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from minimixer.commands.train import parse
 from minimixer.data import Augmentation
 from minimixer.data.augment import Augment
 from minimixer.errors import UsageError
@@ -44,6 +45,20 @@ def test_old_flags_and_settings_get_their_present_names():
     assert without_old_flags(["--compiled"]) == ["--kernels", "fast"]
     assert without_old_names({"compiled": False, "lr": 1}) == {"kernels": "inplace", "lr": 1}
     assert without_old_names({"compiled": True, "kernels": "reference"}) == {"kernels": "reference"}
+
+
+@pytest.mark.parametrize(("flag", "kernels"), [("--compiled", "fast"), ("--no-compiled", "inplace")])
+def test_the_command_takes_the_old_flags_and_says_the_new_ones(flag, kernels, capsys):
+    config, _ = parse(["digits", flag, "--lr", "0.5"])
+    assert (config.kernels, config.lr) == (kernels, 0.5)
+    assert "--no-compiled is --kernels inplace" in capsys.readouterr().err
+    assert parse(["digits", "--kernels", "reference"])[0].kernels == "reference"
+    assert capsys.readouterr().err == ""
+
+
+def test_the_command_takes_the_old_setting_of_a_toml_file(tmp_path):
+    (tmp_path / "a.toml").write_text("compiled = false\n")
+    assert parse(["--config", str(tmp_path / "a.toml")])[0].kernels == "inplace"
 
 
 @pytest.mark.parametrize(("compiled", "kernels"), [(True, "fast"), (False, "inplace")])
