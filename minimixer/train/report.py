@@ -33,7 +33,7 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
     names = dataset.class_names
     captions = [f"{names[labels[i]]}, not {names[predicted[i]]} ({sure[i]:.0%})" for i in wrong]
     plots.image_grid(dataset.test_images[wrong], captions, out / "mistakes.png",
-                       "Most confident mistakes: true class, predicted class, confidence")
+                     "Most confident mistakes: true class, predicted class, confidence")
     (out / "report.md").write_text(report(run, counts), encoding="utf-8")
 
 

@@ -11,8 +11,8 @@ from typing import Any
 def signals_into(receive: Callable[[int], None]) -> Iterator[None]:
     """Hand the first Ctrl-C or SIGTERM to ``receive``; a second one ends the program as if nobody had listened."""
     def first(number: int, _: Any) -> None:
+        restore()               # first, or a second signal that comes at once would be taken for the first
         receive(number)
-        restore()
 
     def restore() -> None:
         for number, handler in previous.items():

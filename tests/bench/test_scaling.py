@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from tests.support.launch import NEEDS_MPI
 
 from minimixer.bench import scaling
 from minimixer.bench.scaling import NETWORKS, Model, fit, launch
 from minimixer.parallel.host import physical_cores
 from tests.support.commands import bench as main
+from tests.support.launch import NEEDS_MPI
 
 
 def test_the_fit_finds_the_numbers_that_made_the_measurements():
@@ -45,6 +45,7 @@ def test_the_command_measures_and_predicts_and_reads_its_own_file(tmp_path, caps
 def test_without_mpiexec_one_sentence_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(scaling.shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr(scaling, "physical_cores", lambda: 2)
+    monkeypatch.setattr(scaling, "machine", dict)             # it may ask uname
     monkeypatch.setattr(scaling.subprocess, "run", lambda *_, **__: pytest.fail("nothing should be started"))
     monkeypatch.setattr(scaling, "measure", lambda size, cores, rounds: launch(size, 32, 2, 1, True))
     assert main(["scaling", "--sizes", "pico"]) == 1

@@ -1,6 +1,7 @@
 import importlib.util
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +9,11 @@ import pytest
 from minimixer import nn
 from minimixer.backend import DeviceError
 from minimixer.data import Augmentation, Batches, Dataset
+from minimixer.errors import RunError
 from minimixer.gpu.nccl import Nccl
 from minimixer.parallel import Group, ShardedModel, Workers, open_group
 from minimixer.parallel.host import launched
-from minimixer.parallel.mpi import see_one_gpu
-from minimixer.train import RunError
+from minimixer.parallel.mpi import MpiGroup, see_one_gpu
 
 MPICH = {"PMI_RANK": "1", "PMI_SIZE": "4"}
 
@@ -80,7 +81,7 @@ class Playing(Group):
     def __init__(self, rank, size):
         self.rank, self.size, self.kept = rank, size, []
 
-    def total(self, sums, spans, length):
+    def all_reduce_sum(self, sums, spans, length):
         self.kept = list(zip(spans[self.rank], [s.copy() for s in sums], strict=True))
         return sums[0]
 
@@ -96,11 +97,11 @@ def test_the_shards_of_more_processes_than_there_are_shards(rng):
         for rank in range(6):
             part = ShardedModel(model, workers, *statistics, group=Playing(rank, 6))
             plans.append(part.plan(24))
-            mine = plans[-1].pictures
+            mine = plans[-1].images
             part.gradients(images[mine], labels[mine], 0, 24)
             parts += part.group.kept
     assert len(whole.plan(24).shards) == 1
-    assert [plan.pictures for plan in plans] == [slice(4 * r, 4 * r + 4) for r in range(6)]
+    assert [plan.images for plan in plans] == [slice(4 * r, 4 * r + 4) for r in range(6)]
     *sums, their_loss, their_correct = whole._views(sum(array for _, array in parts))
     assert their_loss == pytest.approx(float(loss), rel=1e-5)
     assert their_correct == correct
@@ -156,8 +157,35 @@ def test_nccl_is_asked_for_one_sum_in_place_on_the_current_stream(monkeypatch):
 def test_nothing_but_a_launcher_makes_minimixer_look_for_mpi():
     assert importlib.util.find_spec("minimixer.parallel.mpi")
     import subprocess
-    code = "import sys, minimixer.train.loop; from minimixer.parallel.group import open_group; open_group('auto'); " \
+    code = "import sys, minimixer.train.loop; from minimixer.parallel.launch import open_group; open_group('auto'); " \
            "print([m for m in sys.modules if 'mpi' in m.split('.')[0] and 'mpi4py' in m])"
     environment = {"PATH": "/usr/bin", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_process_by_itself_meets_nobody():
+    with Group() as group:
+        rows = np.arange(6.0).reshape(3, 2)
+        assert (group.rank, group.size, group.threads()) == (0, 1, None)
+        assert group.broadcast("told") == "told"
+        assert group.all_gather(rows) is rows
+        assert group.all_reduce_max(7) == 7
+        assert group.all_reduce_sum([rows], [[(0, 1)]], 6) is rows
+        group.broadcast_arrays([rows])
+        assert np.array_equal(rows, np.arange(6.0).reshape(3, 2))
+        with pytest.raises(ZeroDivisionError):
+            group.on_first(lambda: 1 // 0)
+
+
+def test_the_collective_calls_have_the_names_of_mpi_and_torch():
+    names = {"broadcast", "broadcast_arrays", "all_gather", "all_reduce_sum", "all_reduce_max"}
+    assert names <= vars(Group).keys()
+    assert names <= vars(MpiGroup).keys()
+    assert not {"tell", "join", "total", "largest", "follow"} & {*dir(Group), *dir(MpiGroup)}
+
+
+def test_group_knows_nothing_of_mpi():
+    source = Path(sys.modules[Group.__module__].__file__).read_text()
+    assert "minimixer.parallel.mpi" not in source
+    assert "mpi4py" not in source

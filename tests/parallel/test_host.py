@@ -105,3 +105,76 @@ def test_blocks_that_overlap_in_two_threads_leave_blas_as_it_was():
     assert set(blas_threads()) <= {1}
     second.__exit__(None, None, None)
     assert blas_threads() == before
+
+
+def topology(folder, cores):
+    """A /sys in which these logical CPUs share cores."""
+    for cpu, core in enumerate(cores):
+        place = folder / f"sys/devices/system/cpu/cpu{cpu}/topology"
+        place.mkdir(parents=True)
+        (place / "core_cpus_list").write_text(",".join(str(i) for i, other in enumerate(cores) if other == core) + "\n")
+
+
+@pytest.fixture
+def linux(tmp_path, monkeypatch):
+    """A machine whose files lie in a temporary folder; call it with the CPUs that the process may use."""
+    def start(cpus):
+        monkeypatch.setattr(host, "Path", lambda path: tmp_path / str(path).lstrip("/"))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(cpus), raising=False)
+        monkeypatch.setattr(sys, "platform", "linux")
+        return tmp_path
+    return start
+
+
+@pytest.mark.parametrize(("cores", "cpus", "expected"), [
+    ([0, 1, 2, 3], range(4), 4), ([0, 1, 0, 1], range(4), 2), ([0, 1, 0, 1], [0, 2], 1), ([0, 1, 0, 1], [1, 2], 2),
+    ([0], [0], 1)])
+def test_physical_cores_are_those_of_the_affinity(cores, cpus, expected, linux):
+    topology(linux(cpus), cores)
+    assert host.physical_cores() == expected
+
+
+@pytest.mark.parametrize(("files", "expected"), [
+    ({"cpu.max": "max 100000"}, 4), ({"cpu.max": "200000 100000"}, 2), ({"cpu.max": "150000 100000"}, 2),
+    ({"cpu.max": "1000 100000"}, 1), ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 4),
+    ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3), ({}, 4)])
+def test_a_containers_quota_limits_them(files, expected, linux):
+    folder = linux(range(4))
+    topology(folder, [0, 1, 2, 3])
+    for name, text in files.items():
+        path = folder / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    assert host.physical_cores() == expected
+
+
+def test_without_a_topology_logical_cpus_are_counted(linux, monkeypatch):
+    linux(range(3))
+    assert host.physical_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert host.physical_cores() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert host.physical_cores() == 1
+
+
+@pytest.mark.parametrize(("said", "expected"), [("10\n", 10), ("", 12), (OSError("no sysctl"), 12)])
+def test_macos_is_asked(said, expected, monkeypatch):
+    def run(command, **_):
+        assert command == ["sysctl", "-n", "hw.physicalcpu"]
+        if isinstance(said, OSError):
+            raise said
+        return SimpleNamespace(stdout=said)
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(host.subprocess, "run", run)
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    assert host.physical_cores() == expected
+
+
+def test_a_command_prepares_its_process(monkeypatch):
+    calls = []
+    monkeypatch.setattr(host, "choose_blas_kernel", lambda arguments: calls.append(list(arguments)))
+    monkeypatch.setattr(host, "keep_freed_memory", lambda: calls.append("memory"))
+    host.prepare_process(["--no-blas-tune"])
+    assert calls == [["--no-blas-tune"], "memory"]

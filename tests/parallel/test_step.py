@@ -1,4 +1,3 @@
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -66,20 +65,3 @@ def test_weights_after_forty_steps_are_the_same_bits_for_one_two_and_three_worke
             results.append(model.model.state_dict())
     for other in results[1:]:
         assert all(np.array_equal(results[0][name], other[name]) for name in results[0])
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_an_exception_in_a_worker_surfaces_with_its_own_traceback_and_ends_the_threads(count):
-    def work(i):
-        if i == 2:
-            raise ZeroDivisionError("shard 2")
-        return i
-
-    with pytest.raises(ZeroDivisionError, match="shard 2") as caught, Workers(count) as workers:
-        list(workers.map(work, range(5)))
-    assert caught.traceback[-1].name == "work"
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("minimixer")]
-
-
-def test_the_default_is_one_worker_a_core():
-    assert Workers().count >= 1

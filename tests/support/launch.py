@@ -29,21 +29,21 @@ def train(ranks, *flags, module="minimixer.train", limit=120):
 
 
 def main(kind, rank, *flags):
-    from minimixer.train.loop import Training
+    from minimixer.train import loop
     from tests.support.commands import train as main
-    original = Training.train_step
+    original = loop.train_step
 
-    def step(self, images, labels):
-        if self.step == 7 and self.group.rank == int(rank):
+    def step(run, images, labels):
+        if run.state.step == 7 and run.group.rank == int(rank):
             if kind == "bug":
                 raise ZeroDivisionError("a bug")
             if kind == "memory":
                 raise MemoryError("could not allocate 9 TB")
             if kind == "diverges":
-                self.sharded.params[0].data[...] = float("nan")
-        return original(self, images, labels)
+                run.sharded.params[0].data[...] = float("nan")
+        return original(run, images, labels)
 
-    Training.train_step = step
+    loop.train_step = step
     return main(flags)
 
 

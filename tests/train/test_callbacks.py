@@ -9,17 +9,18 @@ from rich.console import Console
 
 from minimixer.errors import UsageError
 from minimixer.parallel import Workers
-from minimixer.train import PRESETS, Callback, Estimate, estimate, fit, results
-from minimixer.train.estimate import duration, rehearse
-from minimixer.train.loop import Training
-from minimixer.train.report import NotebookReporter, TerminalReporter, default_reporter
+from minimixer.train import PRESETS, Callback, Estimate, estimate, fit, report
+from minimixer.train.estimate import duration, measure
+from minimixer.train.initialize import initialize
+from minimixer.train.loop import train_step
+from minimixer.train.progress import NotebookReporter, TerminalReporter, default_reporter
 
 QUICK = replace(PRESETS["digits"], max_steps=30, workers=1)
 
 
 @pytest.fixture(autouse=True)
 def no_drawing(monkeypatch):
-    monkeypatch.setattr(results, "write", lambda training: None)
+    monkeypatch.setattr(report, "write", lambda run, best_logits: None)
 
 
 class Recorder(Callback):
@@ -41,14 +42,33 @@ def test_callbacks_are_told_in_order_and_closed(tmp_path):
 
 def test_a_callback_can_stop_the_run_and_it_can_go_on_later(tmp_path):
     class Enough(Callback):
-        def step(self, training, loss, correct):
-            if training.step == 5:
-                training.stop()
+        def step(self, progress, loss, correct):
+            if progress.step == 5:
+                progress.stop()
 
     history = fit(replace(QUICK, out=tmp_path / "run"), callbacks=[Enough()])
     assert history.metrics[-1]["step"] == 5
     assert history.interrupted is None
     assert fit(replace(QUICK, out=tmp_path / "run", resume=True)).metrics[-1]["step"] == 30
+
+
+def test_callbacks_are_told_where_the_run_stands(tmp_path):
+    class Looks(Callback):
+        def step(self, progress, loss, correct):
+            self.seen = (progress.step, progress.total_steps, progress.steps_per_epoch, progress.epoch)
+            assert progress.config == config
+            assert progress.class_names == tuple("0123456789")
+
+        def finish(self, progress):
+            self.history, self.model = progress.history, progress.model
+            assert round(progress.seconds, 2) == progress.history.metrics[-1]["seconds"]
+            assert progress.introduction[0] == "pico (MlpMixer), 72,714 parameters"
+
+    looks, config = Looks(), replace(QUICK, out=tmp_path / "run", max_steps=11)
+    history = fit(config, callbacks=[looks])
+    assert looks.seen == (11, 11, 22, 0.5)
+    assert looks.history is history
+    assert looks.model.num_parameters() == 72_714
 
 
 def test_callbacks_are_closed_after_an_error_too(tmp_path):
@@ -64,16 +84,17 @@ def test_callbacks_are_closed_after_an_error_too(tmp_path):
     assert callback.calls == ["start", "close"]
 
 
-def test_a_rehearsal_puts_everything_back_to_the_bit(tmp_path):
+def test_an_estimate_puts_everything_back_to_the_bit(tmp_path):
     with Workers(1) as workers:
-        training = Training(replace(QUICK, ema=0.9, optimizer="sgd"), workers, tmp_path)
-        before = [p.data.copy() for p in training.model.parameters()], [m.copy() for m in training.ema.means]
-        measured = rehearse(training)
-        assert training.step == training.optimizer.step_count == 0
-        assert training.recent == []
-        assert not any(array.any() for array in training.optimizer.state["velocity"])
-        assert all(map(np.array_equal, before[0], [p.data for p in training.model.parameters()]))
-        assert all(map(np.array_equal, before[1], training.ema.means))
+        run = initialize(replace(QUICK, ema=0.9, optimizer="sgd"), workers, out=tmp_path)
+        state = run.state
+        before = [p.data.copy() for p in state.model.parameters()], [m.copy() for m in state.ema.means]
+        measured = measure(run, train_step)
+        assert state.step == state.optimizer.step_count == 0
+        assert state.recent == []
+        assert not any(array.any() for array in state.optimizer.state["velocity"])
+        assert all(map(np.array_equal, before[0], [p.data for p in state.model.parameters()]))
+        assert all(map(np.array_equal, before[1], state.ema.means))
     assert measured.steps == 30
     assert measured.tests == 2
     assert 0 < measured.seconds_per_step < 10
@@ -137,13 +158,13 @@ def test_a_resumed_run_hides_the_events_after_its_checkpoint_only(step, tmp_path
     config = replace(QUICK, out=tmp_path / "run", tensorboard=True, max_steps=4)
 
     class Stops(Callback):
-        def step(self, training, loss, correct):
-            if training.step == step:
-                training.stop()
+        def step(self, progress, loss, correct):
+            if progress.step == step:
+                progress.stop()
 
-        def start(self, training):
+        def start(self, progress):
             if step == 0:
-                training.stop()
+                progress.stop()
 
     fit(config, callbacks=[Stops()])
     fit(replace(config, resume=True))
@@ -154,8 +175,8 @@ def test_a_run_that_is_stopped_before_its_first_step_says_that_there_is_no_repor
     monkeypatch.undo()                                          # with its real report
 
     class Enough(Callback):
-        def start(self, training):
-            training.stop()
+        def start(self, progress):
+            progress.stop()
 
     screen = io.StringIO()
     history = fit(replace(QUICK, out=tmp_path / "run"), [Enough()], TerminalReporter(Console(file=screen, width=200)))
@@ -173,9 +194,9 @@ def test_a_run_whose_metrics_were_lost_ends_without_a_report(tmp_path, monkeypat
 
 def test_the_estimate_of_a_resumed_run_is_of_what_is_left(tmp_path):
     class Stops(Callback):
-        def step(self, training, loss, correct):
-            if training.step == 20:
-                training.receive(2)
+        def step(self, progress, loss, correct):
+            if progress.step == 20:
+                progress.receive(2)
 
     history = fit(replace(QUICK, out=tmp_path / "run"), callbacks=[Stops()])
     before = (history.out / "metrics.jsonl").read_bytes()

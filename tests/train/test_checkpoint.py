@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minimixer import nn, optim
+from minimixer import files, nn, optim
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
 
@@ -290,9 +290,9 @@ def test_of_a_larger_model(path):
 
 
 @pytest.mark.parametrize(("saved", "message"), [
-    (optim.SGD, r"optim\.velocity of another optimiser, expected optim\.m and optim\.v: give the --optimizer"),
+    (optim.SGD, r"optim\.velocity of another optimizer, expected optim\.m and optim\.v: give the --optimizer"),
     (None, r"holds weights only.*last\.safetensors")])
-def test_of_another_optimiser(path, saved, message):
+def test_of_another_optimizer(path, saved, message):
     model = small_model()
     checkpoint.save(path, model, saved and trained(model, saved), {})
     other = small_model(1)
@@ -345,7 +345,7 @@ def test_a_folder_that_is_deleted_during_the_run(path):
     with pytest.raises(CheckpointError, match="its folder is gone, and the checkpoints in it; start the run again"):
         save_anew(path)
     with pytest.raises(FileNotFoundError):              # any file may be written so, hence the plain error
-        checkpoint.write_atomically(path, b"")
+        files.write_atomically(path, b"")
 
 
 @pytest.fixture
@@ -400,9 +400,9 @@ def test_a_folder_without_permission_to_write(path):
 @pytest.mark.parametrize("moment", ["os.fsync", "os.replace"])
 def test_a_crash_between_write_and_rename(path, moment):
     """The process ends there and then, as in a power cut: no handler runs."""
-    code = (f"import os, sys; from pathlib import Path; from minimixer.train import checkpoint\n"
+    code = (f"import os, sys; from pathlib import Path; from minimixer import files\n"
             f"{moment} = lambda *args: os._exit(9)\n"
-            f"checkpoint.write_atomically(Path(sys.argv[1]), bytes(5000))")
+            f"files.write_atomically(Path(sys.argv[1]), bytes(5000))")
     for _ in range(2):
         assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == 9
     assert path.read_bytes() == small_checkpoint()
@@ -410,9 +410,9 @@ def test_a_crash_between_write_and_rename(path, moment):
     assert len(leftovers) == 2          # each under a name of its own
     (path.parent / "folder.tmp").mkdir()
     (path.parent / "metrics.jsonl").touch()
-    assert checkpoint.remove_leftovers(path.parent) == sorted(leftovers)
+    assert files.remove_leftovers(path.parent) == sorted(leftovers)
     assert {p.name for p in path.parent.iterdir()} == {path.name, "folder.tmp", "metrics.jsonl"}
-    assert checkpoint.remove_leftovers(path.parent) == []
+    assert files.remove_leftovers(path.parent) == []
 
 
 def test_what_is_written_is_on_the_disk_before_it_takes_the_name(path, monkeypatch):
@@ -426,7 +426,7 @@ def test_what_is_written_is_on_the_disk_before_it_takes_the_name(path, monkeypat
 
 
 def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch):
-    monkeypatch.setattr(checkpoint.os, "open", lambda *args: (_ for _ in ()).throw(OSError(errno.EINVAL, "Invalid")))
+    monkeypatch.setattr(files.os, "open", lambda *args: (_ for _ in ()).throw(OSError(errno.EINVAL, "Invalid")))
     save_anew(path)
     assert checkpoint.read(path)[1]["step"] == 8
 

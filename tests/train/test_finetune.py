@@ -13,8 +13,9 @@ from minimixer.cli import main
 from minimixer.data import Dataset, known, load_digits
 from minimixer.data.enlarge import enlarge
 from minimixer.parallel import ShardedModel, Workers
-from minimixer.train import PRESETS, checkpoint, fit, load_run
-from minimixer.train.source import start
+from minimixer.train import PRESETS, checkpoint, estimate, fit, load_run
+from minimixer.train.initialize import initialize
+from minimixer.train.source import read_source
 from minimixer.weights import WeightsError, adapt, part_order
 
 QUICK = replace(PRESETS["digits"], max_steps=12, workers=1, warmup_steps=0, crop_padding=0)
@@ -25,6 +26,13 @@ def digits_like(side, names=tuple("0123456789")):
     digits = load_digits()
     train, test = (enlarge(images, side) for images in (digits.train_images[:256], digits.test_images[:64]))
     return Dataset("digits", train, digits.train_labels[:256], test, digits.test_labels[:64], names)
+
+
+def start(config, dataset):
+    """Model, mean, std, and what config.json will say of the source, of a run that starts from another."""
+    with Workers(1) as workers:
+        run = initialize(config, workers, source=read_source(config.init_from), dataset=dataset)
+    return run.state.model, run.sharded.mean, run.sharded.std, run.source
 
 
 def same(a, b):
@@ -117,9 +125,9 @@ def test_it_resumes_to_the_same_bytes_even_without_its_source(trained_run, tmp_p
     whole = fit(replace(config, out=tmp_path / "whole")).out
 
     class Stop(mm.train.Callback):
-        def step(self, training, loss, correct):
-            if training.step == 6:
-                training.stop()
+        def step(self, progress, loss, correct):
+            if progress.step == 6:
+                progress.stop()
 
     part = fit(replace(config, out=tmp_path / "part"), [Stop()]).out
     said = json.loads((part / "config.json").read_text())["source"]
@@ -128,6 +136,20 @@ def test_it_resumes_to_the_same_bytes_even_without_its_source(trained_run, tmp_p
     assert json.loads((part / "config.json").read_text())["source"] == said
     assert same(checkpoint.read(whole / "last.safetensors")[0], checkpoint.read(part / "last.safetensors")[0])
     assert main(["train", "--resume", "--out", str(part), "--init-from", str(trained_run)]) == 2
+
+
+@pytest.mark.parametrize("work", [fit, estimate])
+def test_the_source_is_read_once(work, trained_run, tmp_path, monkeypatch):
+    read, original = [], checkpoint.read
+    monkeypatch.setattr(checkpoint, "read", lambda path: read.append(path) or original(path))
+    run = replace(QUICK, init_from=trained_run, max_steps=1, out=tmp_path / "run")
+    work(run)
+    assert read == [trained_run / "best.safetensors"]
+    if work is fit:             # resumed, it is its own source, and its state is read from the same file
+        read.clear()
+        work(replace(run, resume=True))
+        assert read.count(tmp_path / "run" / "last.safetensors") == 2
+        assert trained_run / "best.safetensors" not in read
 
 
 def test_the_preset_is_the_papers_recipe():
@@ -152,8 +174,8 @@ def test_the_model_that_comes_with_minimixer_is_a_source(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [
     (["--init-from", "nowhere"], 1, "--init-from: there is no run nowhere: expected a run folder"),
-    (["--init-from", "a.npz"], 1, "official files and timm's go through minimixer import first"),
-    (["--init-from", "cifar10-micro"], 2, "its pictures have 3 colours a pixel, those of digits 1"),
+    (["--init-from", "a.npz"], 1, "convert official files and timm's with minimixer import first"),
+    (["--init-from", "cifar10-micro"], 2, "its images have 3 channels, those of digits have 1"),
     (["--init-from", "RUN", "--image-size", "20"], 1, "choose an image_size of 8, 16, 24"),
     (["--init-from", "RUN", "--image-size", "4"], 2, "--image-size is 4: expected at least 8"),
     (["--image-size", "0"], 2, "--image-size is 0: expected a whole number from 1"),

@@ -4,35 +4,52 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minimixer.train import PRESETS, Callback, RunError, fit, results
-from minimixer.train.loop import Training
+from minimixer.data import load_digits
+from minimixer.train import PRESETS, Callback, RunError, fit, report
 
 QUICK = replace(PRESETS["digits"], max_steps=30, workers=1)
 
 
 class Catch(Callback):
-    """Keeps the run, to be looked at."""
+    """Keeps where the run ended, to be looked at."""
 
-    def finish(self, training):
-        self.training = training
+    def finish(self, progress):
+        self.state = progress.state
+
+
+@pytest.fixture
+def reported(monkeypatch):
+    """The runs that reports were written from, with the best logits: as the run had them, and computed again."""
+    caught, write = [], report.write
+
+    def keep(run, best_logits):
+        caught.append((run, best_logits, report.logits_of_best(run)))
+        write(run, best_logits)
+
+    monkeypatch.setattr(report, "write", keep)
+    return caught
 
 
 def test_the_confusion_matrix_counts_true_rows_and_predicted_columns():
     labels, predicted = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 2])
-    assert results.confusion_matrix(labels, predicted, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    assert report.confusion_matrix(labels, predicted, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
 
 
-def test_the_report_states_what_the_metrics_hold(tmp_path):
-    catch = Catch()
-    history = fit(replace(QUICK, out=tmp_path / "run"), callbacks=[catch])
+def test_the_report_states_what_the_metrics_hold(reported, tmp_path):
+    history = fit(replace(QUICK, out=tmp_path / "run"))
+    [(run, best, again)] = reported
     text = (history.out / "report.md").read_text()
     assert f"{history.best_accuracy:.2%} after epoch" in text
-    assert f"{catch.training.model.num_parameters():,} parameters" in text
+    assert f"{run.state.model.num_parameters():,} parameters" in text
     for picture in ("curves.png", "confusion.png", "mistakes.png"):
         assert f"({picture})" in text
         assert (history.out / picture).read_bytes().startswith(b"\x89PNG")
-    best = results._best_logits(catch.training)
-    assert np.mean(best.argmax(1) == catch.training.dataset.test_labels) == pytest.approx(history.best_accuracy)
+    weights = run.state.model.state_dict()
+    assert np.array_equal(again, best)
+    report.logits_of_best(run)
+    assert np.mean(best.argmax(1) == load_digits().test_labels) == pytest.approx(history.best_accuracy)
+    for name, array in run.state.model.state_dict().items():
+        assert np.array_equal(array, weights[name])
 
 
 def test_resumed_after_its_best_test_the_report_is_the_same(tmp_path):
@@ -44,19 +61,17 @@ def test_resumed_after_its_best_test_the_report_is_the_same(tmp_path):
     assert {name: (history.out / name).read_bytes() for name in before} == before
 
 
-def test_a_run_without_mistakes_has_a_report_too(tmp_path, monkeypatch):
-    catch = Catch()
-    fit(replace(QUICK, out=tmp_path / "run", max_steps=2), callbacks=[catch])
-    training = catch.training
-    training.best_logits = np.eye(10, dtype=np.float32)[training.dataset.test_labels] * 9
-    results.write(training)
+def test_a_run_without_mistakes_has_a_report_too(reported, tmp_path):
+    fit(replace(QUICK, out=tmp_path / "run", max_steps=2))
+    [(run, _, _)] = reported
+    report.write(run, np.eye(10, dtype=np.float32)[run.dataset.test_labels] * 9)
     assert "Hardest classes: 0 (100%)" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_two_runs_never_share_a_folder(tmp_path):
     class Second(Callback):
-        def step(self, training, loss, correct):
-            if training.step == 2:
+        def step(self, progress, loss, correct):
+            if progress.step == 2:
                 with pytest.raises(RunError, match=r"another run is writing into .*run: wait for it, or choose") as e:
                     fit(replace(QUICK, out=tmp_path / "run", overwrite=True))
                 assert e.value.exit_code == 1
@@ -106,11 +121,11 @@ def test_averaged_weights_are_what_is_tested_and_kept(tmp_path):
     from minimixer.train import checkpoint
     catch = Catch()
     history = fit(replace(QUICK, out=tmp_path / "run", ema=0.9), callbacks=[catch])
-    training: Training = catch.training
+    state = catch.state
     last = checkpoint.read(history.out / "last.safetensors")[0]
     assert history.metrics[-1]["test_accuracy"] == history.best_accuracy        # the best weights are the last means
     best = checkpoint.read(history.out / "best.safetensors")[0]
-    for (name, parameter), mean in zip(training.model.named_parameters(), training.ema.means, strict=True):
+    for (name, parameter), mean in zip(state.model.named_parameters(), state.ema.means, strict=True):
         assert np.array_equal(last[f"ema.{name}"], mean)
         assert np.array_equal(best[f"model.{name}"], mean)
         assert np.array_equal(last[f"model.{name}"], parameter.data)

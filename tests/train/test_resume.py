@@ -13,8 +13,7 @@ import pytest
 
 from minimixer.data.sources.cifar import CIFAR10
 from minimixer.errors import UsageError
-from minimixer.train import PRESETS, Callback, RunError, checkpoint, fit, results
-from minimixer.train.loop import Training
+from minimixer.train import PRESETS, Callback, RunError, checkpoint, fit, loop, report
 from tests.support import kill
 from tests.support.cifar_files import official, unpack
 
@@ -24,9 +23,9 @@ FILES = ("last.safetensors", "best.safetensors")
 
 @pytest.fixture(scope="module", autouse=True)
 def no_drawing():
-    """What a finished run draws is tested in test_results.py."""
+    """What a finished run draws is tested in test_report.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "write", lambda training: None)
+        patch.setattr(report, "write", lambda run, best_logits: None)
         yield
 
 
@@ -36,8 +35,8 @@ class CtrlC(Callback):
     def __init__(self, step, number=signal.SIGINT):
         self.at, self.number = step, number
 
-    def step(self, training, loss, correct):
-        if training.step == self.at:
+    def step(self, progress, loss, correct):
+        if progress.step == self.at:
             signal.raise_signal(self.number)
 
 
@@ -71,18 +70,18 @@ def test_interrupted_and_resumed_it_ends_with_the_same_bytes(moment, untouched, 
 @pytest.mark.parametrize(("every", "saved"), [(5, 15), (7, 14), (None, 0)])        # 7 is log_every too
 def test_it_goes_back_to_the_last_checkpoint_if_there_was_no_time_to_save(every, saved, tmp_path, monkeypatch):
     run = fit(replace(DIGITS, out=tmp_path / "untouched"))
-    original = Training.train_step
+    original = loop.train_step
 
-    def dies(self, images, labels):
-        if self.step == 19:
+    def dies(run, images, labels):
+        if run.state.step == 19:
             raise SystemError("as if the power had gone")
-        return original(self, images, labels)
+        return original(run, images, labels)
 
     config = replace(DIGITS, out=tmp_path / "run", checkpoint_every=every)
-    monkeypatch.setattr(Training, "train_step", dies)
+    monkeypatch.setattr(loop, "train_step", dies)
     with pytest.raises(SystemError):
         fit(config)
-    monkeypatch.setattr(Training, "train_step", original)
+    monkeypatch.setattr(loop, "train_step", original)
     last = config.out / "last.safetensors"
     assert (checkpoint.read(last)[1]["step"] if last.exists() else 0) == saved
     with open(config.out / "metrics.jsonl", "a") as file:
@@ -105,6 +104,7 @@ def test_the_best_weights_are_kept_though_the_metrics_are_lost(tmp_path):
         assert (resumed.out / name).read_bytes() == (run.out / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
     """The long form is ``python -m tests.support.kill --rounds 30``."""
     assert kill.main(["--rounds", "2", "--steps", "60", "--folder", str(tmp_path)]) == 0
@@ -121,6 +121,7 @@ def start(folder, *more):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_after_the_step_with_everything_saved(number, code, tmp_path):
     process = start(tmp_path / "run")
@@ -134,6 +135,7 @@ def test_a_signal_ends_the_run_after_the_step_with_everything_saved(number, code
     assert "--max-steps 60 instead of None" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_at_once():
     code = ("import signal, sys, time; from minimixer.errors import run_command\n"
             "from minimixer.train.signals import signals_into\n"
@@ -150,6 +152,23 @@ def test_a_second_ctrl_c_ends_it_at_once():
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     assert stderr.strip() == "minimixer train: interrupted"
+
+
+def test_a_second_signal_that_comes_at_once_is_not_taken_for_the_first():
+    from minimixer.train.signals import signals_into
+    received = []
+
+    def receive(number):
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)              # before the first one is dealt with
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), signals_into(receive):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert received == [signal.SIGINT]
 
 
 def test_a_clock_that_goes_backwards_changes_nothing(tmp_path, monkeypatch):

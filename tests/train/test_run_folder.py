@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from minimixer.errors import UsageError
-from minimixer.train import PRESETS, Callback, RunError, fit, results
+from minimixer.train import PRESETS, Callback, RunError, fit, report
 from minimixer.train.checkpoint import CheckpointError
 from tests.support.commands import train as main
 
@@ -15,7 +15,7 @@ QUICK = replace(PRESETS["digits"], max_steps=1, workers=1)
 
 @pytest.fixture(autouse=True)
 def no_drawing(monkeypatch):
-    monkeypatch.setattr(results, "write", lambda training: None)
+    monkeypatch.setattr(report, "write", lambda run, best_logits: None)
 
 
 def contents(folder):
@@ -63,9 +63,9 @@ def test_resume_and_overwrite_exclude_each_other(tmp_path, capsys):
 @pytest.mark.parametrize("log_every", [1, 100])                 # noticed by the metrics, and by the checkpoint
 def test_a_folder_that_is_deleted_during_the_run_is_said(log_every, tmp_path):
     class Deletes(Callback):
-        def step(self, training, loss, correct):
-            shutil.rmtree(training.history.out)
-            training.receive(2)
+        def step(self, progress, loss, correct):
+            shutil.rmtree(progress.history.out)
+            progress.receive(2)
 
     with pytest.raises(CheckpointError, match="its folder is gone, and the checkpoints in it"):
         fit(replace(QUICK, out=tmp_path / "run", max_steps=5, log_every=log_every), callbacks=[Deletes()])

@@ -94,9 +94,9 @@ def test_a_configuration_takes_numbers_of_numpy():
 
 
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_run_that_diverges_in_its_last_step_is_not_saved(compiled, tmp_path):
-    config = TrainConfig(optimizer="sgd", lr=1e38, warmup_steps=0, schedule="constant", compiled=compiled, workers=1,
+@pytest.mark.parametrize("kernels", ["fast", "inplace", "reference"])
+def test_a_run_that_diverges_in_its_last_step_is_not_saved(kernels, tmp_path):
+    config = TrainConfig(optimizer="sgd", lr=1e38, warmup_steps=0, schedule="constant", kernels=kernels, workers=1,
                          out=tmp_path / "run")
     with pytest.raises(DivergedError, match="no longer finite at step 1"):
         fit(replace(config, max_steps=1))
