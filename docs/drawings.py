@@ -143,17 +143,17 @@ FORWARD = [
     ("N Mixer blocks", "(B, S, C)", "nn/mixer.py"),
     ("LayerNorm, mean over S", "(B, C)", "nn/mixer.py"),
     ("head, a Linear", "(B, K)", "nn/mixer.py"),
-    ("cross-entropy, with the labels", "()", "ops/softmax.py"),
+    ("cross-entropy, with the labels", "()", "ops/cross_entropy/"),
 ]
 BACKWARD = [
-    ("one AdamW update", "the parameters change", "optim.py"),
-    ("clip by global norm", "one factor for all", "optim.py"),
-    ("sum the shards, in fixed order", "one gradient per parameter", "train/parallel.py"),
+    ("one AdamW update", "the parameters change", "optim/adamw/"),
+    ("clip by global norm", "one factor for all", "optim/clip/"),
+    ("sum the shards, in fixed order", "one gradient per parameter", "parallel/step.py"),
     ("gradients of the stem", "weight (P · P · 3, C), bias (C,)", "ops/linear.py"),
     ("backward of the blocks", "gx (B, S, C), 12 arrays per block", "autograd.py"),
     ("backward of mean and norm", "gx (B, S, C)", "autograd.py"),
     ("backward of the head", "gx (B, C), weight (C, K)", "ops/linear.py"),
-    ("probabilities − targets", "gx (B, K)", "ops/softmax.py"),
+    ("probabilities − targets", "gx (B, K)", "ops/cross_entropy/"),
 ]
 
 

@@ -195,7 +195,7 @@ print(inspect.getsource(autograd.Node))
 # %% [markdown]
 # | our tape | `Node` |
 # | --- | --- |
-# | `rule`, a lambda that remembers `a` and `b` | `run.backward` (the form of the op that ran), and `saved`, which holds what it needs |
+# | `rule`, a lambda that remembers `a` and `b` | `run.backward` (`run`: the form that ran), and `saved` |
 # | `arguments` | `edges`: the Nodes that made the arguments, or the leaves |
 # | `result` | only its `shape` and `dtype` |
 #

@@ -254,8 +254,8 @@ print([bool(np.allclose(a, b)) for a, b in zip(library, (gx, gweight, gbias), st
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
-# | `centred` | computed once and used twice: for the variance and for the result |
-# | `(centred * centred).mean(...)` | the variance in a second pass over the row, divided by C |
+# | `centered` | computed once and used twice: for the variance and for the result |
+# | `(centered * centered).mean(...)` | the variance in a second pass over the row, divided by C |
 # | `return ..., (normalized, rstd, weight)` | $n$, $r$ and $\gamma$ are all that backward needs: x itself is not kept |
 # | `g`, then the three lines of `gx` | our three terms, with `rstd` factored out |
 # | `leading` | all axes but the last: the rows. In a Mixer x is (B, S, C), so there are B x S rows |

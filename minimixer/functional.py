@@ -113,7 +113,7 @@ def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float 
     x : Tensor, shape (B, H, W, C)
     weight, bias : Tensor, shape (C,)
     groups : int
-        Divides C; the channels of a group are neighbours.
+        Divides C; the channels of a group are neighbors.
     eps : float
         Added to the variance.
 

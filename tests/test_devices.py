@@ -47,7 +47,7 @@ class Run:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-8), (np.float32, 1e-2)])
-def test_a_run_on_a_device_sees_the_pictures_of_the_cpu_and_gets_its_weights(dataset, device, dtype, tolerance):
+def test_a_run_on_a_device_sees_the_images_of_the_cpu_and_gets_its_weights(dataset, device, dtype, tolerance):
     # In float32 AdamW makes much of little: a gradient that is all rounding still moves its weight by lr.
     with Workers(1) as workers:
         here, there = (Run(dataset, on, workers, dtype=dtype) for on in ("cpu", device))
@@ -66,7 +66,7 @@ def test_a_run_on_a_device_sees_the_pictures_of_the_cpu_and_gets_its_weights(dat
                   backend.to_device(dataset.test_labels, on))
             for run, on in ((here, "cpu"), (there, device)))
         assert loss_there == pytest.approx(loss, rel=tolerance * 0.1)
-        assert accuracy_there == pytest.approx(accuracy, abs=0.101)         # one of ten pictures
+        assert accuracy_there == pytest.approx(accuracy, abs=0.101)         # one of ten images
 
 
 @pytest.mark.parametrize("optimizer", [optim.AdamW, optim.SGD])
@@ -105,7 +105,7 @@ def test_a_model_goes_to_a_device_and_its_state_comes_back(device):
     lambda params: optim.SGD(params, 0.1), lambda params: optim.SGD(params, 0.1, nesterov=True, weight_decay=0.1),
     lambda params: optim.AdamW(params, 0.1), lambda params: optim.AdamW(params, 0.1, weight_decay=0.3, eps=1e-3)])
 @pytest.mark.parametrize("clipped", [False, True])
-def test_optimisers_make_the_steps_of_the_cpu(make, clipped, device, rng):
+def test_optimizers_make_the_steps_of_the_cpu(make, clipped, device, rng):
     start = [rng.standard_normal(shape) for shape in ((3, 4), (4,), (2, 5))]
     runs = {}
     for on in ("cpu", device):

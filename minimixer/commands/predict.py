@@ -14,8 +14,9 @@ import tyro
 from minimixer.backend import choose_device
 from minimixer.console import OnDevice, at_least, console, parse, show, table
 from minimixer.data import DataError
-from minimixer.data.images import printable, read_image
+from minimixer.data.images import read_image
 from minimixer.errors import DATA, OK, UsageError
+from minimixer.files import printable
 from minimixer.train.trained import Trained, load_run
 
 SHIPPED = "cifar10-micro"
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
             code = DATA
             print(f"minimixer predict: {answer}", file=sys.stderr)
         if options.json:
-            print(json.dumps({"image": printable(path), **as_json(answer)}))
+            print(json.dumps({"image": printable(path, None), **as_json(answer)}))
         elif not isinstance(answer, DataError):
             report(path, answer)
     return code
@@ -134,5 +135,5 @@ def report(path: Path, answer: list[tuple[str, float]]) -> None:
     rows = table("", ">", "", show_header=False)
     for name, p in answer:
         rows.add_row(f"  {name}", f"{p:.1%}", block * round(BAR * p))
-    print(f"\n{printable(path)}")
+    print(f"\n{printable(path, None)}")
     show(rows)

@@ -8,16 +8,12 @@ import numpy as np
 
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError
+from minimixer.files import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MODES = {1: "L", 3: "RGB"}              # channels: Pillow's name of the mode
-
-
-def printable(path: Path) -> str:
-    """The name of a file, with undecodable bytes replaced."""
-    return str(path).encode(errors="replace").decode()
 
 
 def read_image(path: Path, size: int, channels: int) -> Array:
@@ -46,7 +42,7 @@ def read_image(path: Path, size: int, channels: int) -> Array:
     """
     from PIL import Image, UnidentifiedImageError
 
-    name = printable(path)
+    name = printable(path, None)
     if channels not in MODES:
         raise DataError(f"{name} cannot be fed to a model of {channels} channels: expected 1 or 3")
     try:

@@ -77,7 +77,7 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
                 state.recent.clear()
     curve: Curve = {"seed": config.seed, "parameters": state.model.num_parameters(),
              "seconds": round(time.perf_counter() - start, 1), **columns}
-    print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test pictures, "
+    print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test images, "
           f"{curve['seconds']:.0f} s", flush=True)
     return state.model, curve
 

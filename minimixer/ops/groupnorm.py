@@ -12,9 +12,9 @@ class GroupNorm(Op):
     @staticmethod
     def forward(xp: Module, x: Array, weight: Array, bias: Array, groups: int,
                 eps: float) -> tuple[Array, tuple[Array | int, ...]]:
-        centred = x - group_mean(x, groups)                             # (B, H, W, C)
-        rstd = 1 / xp.sqrt(group_mean(centred * centred, groups) + eps)         # (B, 1, 1, C)
-        normalized = centred * rstd                                     # (B, H, W, C)
+        centered = x - group_mean(x, groups)                             # (B, H, W, C)
+        rstd = 1 / xp.sqrt(group_mean(centered * centered, groups) + eps)         # (B, 1, 1, C)
+        normalized = centered * rstd                                     # (B, H, W, C)
         return normalized * weight + bias, (normalized, rstd, weight, groups)
 
     @staticmethod

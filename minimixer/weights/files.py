@@ -3,7 +3,6 @@
 import contextlib
 import io
 import math
-import os
 import struct
 import zipfile
 import zlib
@@ -18,7 +17,8 @@ from numpy.lib import format as npy
 
 from minimixer.backend import Array
 from minimixer.errors import MinimixerError
-from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape, printable
+from minimixer.files import printable, write_atomically
+from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
 
 LARGEST_EXPANSION = 20          # floats hardly compress: an archive that expands more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # unless it unpacks to fewer bytes than this
@@ -181,15 +181,3 @@ def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array]) -> No
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"format": "pt"})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all.  Raises OSError."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

@@ -15,13 +15,6 @@ from minimixer.nn import MixerConfig
 Shape = tuple[int, ...]
 
 
-def printable(text: object, longest: int = 120) -> str:
-    """Text from a file, safe to print on one line of a terminal."""
-    line = " ".join(str(text).split())
-    line = line if line.isprintable() else ascii(line)
-    return line if len(line) <= longest else line[:longest - 3] + "..."
-
-
 @dataclass(frozen=True)
 class Row:
     """One array of a Mixer, or of every block: its names, and its shape in the official files."""

@@ -7,12 +7,13 @@ from os import PathLike
 from pathlib import Path
 
 from minimixer.backend import Array, to_numpy
+from minimixer.files import printable
 from minimixer.functional import GeluForm
 from minimixer.nn import GELU, MixerConfig, MlpMixer
 from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
 from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
 from minimixer.weights.growth import grow
-from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, printable, rows_of, sizes_of
+from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of
 from minimixer.weights.report import Mapped, Report
 
 FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_blocks", "D_C": "channels_mlp_dim"}

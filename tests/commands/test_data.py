@@ -46,7 +46,7 @@ def test_path_prints_the_path_alone(small, capsys):
     assert "CIFAR-100 was not found" in err
 
 
-def test_verify_reads_every_picture_and_compares_the_hash(small, capsys):
+def test_verify_reads_every_image_and_compares_the_hash(small, capsys):
     code, out, _ = run(capsys, "verify", "--data-dir", str(small.parent))
     assert code == 0
     of_digits, cifar10, cifar100 = out.splitlines()

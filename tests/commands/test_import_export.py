@@ -70,7 +70,7 @@ def test_a_run_that_was_trained_here_goes_out_and_comes_in(tmp_path):
             assert (ours == theirs).all()
 
 
-def test_new_classes_larger_pictures_other_scaling_and_names(npz, tmp_path):
+def test_new_classes_larger_images_other_scaling_and_names(npz, tmp_path):
     labels = tmp_path / "labels.txt"
     labels.write_text("goldfish\nrock crab \nfähre\n\n", "utf-8")
     out = tmp_path / "run"

@@ -15,7 +15,7 @@ STRENGTHS = (-1.4, -1.0, -0.3, 0.0, 0.01, 0.5, 1.0, 1.4)
 
 
 def pictures(rng, n, height, width, channels):
-    """Noise, and smooth, dark, flat and two-coloured pictures."""
+    """Noise, and smooth, dark, flat and two-colored images."""
     shape = n, height, width, channels
     noise = rng.integers(0, 256, shape, np.uint8)
     smooth = np.clip(np.cumsum(rng.integers(-9, 10, shape), 2) + 128, 0, 255).astype(np.uint8)

@@ -187,7 +187,7 @@ def test_a_model_that_draws_is_not_recorded(what, device):
     assert set(graphs_of(device, steps(3), config=replace(CONFIG, **what))) == {None}
 
 
-def test_pictures_that_are_enlarged_are_not_recorded(device):
+def test_images_that_are_enlarged_are_not_recorded(device):
     assert set(graphs_of(device, [lambda run: run.step(0, side=4), lambda run: run.step(1, side=4)])) == {None}
 
 

@@ -35,7 +35,7 @@ def test_a_lesson_cannot_use_the_network(tmp_path, code):
 
 
 @pytest.mark.lesson
-def test_a_picture_shows_itself_and_is_the_same_to_the_byte(tmp_path):
+def test_a_image_shows_itself_and_is_the_same_to_the_byte(tmp_path):
     code = "from minimixer import plots\nplots.shapes({'x': {'B': 2, 'C': 3}})"
     first, second = notebook_with(tmp_path, code), notebook_with(tmp_path, code)
     build.execute(first)

@@ -112,7 +112,7 @@ def test_a_step_of_a_mixer_moves_no_axis_of_a_block_in_memory(emulate, monkeypat
     images = backend.to_device(rng.standard_normal((2, 16, 16, 3)).astype("f"), "standin")
     loss = mm.functional.cross_entropy(model(Tensor(images)), backend.to_device(np.array([2, 0]), "standin"))
     mm.grad(loss, model.parameters())
-    # But when pictures are cut into patches, and where the mean of the patches spreads its gradient over them.
+    # But when images are cut into patches, and where the mean of the patches spreads its gradient over them.
     assert copied == [(2, 4, 4, 4, 4, 3), (2, 16, 6)]
     # Two layers that mix patches, and two that mix channels, in each of two blocks, and three products for each.
     assert [batch for *_, batch in blas.called].count(2) == 2 * 2 * 3

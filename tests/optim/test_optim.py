@@ -66,14 +66,14 @@ def test_gradients_of_another_shape_or_place_change_nothing(make, rng):
         with pytest.raises(ValueError, match=r"gradient of parameter 0 has shape .* expected that .* \(2, 3\)"):
             optimizer.step([np.ones(shape)])
     assert np.array_equal(p.data, before)
-    p.data = to_device(p.data, "standin")                   # as Module.to does, after the optimiser was made
+    p.data = to_device(p.data, "standin")                   # as Module.to does, after the optimizer was made
     with pytest.raises(DeviceError, match="operands live on two devices"):
         optimizer.step([to_device(before, "standin")])
     assert optimizer.step_count == 0
 
 
 @pytest.mark.parametrize("make", [lambda: optim.AdamW([]), lambda: optim.SGD([Tensor([1.0])], lr=-1)])
-def test_senseless_optimisers_are_refused(make):
+def test_senseless_optimizers_are_refused(make):
     with pytest.raises(ValueError, match=r"expected numbers|nothing to optimize"):
         make()
 

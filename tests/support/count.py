@@ -74,7 +74,7 @@ def step_of(config, batch):
 
 
 def batch_of(name, batch_size=128):
-    """The kernels that make a batch of pictures of 32 x 32 as a preset augments them."""
+    """The kernels that make a batch of images of 32 x 32 as a preset augments them."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (2 * batch_size, 32, 32, 3), np.uint8), np.zeros(2 * batch_size, np.int64)
     dataset = Dataset("noise", images, labels, images[:1], labels[:1], class_names=tuple("abcdefghij"))

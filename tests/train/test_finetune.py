@@ -86,7 +86,7 @@ def test_other_classes_get_a_head_of_zeros(trained_run):
     assert said["changes"] == ["the head for 10 classes starts with zeros, as in the paper's fine-tuning"]
 
 
-def test_larger_pictures_grow_the_token_mixing(trained_run):
+def test_larger_images_grow_the_token_mixing(trained_run):
     model, mean, std, said = start(replace(QUICK, init_from=trained_run), digits_like(16))
     source = load_run(trained_run)
     assert model.config.image_size == 16
@@ -102,7 +102,7 @@ def test_larger_pictures_grow_the_token_mixing(trained_run):
     assert part_order(4, 2)[1] == 1
 
 
-def test_smaller_pictures_are_enlarged_to_the_model(trained_run, tmp_path, monkeypatch):
+def test_smaller_images_are_enlarged_to_the_model(trained_run, tmp_path, monkeypatch):
     wide = fit(replace(QUICK, image_size=16, out=tmp_path / "wide")).out
     tuned = fit(replace(QUICK, init_from=wide, out=tmp_path / "tuned", max_steps=3)).out
     for run in (wide, tuned):

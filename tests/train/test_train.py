@@ -140,7 +140,7 @@ def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["vit-pico", "convnet-pico"])
-def test_other_models_train_with_mixed_pictures_and_are_loaded_again(model, tmp_path, capsys):
+def test_other_models_train_with_mixed_images_and_are_loaded_again(model, tmp_path, capsys):
     from minimixer.train import load_run
     arguments = ["--model", model, "--max-steps", "3", "--cutmix", "1", "--randaugment", "1", "--workers", "2",
                  "--out", str(tmp_path / "run")]

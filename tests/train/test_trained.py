@@ -50,7 +50,7 @@ def test_it_answers_the_same_on_every_device(trained_run, device):
     assert np.allclose(there.predict(images), load_run(trained_run).predict(images), atol=1e-4)
 
 
-def test_pictures_that_do_not_fit_get_a_sentence(trained_run):
+def test_images_that_do_not_fit_get_a_sentence(trained_run):
     trained = load_run(trained_run)
     with pytest.raises(ValueError, match="images are of float32, expected uint8"):
         trained.predict(np.zeros((1, 8, 8, 1), np.float32))

@@ -23,6 +23,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.sources.unpacked import BLOCK, HEADER, Unpacked
+from minimixer.files import printable
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SIDE = 32           # pixels
@@ -142,8 +143,7 @@ def _load(archive: Archive, data_dir: str | Path | None, download: bool) -> Data
 
 
 def _damaged(archive: Archive, path: Path, what: str) -> DataError:
-    printable = "".join(c if c.isprintable() else "?" for c in f"{path} {what}")    # of a .tar: any characters
-    return DataError(f"{printable}; unpack or download {archive.tarball} again")
+    return DataError(f"{printable(f'{path} {what}', None)}; unpack or download {archive.tarball} again")
 
 
 def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:

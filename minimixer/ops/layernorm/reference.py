@@ -10,10 +10,10 @@ class LayerNorm(Op):
 
     @staticmethod
     def forward(xp: Module, x: Array, weight: Array, bias: Array, eps: float) -> tuple[Array, tuple[Array, ...]]:
-        centred = x - x.mean(-1, keepdims=True)                         # (..., C)
-        variance = (centred * centred).mean(-1, keepdims=True)          # (..., 1)
+        centered = x - x.mean(-1, keepdims=True)                         # (..., C)
+        variance = (centered * centered).mean(-1, keepdims=True)          # (..., 1)
         rstd = 1 / xp.sqrt(variance + eps)                              # (..., 1)
-        normalized = centred * rstd                                     # (..., C)
+        normalized = centered * rstd                                     # (..., C)
         return normalized * weight + bias, (normalized, rstd, weight)
 
     @staticmethod
