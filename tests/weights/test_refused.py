@@ -135,7 +135,7 @@ def test_names_and_headers_cannot_paint_the_terminal(arrays, tmp_path):
     arrays["\x1b[31m\n" + "x" * 3000] = np.zeros(1, np.float32)
     _, report = model_from(write_npz(tmp_path / "a.npz", arrays))
     (line,) = [line for line in str(report).splitlines() if line.startswith("unused")]
-    assert line.startswith("unused: '\\x1b[31m xxx")
+    assert line.startswith("unused: \\x1b[31m xxx")
     assert len(line) < 140
     del arrays["stem/kernel"]
     assert len(says(write_npz(tmp_path / "a.npz", arrays), "lacks stem/kernel")) < 500
