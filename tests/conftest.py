@@ -25,10 +25,15 @@ def pytest_addoption(parser):
                      help="run the fastest form of every op (default), or the one that is read")
 
 
+CHOOSE_FOR_THEMSELVES = {"test_forms.py", "test_cuda.py", "test_cublas.py", "test_graph.py",
+                         "test_randaugment_kernel.py"}
+
+
 @pytest.fixture(autouse=True)
 def kernels(request):
-    """The forms that the command line asks for; tests/ops/test_forms.py chooses for itself."""
-    with mm.reference_kernels() if request.config.getoption("kernels") == "reference" else contextlib.nullcontext():
+    """The forms that the command line asks for, except in files that are about the choice."""
+    wanted = request.config.getoption("kernels") == "reference" and request.path.name not in CHOOSE_FOR_THEMSELVES
+    with mm.reference_kernels() if wanted else contextlib.nullcontext():
         yield
 
 
