@@ -10,6 +10,7 @@ from typing import Any
 from minimixer.optim.adamw import AdamW, adamw_update
 from minimixer.optim.clip import clip_by_global_norm, clip_factor
 from minimixer.optim.ema import EMA
+from minimixer.optim.muon import Muon
 from minimixer.optim.optimizer import Optimizer
 from minimixer.optim.schedule import Schedule, ScheduleKind
 from minimixer.optim.sgd import SGD
@@ -23,5 +24,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"minimixer.optim has no attribute {name!r}")
 
 
-__all__ = ["EMA", "SGD", "AdamW", "Optimizer", "Schedule", "ScheduleKind", "adamw_update",
+__all__ = ["EMA", "SGD", "AdamW", "Muon", "Optimizer", "Schedule", "ScheduleKind", "adamw_update",
            "clip_by_global_norm", "clip_factor"]

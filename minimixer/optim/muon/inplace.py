@@ -1,0 +1,44 @@
+"""Muon for NumPy: the products of a matrix write into two buffers, so that nothing is allocated in a step."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minimixer.backend import Array, Module
+from minimixer.optim.muon.reference import EPS, STEPS, A, B, C, Map
+
+
+def orthogonalize(matrix: Array) -> Array:
+    """As the reference; x is changed in place, step by step."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = np.ascontiguousarray(matrix.T if tall else matrix)
+    x = x / (np.sqrt(np.vdot(x, x)) + EPS)
+    n = len(x)
+    gram, square, product = np.empty((n, n), x.dtype), np.empty((n, n), x.dtype), np.empty_like(x)
+    for _ in range(STEPS):
+        np.matmul(x, x.T, out=gram)
+        np.matmul(gram, gram, out=square)
+        gram *= B
+        square *= C
+        gram += square
+        np.matmul(gram, x, out=product)
+        x *= A
+        x += product
+    return x.T if tall else x
+
+
+def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array], factor: Array | None, *,
+         weight_decays: Sequence[float], lr: float, momentum: float, nesterov: bool, map: Map) -> None:
+    """As the reference."""
+    def update(p: Array, g: Array, m: Array, weight_decay: float) -> None:
+        g = g if factor is None else g * factor
+        difference = g - m
+        m += (1 - momentum) * difference
+        direction = g + momentum * (m - g) if nesterov else m
+        p *= 1 - lr * weight_decay
+        step = orthogonalize(direction)
+        step *= lr * 0.2 * max(p.shape) ** 0.5
+        p -= step
+
+    for _ in map(update, params, gradients, ms, weight_decays):
+        pass
