@@ -2,7 +2,7 @@
 
 A gradient step follows the few directions in which a matrix's gradient is largest.  Muon (Jordan et al. 2024) keeps the
 directions and makes all of them equally long: of the momentum M = U S V^T it takes U V^T.  Scaled by
-0.2 sqrt(max(in, out)), the step has the root mean square of AdamW's, so AdamW's learning rate and weight decay carry over
+0.2 sqrt(max(in, out)), the step has the root mean square of AdamW's, so its learning rate and weight decay carry over
 (Liu et al. 2025, arXiv 2502.16982).
 """
 
