@@ -76,7 +76,7 @@ def at_least(lowest: int, **options: int | None) -> None:
 def console() -> "Console":
     """Standard output: as wide as the terminal, or unlimited in a file or pipe, so that no line wraps there."""
     from rich.console import Console
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDE
     return console

@@ -1,12 +1,13 @@
-"""Files that are whole at any moment, text of others that is safe to show, and how large a file may unpack to."""
+"""Files that are whole at any moment, and how large a file may unpack to."""
 
 import contextlib
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from minimixer.text import printable as printable      # the old place of this function
 
 TEMPORARY = ".tmp"                  # how the names of unfinished files end
 LARGEST_EXPANSION = 20              # an archive of arrays that unpacks to more times its size is a trap,
@@ -64,23 +65,6 @@ def remove_leftovers(folder: Path) -> list[Path]:
     for path in leftovers:
         path.unlink(missing_ok=True)
     return leftovers
-
-
-def printable(text: object, limit: int | None = 120, *, lines: bool = False) -> str:
-    r"""Text from a file, a file name or a library, safe to print: unprintable characters become escapes like ``\x1b``.
-
-    Parameters
-    ----------
-    text : object
-        Its ``str`` is shown.
-    limit : int or None
-        Longer text is cut there and ends in ``...``; None never cuts.
-    lines : bool
-        Keep line breaks.  By default each run of line breaks and tabs becomes one space.
-    """
-    shown = re.sub(r"[^\S\n ]+" if lines else r"[^\S ]+", " ", str(text))
-    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in shown)
-    return shown if limit is None or len(shown) <= limit else shown[:limit - 3] + "..."
 
 
 def unpacks_too_large(packed: int, unpacked: int) -> bool:
