@@ -76,7 +76,7 @@ def _class_names(labels: Path | None, num_classes: int) -> list[str]:
     if labels is None:
         return [str(number) for number in range(num_classes)]
     try:
-        names = [line.strip() for line in labels.read_text("utf-8").rstrip().splitlines()]
+        names = [line.strip() for line in labels.read_text("utf-8-sig").rstrip().splitlines()]
     except FileNotFoundError:
         raise UsageError(f"there is no file {labels}: name a text file with one class name per line") from None
     except UnicodeDecodeError:

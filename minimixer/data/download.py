@@ -6,6 +6,7 @@ pooch restarts every download in a new temporary file, so it cannot resume one.
 import hashlib
 import os
 import re
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import urllib3
 from filelock import FileLock, Timeout
 
 from minimixer.data.dataset import DataError
+from minimixer.data.download_causes import cannot_write, cause_of, check_bundle, hopeless
+from minimixer.text import printable
 
 TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
 RETRIES = 3
@@ -74,12 +77,16 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
     try:
         if _is_whole(target, sha256, size):
             return target
+        check_bundle()
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(part_path):
+            if part_path.is_symlink() or (part_path.exists() and not part_path.is_file()):
+                raise DataError(f"{part_path} is a link or no regular file, and the download would be written there: choose "
+                                "another folder")
             with part_path.open("a+b") as file:                         # every write appends
                 part = _Part(file)
                 with _progress(target.name, part.length, size, quiet) as show:
-                    _fetch(url, part, size, show)
+                    _fetch(url, target, part, size, show)
                 file.flush()
                 os.fsync(file.fileno())
             if (got := part.hash.hexdigest()) != sha256:
@@ -91,9 +98,7 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
         raise DataError(f"{target} is being downloaded by another process: wait for it, then run the same command again"
                         ) from None
     except OSError as error:
-        kept = f"; the bytes so far are kept in {part_path}" if part_path.is_file() else ""
-        raise DataError(f"{target} cannot be written: {error}{kept}; free disk space or make the folder writable, "
-                        "then run the same command again to continue") from error
+        raise cannot_write(target, part_path, error) from error
     return target
 
 
@@ -116,24 +121,24 @@ def _is_whole(file: Path, sha256: str, size: int) -> bool:
         return hashlib.file_digest(content, "sha256").hexdigest() == sha256
 
 
-def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
+def _fetch(url: str, target: Path, part: _Part, size: int, show: Callable[[int], None]) -> None:
     """Append until the part is `size` bytes long, with at most RETRIES retries."""
     failures = 0
     while part.length != size:      # the first request empties a part that is too long
         cause: Exception | None = None
         try:
             _request(url, part, size, show)
-        except requests.TooManyRedirects as error:
-            raise DataError(f"{url} redirects in a loop: {error}; open it in a browser to see why") from error
         # ValueError: requests does not catch it after a redirect to a URL such as "http://[".
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ssl.SSLError, ValueError) as error:
+            if (final := hopeless(error, url, target)) is not None:
+                raise final from error
             cause = error
         if part.length != size:
             failures += 1
             if failures > RETRIES:
                 why = type(cause).__name__ if cause else "it ended early"
                 kept = f"{part.length:,} of {size:,} bytes are kept in {part.file.name}"
-                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue") from cause
+                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue{cause_of(cause)}") from cause
             time.sleep(PAUSE * failures)
 
 
@@ -144,7 +149,7 @@ def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> N
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         status = response.status_code
         if status not in (200, 206, 416):
-            raise DataError(f"{url} was refused: {status} {response.reason}; open it in a browser to see why")
+            raise DataError(f"{url} was refused: {status} {printable(response.reason)}; open it in a browser to see why")
         sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         total = response.headers.get("Content-Length", "") if status == 200 else sent[2] if sent else ""
         if total.isdecimal() and total != str(size):
@@ -169,9 +174,9 @@ def _progress(name: str, start: int, size: int, quiet: bool) -> Iterator[Callabl
         yield lambda length: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=size, completed=start)
+        task = bar.add_task(printable(name), total=size, completed=start)
         yield lambda length: bar.update(task, completed=length)
