@@ -3,6 +3,7 @@
 pooch restarts every download in a new temporary file, so it cannot resume one.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -26,6 +27,7 @@ TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
 RETRIES = 3
 PAUSE = 1.0             # seconds before the first retry; each retry waits one second longer
 BLOCK = 1 << 16         # bytes
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)        # of some network disks
 
 
 class _Part:
@@ -105,13 +107,21 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
 @contextmanager
 def _alone(part_path: Path) -> Iterator[None]:
     """Keep other processes from downloading the same file.  Raises Timeout if one already does."""
-    lock = part_path.with_name(part_path.name + ".lock")
-    with FileLock(lock, blocking=False):
-        try:
-            yield
-        finally:
-            with suppress(OSError):             # Windows cannot delete an open file
-                lock.unlink()
+    lock = FileLock(part_path.with_name(part_path.name + ".lock"), blocking=False)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_LOCKS):
+            raise
+        # Two downloads at once would mix their bytes, and the hash would say so.
+        print(f"minimixer: {printable(part_path.parent, None)} cannot lock files: run no second download into it meanwhile",
+              file=sys.stderr)
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):             # Windows cannot delete an open file
+            Path(lock.lock_file).unlink()
 
 
 def _is_whole(file: Path, sha256: str, size: int) -> bool:

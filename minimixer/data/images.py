@@ -1,7 +1,6 @@
 """Read image files of the usual formats, and fit them to a model."""
 
 import os
-import stat
 import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -12,6 +11,7 @@ from minimixer.backend import Array
 from minimixer.data.dataset import DataError
 from minimixer.data.file_kinds import FIRST, kind_of
 from minimixer.data.pixels import eight_bits, on_white
+from minimixer.files import FileRefusedError, check_regular
 from minimixer.text import printable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
     if channels not in MODES:
         raise DataError(f"{name} cannot be fed to a model of {channels} channels: expected 1 or 3")
     try:
-        with warnings.catch_warnings(), _regular(path, name) as file:
+        with warnings.catch_warnings(), _ordinary(path) as file:
             warnings.simplefilter("ignore")         # about metadata that does not affect the pixels, and about size
             with _opened(file, name, size) as image:
                 upright = eight_bits(_upright(image), getattr(image, "tag_v2", {}), name)
@@ -77,6 +77,8 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
                 return np.asarray(square, np.uint8).reshape(size, size, channels).copy()
     except DataError:
         raise
+    except FileRefusedError as error:
+        raise DataError(str(error)) from None
     except FileNotFoundError:
         raise DataError(f"there is no file {name}") from None
     except (IsADirectoryError, PermissionError):
@@ -92,16 +94,11 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
         raise DataError(f"{name} is a damaged image ({reason}): save or download it again") from error
 
 
-def _regular(path: Path, name: str) -> IO[bytes]:
+def _ordinary(path: Path) -> IO[bytes]:
     """Open a file, but no pipe, device or file of absurd size: reading them would wait or fill the memory."""
-    about = path.stat()
-    if stat.S_ISDIR(about.st_mode):
+    if path.is_dir():
         raise IsADirectoryError
-    if not stat.S_ISREG(about.st_mode):
-        raise DataError(f"{name} is a pipe, a socket or a device: name a file")
-    if about.st_size > LARGEST_FILE:
-        raise DataError(f"{name} is {about.st_size:,} bytes long, expected at most {LARGEST_FILE:,}: save it as JPEG or "
-                        "make it smaller")
+    check_regular(path, LARGEST_FILE)
     return path.open("rb")
 
 
