@@ -83,8 +83,8 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(part_path):
             if part_path.is_symlink() or (part_path.exists() and not part_path.is_file()):
-                raise DataError(f"{part_path} is a link or no regular file, and the download would be written there: choose "
-                                "another folder")
+                raise DataError(f"{part_path} is a link or no ordinary file, and the download would be written there: "
+                                "choose another folder")
             with part_path.open("a+b") as file:                         # every write appends
                 part = _Part(file)
                 with _progress(target.name, part.length, size, quiet) as show:
@@ -114,8 +114,8 @@ def _alone(part_path: Path) -> Iterator[None]:
         if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_LOCKS):
             raise
         # Two downloads at once would mix their bytes, and the hash would say so.
-        print(f"minimixer: {printable(part_path.parent, None)} cannot lock files: run no second download into it meanwhile",
-              file=sys.stderr)
+        print(f"minimixer: {printable(part_path.parent, None)} cannot lock files: run no second download into it "
+              "meanwhile", file=sys.stderr)
     try:
         yield
     finally:
@@ -148,7 +148,8 @@ def _fetch(url: str, target: Path, part: _Part, size: int, show: Callable[[int],
             if failures > RETRIES:
                 why = type(cause).__name__ if cause else "it ended early"
                 kept = f"{part.length:,} of {size:,} bytes are kept in {part.file.name}"
-                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue{cause_of(cause)}") from cause
+                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue"
+                                f"{cause_of(cause)}") from cause
             time.sleep(PAUSE * failures)
 
 
@@ -159,7 +160,8 @@ def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> N
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         status = response.status_code
         if status not in (200, 206, 416):
-            raise DataError(f"{url} was refused: {status} {printable(response.reason)}; open it in a browser to see why")
+            raise DataError(f"{url} was refused: {status} {printable(response.reason)}; open it in a browser to see "
+                            "why")
         sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         total = response.headers.get("Content-Length", "") if status == 200 else sent[2] if sent else ""
         if total.isdecimal() and total != str(size):

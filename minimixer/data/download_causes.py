@@ -17,9 +17,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # What an error says -> what that means.
 CAUSES = (
-    (r"NameResolutionError|getaddrinfo|Name or service not known", "no address was found for the host: check the network"),
+    (r"NameResolutionError|getaddrinfo|Name or service not known",
+     "no address was found for the host: is there a network?"),
     (r"ProxyError|Unable to connect to proxy", "the proxy did not answer: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"),
-    (r"Connection refused|Errno 111|WinError 10061", "the host refused the connection: check the network and its proxy"),
+    (r"Connection refused|Errno 111|WinError 10061",
+     "the host refused the connection: check the network and its proxy"),
     (r"timed out|Timeout", "the host did not answer in time: try again later"),
     (r"SSLError|\[SSL", "the encrypted connection failed: check the proxy, or use a browser"),
 )
@@ -34,8 +36,8 @@ def check_bundle() -> None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
         except OSError as error:
-            raise DataError(f"{variable} names {printable(bundle)}, which holds no CA certificates ({_words(error)}): name "
-                            "a .pem file, or unset it") from error
+            raise DataError(f"{variable} names {printable(bundle)}, which holds no CA certificates ({_words(error)}): "
+                            "name a .pem file, or unset it") from error
         return
 
 
@@ -45,9 +47,9 @@ def hopeless(error: Exception, url: str, target: Path) -> DataError | None:
         return DataError(f"{url} redirects in a loop: {error}; open it in a browser to see why")
     if failed := re.search(r"certificate verify failed:? ?([^(\"']*)", str(error)):
         return DataError(f"{url} cannot be trusted: the certificate of the server cannot be verified "
-                         f"({printable(failed[1].strip()) or 'no reason is given'}); if a proxy or a virus scanner here "
-                         "opens encrypted connections, let REQUESTS_CA_BUNDLE name its .pem file of CA certificates; or "
-                         f"download the file in a browser and put it at {printable(target, None)}")
+                         f"({printable(failed[1].strip()) or 'no reason is given'}); if a proxy or a virus scanner "
+                         "opens encrypted connections here, let REQUESTS_CA_BUNDLE name its .pem file of CA "
+                         f"certificates, or download the file in a browser and put it at {printable(target, None)}")
     return None
 
 

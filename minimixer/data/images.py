@@ -16,6 +16,7 @@ from minimixer.text import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 MODES = {1: "L", 3: "RGB"}              # channels: Pillow's name of the mode
 # Pillow reads more formats; one of them starts another program (EPS).  What it was not built with is left out.
@@ -36,7 +37,7 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
     Pillow's modes become.
 
     A file may have up to 1 GiB, an image up to 89,478,485 pixels.  JPEGs may have 500 million (250 if they are
-    progressive): above 33 million pixels, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but never at less than twice
+    progressive): above 33 million pixels, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but at no less than twice
     the model's.
 
     Parameters
@@ -109,7 +110,7 @@ def _opened(file: IO[bytes], name: str, size: int) -> "Image":
     Image.init()
     if file.read(3) == b"\xff\xd8\xff":            # Image.open refuses sizes that are no burden in a reduced JPEG
         file.seek(0)
-        image = JpegImagePlugin.jpeg_factory(file)
+        image: ImageFile = JpegImagePlugin.jpeg_factory(file)
         pixels = image.width * image.height
         if pixels > (limit := LARGEST_JPEG // (2 if image.info.get("progressive") else 1)):
             raise _too_many(name, limit)

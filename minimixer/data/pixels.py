@@ -85,8 +85,8 @@ def _white(mode: str, pixels: np.ndarray, tags: Mapping[int, Any], name: str) ->
     elif white is None and mode != "I":
         white = (1 << (bits or 16)) - 1
         if white == 65535 and 0 < brightest <= TWELVE_BITS:
-            raise DataError(f"{name} has 16-bit pixels, none above {brightest:,}: it is almost black or holds fewer bits; "
-                            f"state its white level in the tag MaxSampleValue, or {REMEDY}")
+            raise DataError(f"{name} has 16-bit pixels, none above {brightest:,}: it is almost black or holds fewer "
+                            f"bits; state its white level in the tag MaxSampleValue, or {REMEDY}")
     if white is None:
         raise DataError(f"{name} has {bits or 32}-bit pixels and no defined white level: {REMEDY}")
     if darkest < 0 or brightest > white:
@@ -99,7 +99,7 @@ def _check_high_bytes(image: "Image", tags: Mapping[int, Any], name: str) -> Non
     """Refuse TIFF colors of 12 bits stored in 16: Pillow has kept their high bytes, which are almost black."""
     if _tag(tags, BITS_PER_SAMPLE) != 16 or image.mode not in ("RGB", "RGBA", "RGBX", "LA"):
         return
-    brightest = max(int(image.getchannel(band).getextrema()[1]) for band in image.getbands() if band not in "AX")
+    brightest = max(np.asarray(image.getchannel(band)).max() for band in image.getbands() if band not in "AX")
     if _tag(tags, MAX_SAMPLE_VALUE) not in (None, 65535) or 0 < brightest <= TWELVE_BITS >> 8:
         raise DataError(f"{name} has 16-bit colors that do not fill their 16 bits: {REMEDY}")
 

@@ -164,8 +164,8 @@ def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
         from minimixer.data.download import download as fetch  # here, because requests is slow to import
 
         if not (data_dir or _cache()):
-            raise DataError("no home folder is known, so there is no cache folder: name a folder with --data-dir, or set "
-                            "MINIMIXER_CACHE")
+            raise DataError("no home folder is known, so there is no cache folder: name a folder with --data-dir, or "
+                            "set MINIMIXER_CACHE")
         target = places[-1] if places[-1].suffix == ".gz" else places[-1] / archive.tarball
         return fetch(archive.url, target, sha256=archive.sha256, size=archive.size)
     raise DataError(f"""{archive.title} was not found in {", ".join(map(str, places))}.
