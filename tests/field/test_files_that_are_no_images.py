@@ -50,7 +50,8 @@ KINDS = {
     "svg": (b'<?xml version="1.0"?>\n<!-- made by -->\n<svg xmlns="http://www.w3.org/2000/svg"/>', "is an SVG drawing"),
     "svg_alone": (b"<svg width='1'/>", "is an SVG drawing: export it as PNG"),
     "xml": (b"<?xml version='1.0'?><annotation/>", "is an XML file"),
-    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "is a Git LFS pointer.*git lfs pull"),
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+            "is a Git LFS pointer.*git lfs pull"),
     "npy": (b"\x93NUMPY\x01\0" + bytes(90), "is a NumPy array"),
     "psd": (b"8BPS\0\x01" + bytes(90), "is a Photoshop file: export it as PNG"),
     "jxl": (b"\xff\x0a" + bytes(90), "is a JPEG XL image: export it as JPEG or PNG"),
@@ -113,7 +114,8 @@ def test_what_is_no_ordinary_file_is_refused_before_it_is_read(kind, tmp_path, c
     else:
         Image.new("L", (8, 8)).save(path)
         os.truncate(path, 20 << 30)
-    expected = {"pipe": "is a pipe", "device": "is a device", "socket": "is a socket", "sparse": "bytes: expected at most"}
+    expected = {"pipe": "is a pipe", "device": "is a device", "socket": "is a socket",
+                "sparse": "bytes: expected at most"}
     assert predict([path]) == 3
     assert expected[kind] in capsys.readouterr().err
 

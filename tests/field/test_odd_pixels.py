@@ -97,7 +97,7 @@ def test_integers_of_32_bits_are_scaled_by_a_stated_white_level(tmp_path):
 
 def test_twelve_bits_in_sixteen_are_scaled_by_a_stated_white_level_and_refused_without(tmp_path):
     pixels = (RAMP * 65).astype(np.uint16)                      # up to 4,095
-    with pytest.raises(DataError, match="none above 4,095.*state its white level in the tag MaxSampleValue, or save"):
+    with pytest.raises(DataError, match=r"none above 4,095.*state its white level in the tag MaxSampleValue, or save"):
         read_image(tiff(tmp_path / "a.tif", pixels), 8, 1)
     shown = read_image(tiff(tmp_path / "b.tif", pixels, max_sample=4095), 8, 1)[..., 0]
     assert np.array_equal(shown, pixels >> 4)
