@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from minimixer.errors import UsageError, flag
+from minimixer.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WIDE = 1000         # columns: more than any line needs
+WIDEST = 300        # characters of a cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ def at_least(lowest: int, **options: int | None) -> None:
 def console() -> "Console":
     """Standard output: as wide as the terminal, or unlimited in a file or pipe, so that no line wraps there."""
     from rich.console import Console
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDE
     return console
@@ -94,9 +96,14 @@ def show(rows: "Table") -> None:
 
 
 def table(*columns: str, show_header: bool = True) -> "Table":
-    """An empty table; columns whose names start with ``>`` are right-aligned."""
+    """An empty table; columns whose names start with ``>`` are right-aligned, cells are made printable."""
     from rich.table import Table
-    empty = Table(show_header=show_header, box=None, padding=(0, 2, 0, 0), pad_edge=False)
+
+    class Printable(Table):
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            super().add_row(*(printable(cell, WIDEST) if isinstance(cell, str) else cell for cell in cells), **options)
+
+    empty = Printable(show_header=show_header, box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in columns:
         empty.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left",
                          overflow="fold")

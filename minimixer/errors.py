@@ -6,13 +6,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 
+from minimixer.text import printable
+
 OK, FAILURE, USAGE, DATA, DIVERGED = 0, 1, 2, 3, 4          # exit codes; 128 + number after a signal
+LONGEST = 8000      # characters of a message
 
 
 class MinimixerError(Exception):
     """Something that a user can fix; the message says what is wrong, what was expected and what to do."""
 
     exit_code = FAILURE
+
+    def __str__(self) -> str:
+        """The message; text of others in it cannot control the terminal."""
+        return printable(super().__str__(), LONGEST, lines=True)
 
 
 class UsageError(MinimixerError, ValueError):

@@ -10,6 +10,7 @@ from minimixer.console import run_subcommand
 from minimixer.data.dataset import DataError
 from minimixer.data.known import KNOWN, Name, locate, verify
 from minimixer.errors import DATA, OK
+from minimixer.text import printable
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +30,7 @@ def list_known(data_dir: Path | None = None) -> int:
     for name, known in KNOWN.items():
         size = f", {known.archive.size / 1e6:.0f} MB to download" if known.archive else ""
         try:
-            where = str(locate(name, data_dir))
+            where = printable(locate(name, data_dir), None)
         except DataError:
             where = f"not found; minimixer data download {name}"
         print(f"{name}\n  {known.content}, {known.images:,} images{size}")
@@ -47,7 +48,7 @@ def download(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> 
     data_dir : Path
         Where to put it; by default $MINIMIXER_CACHE or this system's cache folder.
     """
-    print(f"{name} is at {locate(name, data_dir, download=True)}")
+    print(printable(f"{name} is at {locate(name, data_dir, download=True)}", None))
     return OK
 
 
@@ -70,7 +71,7 @@ def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path 
                 print(f"{each}: not found")
                 continue
         try:
-            print(verify(each, data_dir))
+            print(printable(verify(each, data_dir), None))
         except DataError as error:
             print(f"minimixer data: {each}: {error}", file=sys.stderr)
             code = DATA
@@ -87,5 +88,6 @@ def path(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
     data_dir : Path
         Search this folder only.
     """
-    print(locate(name, data_dir))
+    found = locate(name, data_dir)
+    print(printable(found, None) if sys.stdout.isatty() else found)      # a script needs the very name
     return OK

@@ -14,6 +14,7 @@ from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.nn import list_pretrained
+from minimixer.text import printable
 from minimixer.train.evaluate import evaluate
 from minimixer.train.trained import Trained, load_run
 
@@ -57,7 +58,7 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
         if not file.is_file():
             raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
         try:
-            config = json.loads(file.read_text())["config"]
+            config = json.loads(file.read_bytes())["config"]
             name, before = config["data"], config.get("data_dir")
             data_dir = data_dir or (Path(before) if before and Path(before).exists() else None)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -78,7 +79,8 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
 
 def report(result: dict[str, Any]) -> None:
     """Print the result as text and a table."""
-    print(f"{result['checkpoint']}, step {result['step']}, on {result['images']:,} test images of {result['data']}")
+    print(printable(f"{result['checkpoint']}, step {result['step']}, on {result['images']:,} test images of "
+                    f"{result['data']}", None))
     print(f"loss {result['loss']:.4f} nats, accuracy {result['accuracy']:.2%} ({result['correct']:,} of "
           f"{result['images']:,}), {result['seconds']:.2f} s\n")
     rows = table("class", ">images", ">correct", ">accuracy", "most often taken for")

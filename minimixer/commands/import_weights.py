@@ -14,6 +14,7 @@ from minimixer.console import at_least, parse
 from minimixer.errors import OK, RunError, UsageError
 from minimixer.files import write_atomically
 from minimixer.nn import MlpMixer
+from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.run_folder import CONFIG, is_empty
 from minimixer.version import __version__
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     model, report = import_weights(config)
     print(report)
     print(f"\n{model.num_parameters():,} parameters, images of {model.config.image_size} x "
-          f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {config.out}")
+          f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {printable(config.out, None)}")
     return OK
 
 
@@ -76,7 +77,7 @@ def _class_names(labels: Path | None, num_classes: int) -> list[str]:
     if labels is None:
         return [str(number) for number in range(num_classes)]
     try:
-        names = [line.strip() for line in labels.read_text("utf-8").rstrip().splitlines()]
+        names = [line.strip() for line in labels.read_text("utf-8-sig").rstrip().splitlines()]
     except FileNotFoundError:
         raise UsageError(f"there is no file {labels}: name a text file with one class name per line") from None
     except UnicodeDecodeError:

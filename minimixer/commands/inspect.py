@@ -12,6 +12,7 @@ from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
+from minimixer.text import printable
 from minimixer.train.trained import load_run
 
 
@@ -68,7 +69,7 @@ def find_model(options: Inspection) -> MlpMixer:
 def show(name: str, traced: Trace) -> None:
     """Print the trace and its sums as text."""
     out = console()
-    print(f"{name}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image\n")
+    print(f"{printable(name, None)}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image\n")
     for line in str(traced).splitlines():
         out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
     print(f"\nweights {short(traced.weight_bytes, 'B')}; with gradients and AdamW's moments, in training, "

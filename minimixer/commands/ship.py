@@ -20,6 +20,7 @@ from minimixer.errors import OK, UsageError, flag
 from minimixer.files import write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
+from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
 from minimixer.train.evaluate import evaluate
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Shipment, "ship", "Turn a finished run into a model of the package: weights and model card.",
                     arguments)
     facts = ship(options)
-    print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into {options.out}")
+    print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into "
+          f"{printable(options.out, None)}")
     return OK
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from minimixer.text import printable
 from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.estimate import Estimate, duration
 from minimixer.train.initialize import Run
@@ -69,7 +70,7 @@ class TerminalReporter(Callback):
     def __init__(self, console: Any = None):
         import rich.progress as bars
         from rich.console import Console
-        self.console = console or Console(highlight=False, markup=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         columns = (bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=12),
                    bars.TimeRemainingColumn(compact=True))
         self.live = bars.Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
@@ -78,7 +79,7 @@ class TerminalReporter(Callback):
     def start(self, progress: Progress) -> None:
         """Print what begins."""
         for line in progress.introduction:
-            self.console.print(line)
+            self.console.print(printable(line, None))
         self.live.update(self.task, total=progress.total_steps, completed=progress.step)
         self.live.start()
 
@@ -110,7 +111,7 @@ class TerminalReporter(Callback):
         """Print how the run ended."""
         self.close()
         for line in ending(progress):
-            self.console.print(line)
+            self.console.print(printable(line, None))
 
     def close(self) -> None:
         """Remove the live line."""
@@ -131,7 +132,7 @@ class NotebookReporter(Callback):
     def start(self, progress: Progress) -> None:
         """Show the empty table."""
         ipython: Any = importlib.import_module("IPython.display")
-        self.above = list(progress.introduction)
+        self.above = [printable(line, None) for line in progress.introduction]
         self.html = ipython.HTML
         self.handle = ipython.display(self.html(self._page("")), display_id=True)
 
@@ -156,7 +157,7 @@ class NotebookReporter(Callback):
 
     def finish(self, progress: Progress) -> None:
         """Print how the run ended."""
-        self._renew(" ".join(ending(progress)))
+        self._renew(printable(" ".join(ending(progress)), None))
 
     def _renew(self, below: str) -> None:
         self.handle.update(self.html(self._page(below)))

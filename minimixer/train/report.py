@@ -7,6 +7,7 @@ from minimixer import plots
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
 from minimixer.tensor import Tensor
+from minimixer.text import markdown, printable
 from minimixer.train import checkpoint
 from minimixer.train.estimate import duration
 from minimixer.train.initialize import Run
@@ -30,7 +31,7 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
     plots.confusion(counts, dataset.class_names, out / "confusion.png", f"{title}, best weights")
     wrong = np.flatnonzero(predicted != labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:20]
-    names = dataset.class_names
+    names = [printable(name, 40) for name in dataset.class_names]
     captions = [f"{names[labels[i]]}, not {names[predicted[i]]} ({sure[i]:.0%})" for i in wrong]
     plots.image_grid(dataset.test_images[wrong], captions, out / "mistakes.png",
                      "Most confident mistakes: true class, predicted class, confidence")
@@ -70,10 +71,10 @@ def report(run: Run, counts: np.ndarray) -> str:
     ]
     if run.source is not None:
         rows.append(("started with", f"the weights of {run.source['init_from']}"))
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    hardest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:3])
-    easiest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:-4:-1])
-    return (f"# {config.model} on {config.data}\n\n| | |\n| --- | --- |\n{table}\n\n"
+    table = "\n".join(f"| {name} | {markdown(value)} |" for name, value in rows)
+    hardest = ", ".join(f"{markdown(dataset.class_names[i], 40)} ({right[i]:.0%})" for i in order[:3])
+    easiest = ", ".join(f"{markdown(dataset.class_names[i], 40)} ({right[i]:.0%})" for i in order[:-4:-1])
+    return (f"# {markdown(config.model)} on {markdown(config.data)}\n\n| | |\n| --- | --- |\n{table}\n\n"
             f"Hardest classes: {hardest}. Easiest: {easiest}.\n\n"
             "![Loss and accuracy against epochs](curves.png)\n\n![Confusion matrix](confusion.png)\n\n"
             "![The most confident mistakes](mistakes.png)\n\n"
