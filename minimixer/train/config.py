@@ -186,7 +186,8 @@ def _kinds() -> dict[str, tuple[tuple[str, ...], tuple[type, ...]]]:
     """The allowed values of each field (empty if any), and its types."""
     hints = {field.name: get_type_hints(TrainConfig)[field.name] for field in fields(TrainConfig)}
     choices = {name: get_args(hint) if get_origin(hint) is Literal else () for name, hint in hints.items()}
-    return {name: (choices[name], (str,) if choices[name] else get_args(hint) or (hint,)) for name, hint in hints.items()}
+    return {name: (choices[name], (str,) if choices[name] else get_args(hint) or (hint,))
+            for name, hint in hints.items()}
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:

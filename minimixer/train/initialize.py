@@ -13,6 +13,7 @@ from minimixer.parallel.group import Group
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 from minimixer.train.config import TrainConfig
+from minimixer.train.lock import held
 from minimixer.train.origin import origin_of
 from minimixer.train.run_folder import begun_as
 from minimixer.train.source import Source
@@ -120,7 +121,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
              "mean": mean.tolist(), "std": std.tolist(), "data": config.data, "side": side}
     origin = origin_of(config, dataset, device, workers.compiled, begun_as(out) if config.resume else None)
     return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps,
-               TrainState(model, optimizer, ema, History(out)), about, said, origin)
+               TrainState(model, optimizer, ema, History(out, lock=held(out))), about, said, origin)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:

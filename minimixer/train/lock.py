@@ -15,7 +15,7 @@ from minimixer.files import FileRefusedError, printable, read_json
 LOCK, LEASE = ".lock", ".lease"
 BUSY = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
-_held: dict[Path, "FolderLock"] = {}            # by its folder, so that whatever writes there can ask
+_held: dict[Path, "FolderLock"] = {}            # the latest of each folder
 
 
 class FolderLock:
@@ -34,6 +34,7 @@ class FolderLock:
     def __init__(self, folder: Path):
         self.folder, self.path = folder, folder / LOCK
         self.lease: str | None = None
+        self.released = False
         try:
             # Nothing that somebody else has planted there is followed or waited for.
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -93,7 +94,12 @@ class FolderLock:
                   "the folder as taken instead", file=sys.stderr)
 
     def check(self) -> None:
-        """Raise RunError if the folder was moved or deleted and something else stands in its place."""
+        """Raise RunError if the folder was moved or deleted and something else has its name.
+
+        To be called before each file that the run writes.
+        """
+        if self.released:
+            return
         try:
             mine = os.path.samestat(os.lstat(self.path), os.fstat(self.file))
             if mine and self.lease is not None:
@@ -109,7 +115,8 @@ class FolderLock:
 
     def release(self, *, unused: bool = False) -> None:
         """Let others in; if the folder was not used, remove the lock and the folder."""
-        _held.pop(self.folder, None)
+        if held(self.folder) is self:
+            del _held[self.folder]
         removable = False
         with contextlib.suppress(OSError, RunError):
             self.check()
@@ -126,15 +133,15 @@ class FolderLock:
                 self.folder.rmdir()
 
     def _close(self) -> None:
+        self.released = True
         os.close(self.file)
         if self.place is not None:
             os.close(self.place)
 
 
-def check_ours(folder: Path) -> None:
-    """Before each file that a run writes: raise RunError if its folder is no longer its own."""
-    if folder in _held:
-        _held[folder].check()
+def held(folder: Path) -> FolderLock | None:
+    """The lock that this process holds on a folder, if any."""
+    return _held.get(folder)
 
 
 def _lock(file: int) -> int:

@@ -89,6 +89,7 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
         line = {"step": state.step, "epoch": round(run.epoch, 4), **numbers, "seconds": round(state.seconds, 2)}
         history.metrics.append(line)
         if group.rank == 0:
+            history.check_folder()
             resume.append_metrics(history.out, line)
         tell("metrics", line)
 

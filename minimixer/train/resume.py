@@ -10,7 +10,6 @@ from minimixer import files
 from minimixer.errors import RunError
 from minimixer.files import printable
 from minimixer.train import checkpoint
-from minimixer.train.lock import check_ours
 from minimixer.train.origin import check_origin, is_count, is_number
 from minimixer.train.run_folder import is_being_replaced
 from minimixer.train.state import TrainState
@@ -21,7 +20,7 @@ LARGEST_METRICS = 1 << 30           # bytes
 
 def save_best(state: TrainState, about: Mapping[str, Any]) -> None:
     """Write best.safetensors: the weights, and what is needed to use them."""
-    check_ours(state.history.out)
+    state.history.check_folder()
     checkpoint.save(state.history.out / BEST, state.model, None, {**about, "step": state.step})
 
 
@@ -88,8 +87,7 @@ def go_back(state: TrainState, total_steps: int, origin: Mapping[str, Any]) -> l
 
 
 def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
-    """Add a line to metrics.jsonl.  Raises CheckpointError if the folder is gone, RunError if it is another's."""
-    check_ours(folder)
+    """Add a line to metrics.jsonl.  Raises CheckpointError if the folder is gone, OSError otherwise."""
     text = json.dumps(line) + "\n"
     try:
         files.append(folder / METRICS, text)

@@ -12,7 +12,7 @@ from minimixer.nn import Model
 from minimixer.optim import EMA, Optimizer
 from minimixer.parallel.group import Group
 from minimixer.train import checkpoint
-from minimixer.train.lock import check_ours
+from minimixer.train.lock import FolderLock
 
 
 @dataclass
@@ -31,6 +31,8 @@ class History:
         The signal that ended the run early.
     wall_seconds : float
         Time of the training steps and tests together, since the start or the resumption.
+    lock : FolderLock or None
+        What keeps other runs out of the folder; only the first of several processes has it.
     """
 
     out: Path
@@ -38,6 +40,12 @@ class History:
     best_accuracy: float = math.nan
     interrupted: int | None = None
     wall_seconds: float = 0.0
+    lock: FolderLock | None = field(default=None, repr=False, compare=False)
+
+    def check_folder(self) -> None:
+        """Raise RunError if the run folder is no longer this run's; to be called before anything is written there."""
+        if self.lock is not None:
+            self.lock.check()
 
     @property
     def is_tested(self) -> bool:
@@ -128,7 +136,7 @@ class TrainState:
 
         Raises DivergedError, RunError if the folder is no longer this run's, and CheckpointError.
         """
-        check_ours(path.parent)
+        self.history.check_folder()
         best = self.history.best_accuracy
         checkpoint.write(path, self.arrays(), {
             **about, "step": self.step, "recent": self.finite_losses(), "optimizer_steps": self.optimizer.step_count,
