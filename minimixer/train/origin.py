@@ -74,8 +74,8 @@ def check_origin(path: Path, metadata: Mapping[str, Any], total_steps: int, orig
         raise CheckpointError(f"{shown} does not say where its run stood: it holds weights only, or was changed; "
                               "resume from the run's own last.safetensors")
     if step > total_steps:
-        raise CheckpointError(f"{shown} is at step {step:,}, but this run ends at step {total_steps:,}: train longer with "
-                              "--max-steps or --epochs, or restore the run's own checkpoint")
+        raise CheckpointError(f"{shown} is at step {step:,}, but this run ends at step {total_steps:,}: train longer "
+                              "with --max-steps or --epochs, or restore the run's own checkpoint")
     if metadata.get("begun") and origin["begun"] and metadata["begun"] != origin["begun"]:
         raise CheckpointError(f"{shown} is the checkpoint of another run, not of the one that config.json beside it "
                               "describes: restore the file that belongs here")

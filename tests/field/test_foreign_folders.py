@@ -47,7 +47,7 @@ def test_a_folder_of_the_users_stays_as_it_is(make, more, tmp_path, capsys):
     assert contents(tmp_path) == before             # not even a lock was left
 
 
-@pytest.mark.parametrize("foreign", ["thesis.tex", "last.safetensors.bak", "data/labels.csv", "best.safetensors.d/x", "a.tmp"])
+@pytest.mark.parametrize("foreign", ["thesis.tex", "last.safetensors.bak", "data/labels.csv", "best.d/x", "a.tmp"])
 def test_what_minimixer_did_not_write_is_named_and_nothing_is_deleted(foreign, tmp_path):
     run = fit(replace(QUICK, out=tmp_path / "run")).out
     (run / foreign).parent.mkdir(exist_ok=True)
