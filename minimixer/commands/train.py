@@ -12,6 +12,7 @@ import tyro
 from minimixer.console import parse_known
 from minimixer.data.augment import Augment
 from minimixer.errors import OK, UsageError, flag, nearest
+from minimixer.files import expand, read_text
 from minimixer.parallel.host import launched
 from minimixer.train.config import (
     GROUPS,
@@ -114,8 +115,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Settings of a TOML file: the names of the flags, with _ or -.  Raises UsageError."""
     import tomllib
     try:
-        content = tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = tomllib.loads(read_text(expand(path)))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {path} cannot be read as TOML: {error}") from error
     settings = without_old_names({name.replace("-", "_"): value for name, value in content.items()})
     known = ["preset", *(f.name for f in fields(TrainConfig))]
