@@ -37,9 +37,10 @@ def places(file: str) -> Iterator[Path]:
     if chosen and not chosen.startswith("~"):
         yield Path(chosen, below)
     yield Path(file).with_name("__pycache__")
-    own = Path(user_cache_dir("numba", appauthor=False))
-    if own.is_absolute():                                   # without HOME and a passwd entry it would be called ~
-        yield own / below
+    with contextlib.suppress(RuntimeError):                 # neither HOME nor a passwd entry; older ones say ~ then
+        own = Path(user_cache_dir("numba", appauthor=False))
+        if own.is_absolute():
+            yield own / below
 
 
 class Place(UserProvidedCacheLocator):      # type: ignore[misc]

@@ -153,7 +153,7 @@ class Display(Callback):
         """Close what is shown, if it can be closed."""
         shown, self.shown = self.shown, None
         if shown is not None:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception, SystemExit):
                 shown.close()
 
     def _tell(self, progress: Progress, what: str, *news: Any) -> None:
@@ -161,11 +161,10 @@ class Display(Callback):
             return
         try:
             getattr(self.shown, what)(progress, *news)
-        except Exception as error:
-            name = type(self.shown).__name__
+        except (Exception, SystemExit) as error:        # Rich leaves the program when a pipe is closed
+            name, why = type(self.shown).__name__, f"{type(error).__name__}: {files.printable(error)}"
             self.close()
-            note = (f"{name} failed at step {progress.step} ({type(error).__name__}: {files.printable(error)}): "
-                    "nothing more is shown, the run goes on")
+            note = f"{name} failed at step {progress.step} ({why}): nothing more is shown, the run goes on"
             with contextlib.suppress(OSError):
                 files.append(progress.history.out / DISPLAY_LOG, note + "\n")
             with contextlib.suppress(OSError, ValueError, AttributeError):      # stderr may have failed too
