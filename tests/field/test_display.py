@@ -110,8 +110,8 @@ def test_a_report_that_cannot_be_written(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device", "curves.png")
 
     monkeypatch.setattr(report, "write", full)
-    with pytest.raises(RunError, match=r"the run is complete, but its report could not be written \(.*curves.png': make "
-                                       r"room there\); then write it with: minimixer train --resume --out"):
+    with pytest.raises(RunError, match=r"the run is complete, but its report could not be written \(.*curves.png': "
+                                       r"make room there\); then write it with: minimixer train --resume --out"):
         fit(replace(QUICK, out=tmp_path / "run", max_steps=3))
     assert checkpoint.read(tmp_path / "run" / "last.safetensors")[1]["step"] == 3
 

@@ -92,7 +92,7 @@ def rounds(options, number, folder, whole, rng):
         while not ended:
             if (out / "report.md").exists():
                 (out / "curves.png").unlink(missing_ok=True)        # so that the report's time is seen once more
-            resume = ["--resume"] if out.exists() else []
+            resume = ["--resume"] if (out / "config.json").exists() else []
             moment = MOMENTS[ended_by_it % len(MOMENTS)]
             arguments = command(options.data, options.steps, out, *more, *resume)
             if ended_by_it < options.rounds:
