@@ -11,7 +11,7 @@ import tyro
 
 from minimixer.console import parse_known
 from minimixer.data.augment import Augment
-from minimixer.errors import OK, UsageError, flag, nearest
+from minimixer.errors import OK, UsageError, flag, nearest, settle
 from minimixer.files import expand, read_text
 from minimixer.parallel.host import launched
 from minimixer.train.config import (
@@ -68,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         print(estimate(config))
         return OK
     history = fit(config)
+    settle(sys.stdout)                          # the run is saved, whether it could be shown or not
     return 128 + history.interrupted if history.interrupted else OK
 
 

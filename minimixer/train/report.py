@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from minimixer import files, plots
 from minimixer import functional as F
-from minimixer import plots
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
 from minimixer.tensor import Tensor
@@ -35,7 +35,7 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
     captions = [f"{names[labels[i]]}, not {names[predicted[i]]} ({sure[i]:.0%})" for i in wrong]
     plots.image_grid(dataset.test_images[wrong], captions, out / "mistakes.png",
                      "Most confident mistakes: true class, predicted class, confidence")
-    (out / "report.md").write_text(report(run, counts), encoding="utf-8")
+    files.write_atomically(out / "report.md", report(run, counts).encode())     # last: where it is, all of it is there
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from minimixer.version import __version__
 
 CONFIG = "config.json"
 # Everything that minimixer writes into a run folder: what --overwrite may delete.
-WRITTEN = (CONFIG, LOCK, LEASE, "last.safetensors", "best.safetensors", "metrics.jsonl", "report.md", "curves.png",
+WRITTEN = (CONFIG, LOCK, LEASE, "display.log", "last.safetensors", "best.safetensors", "metrics.jsonl", "report.md", "curves.png",
            "confusion.png", "mistakes.png", "events.out.tfevents.*")
 
 
