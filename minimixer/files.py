@@ -1,12 +1,15 @@
 """Files that are whole at any moment, text of others that is safe to show, and how large a file may unpack to."""
 
 import contextlib
+import json
+import math
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".tmp"                  # how the names of unfinished files end
 LARGEST_EXPANSION = 20              # an archive of arrays that unpacks to more times its size is a trap,
@@ -37,6 +40,31 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is at any moment the old one or the new one, whole.  Raises OSError."""
     with replacing(path) as temporary, open(temporary, "xb") as file:
         file.write(content)
+
+
+def json_text(content: Any, **layout: Any) -> str:
+    """JSON that every reader accepts: a number that is not finite, which JSON does not have, becomes ``null``.
+
+    Parameters
+    ----------
+    content
+        What ``json.dumps`` takes.
+    **layout
+        Its options, such as ``indent`` and ``default``.
+    """
+    try:
+        return json.dumps(content, allow_nan=False, **layout)
+    except ValueError:
+        return json.dumps(_finite(content), allow_nan=False, **layout)
+
+
+def _finite(content: Any) -> Any:
+    """The same content, with None for every number that is not finite."""
+    if isinstance(content, dict):
+        return {_finite(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def append(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from minimixer.console import Computing, OnDevice, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
+from minimixer.files import json_text
 from minimixer.nn import list_pretrained
 from minimixer.train.evaluate import evaluate
 from minimixer.train.trained import Trained, load_run
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     trained = load_run(options.run, choose_device(options.device)[0])
     result = evaluate(trained, find_data(options, trained), options.workers)
     if options.json:
-        print(json.dumps(result))
+        print(json_text(result))
     else:
         report(result)
     return OK

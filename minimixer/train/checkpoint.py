@@ -14,6 +14,7 @@ from minimixer.errors import MinimixerError
 from minimixer.files import printable, write_atomically
 from minimixer.nn.module import Module
 from minimixer.optim import Optimizer
+from minimixer.weights.kinds import once, read_header
 
 VERSION = 2         # 1 had no digest
 RESERVED = ("model", "optim")
@@ -94,8 +95,9 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             raise CheckpointError(f"there is no checkpoint {path}: check the folder, or train without --resume")
         if not path.is_file():
             raise CheckpointError(f"{path} is a folder or a device, expected a file such as last.safetensors")
+        read_header(path)               # refuses names that are there twice
         with safe_open(path, "numpy") as file:
-            metadata = json.loads((file.metadata() or {})["minimixer"])
+            metadata = json.loads((file.metadata() or {})["minimixer"], object_pairs_hook=once)
             if metadata["version"] > VERSION:
                 raise CheckpointError(f"{path} has format version {metadata['version']}, this minimixer reads up to "
                                       f"{VERSION}: upgrade minimixer")

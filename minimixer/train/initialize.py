@@ -12,7 +12,7 @@ from minimixer.nn import Model, build
 from minimixer.parallel.group import Group
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
-from minimixer.train.config import TrainConfig
+from minimixer.train.config import FREE, TrainConfig
 from minimixer.train.source import Source
 from minimixer.train.state import History, TrainState
 
@@ -86,6 +86,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     group = group or Group()
     device, device_why = choose_device(config.device)
     group.use(device)
+    group.check_equal("settings", repr({name: value for name, value in asdict(config).items() if name not in FREE}))
     given = dataset
     dataset = group.load(lambda: given or known.load(config.data, config.data_dir, config.download))
     side = dataset.train_images.shape[1]

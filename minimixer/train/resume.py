@@ -30,14 +30,14 @@ def go_back(state: TrainState) -> None:
     restore(state)
     out = state.history.out
     metrics = [line for line in read_metrics(out) if line["step"] <= state.step]
-    files.write_atomically(out / METRICS, "".join(json.dumps(line) + "\n" for line in metrics).encode())
+    files.write_atomically(out / METRICS, "".join(files.json_text(line) + "\n" for line in metrics).encode())
     state.history.metrics[:] = metrics
     state.seconds = metrics[-1]["seconds"] if metrics else 0.0
 
 
 def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
     """Add a line to metrics.jsonl.  Raises CheckpointError if the folder is gone, OSError otherwise."""
-    text = json.dumps(line) + "\n"
+    text = files.json_text(line) + "\n"
     try:
         files.append(folder / METRICS, text)
     except FileNotFoundError as error:

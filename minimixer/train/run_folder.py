@@ -95,7 +95,7 @@ def versions() -> dict[str, str]:
 
 def write_config(folder: Path, config: TrainConfig, **more: Any) -> None:
     """Write config.json: the configuration, and ``more`` about the run."""
-    content = json.dumps({"config": asdict(config), **more}, indent=2, default=str) + "\n"
+    content = files.json_text({"config": asdict(config), **more}, indent=2, default=str) + "\n"
     files.write_atomically(folder / CONFIG, content.encode())
 
 
