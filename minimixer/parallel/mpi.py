@@ -213,7 +213,7 @@ def digest_of(dataset: Dataset) -> str:
     for name in ARRAYS:
         array = np.ascontiguousarray(to_numpy(getattr(dataset, name)))
         found.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        found.update(array)
+        found.update(array.data)
     return found.hexdigest()
 
 
