@@ -1,6 +1,7 @@
 """``minimixer import FILE --out RUN``: turn a weights file into a run folder, as if the model had been trained here."""
 
 import json
+import math
 import os
 import platform
 import re
@@ -48,8 +49,10 @@ class ImportConfig:
 
     def __post_init__(self) -> None:
         at_least(1, num_classes=self.num_classes, image_size=self.image_size)
-        if not self.std > 0:
+        if not 0 < self.std < math.inf:
             raise UsageError(f"--std is {self.std}: expected a number above 0")
+        if not math.isfinite(self.mean):
+            raise UsageError(f"--mean is {self.mean}: expected a number")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -136,7 +136,8 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool, allow_nonfinite: b
         arrays |= empty_head(model)
         notes.append(has_new_head(model))
     try:
-        model.load_state_dict(arrays)
+        with np.errstate(over="ignore"):        # float64 that float32 cannot hold: allowed, or refused above
+            model.load_state_dict(arrays)
     except ValueError as error:             # a subclass with additional parameters
         raise WeightsError(f"{file.path}: {error}") from error
     if model.config.gelu != layout.gelu:
