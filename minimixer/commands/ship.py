@@ -18,7 +18,7 @@ from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
 from minimixer.errors import OK, MinimixerError, RunError, UsageError, flag
-from minimixer.files import json_text, replacing, write_atomically
+from minimixer.files import json_text, printable, replacing, write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
 from minimixer.train import checkpoint
@@ -73,6 +73,11 @@ def ship(options: Shipment) -> dict[str, Any]:
                          "tests")
     if not isinstance(trained.model, MlpMixer):
         raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
+    try:
+        environment = json.loads((folder / CONFIG).read_text("utf-8-sig"))["environment"]
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        raise UsageError(f"{folder / CONFIG} does not say what the run was made with ({printable(error)}): the card "
+                         "needs its environment") from error
     dataset = load(config.data, options.data_dir or config.data_dir)
     name = f"{config.data}-{config.model}".replace("/", "-")
     halve(trained.model)
@@ -90,7 +95,7 @@ def ship(options: Shipment) -> dict[str, Any]:
             "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
                                                       if field not in FREE},
             "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
-            "environment": json.loads((folder / CONFIG).read_text())["environment"], "tests": len(tests),
+            "environment": environment, "tests": len(tests),
             "last_accuracy": tests[-1]["test_accuracy"],
             **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
         facts = json.loads(json_text(facts, default=str))           # as the JSON file will be read
