@@ -12,8 +12,9 @@ from minimixer import weights
 from minimixer.console import parse
 from minimixer.errors import OK, RunError
 from minimixer.nn import MlpMixer
+from minimixer.train.lock import LOCK
 from minimixer.train.resume import BEST, LAST, METRICS
-from minimixer.train.run_folder import CONFIG, LOCK
+from minimixer.train.run_folder import CONFIG
 from minimixer.train.trained import load_run
 from minimixer.weights import Report, WeightsError
 

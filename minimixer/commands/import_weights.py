@@ -18,8 +18,9 @@ from minimixer.errors import OK, RunError, UsageError
 from minimixer.files import json_text, remove_leftovers, write_atomically
 from minimixer.nn import MlpMixer
 from minimixer.train import checkpoint
+from minimixer.train.lock import LOCK
 from minimixer.train.resume import BEST
-from minimixer.train.run_folder import CONFIG, LOCK, is_empty
+from minimixer.train.run_folder import CONFIG, is_empty
 from minimixer.version import __version__
 from minimixer.weights import Report
 

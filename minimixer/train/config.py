@@ -1,5 +1,7 @@
 """The configuration of a run: every setting, its help text and its limits."""
 
+import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, fields, replace
@@ -12,6 +14,7 @@ import numpy as np
 from minimixer.data.augment import Augment, Augmentation
 from minimixer.data.known import Name as DataName
 from minimixer.errors import UsageError, flag, nearest
+from minimixer.files import expand, printable
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
 from minimixer.parallel.workers import Kernels
@@ -121,6 +124,7 @@ class Output:
     """Also write events for TensorBoard into the run folder."""
 
 
+PATHS = ("data_dir", "init_from", "out")
 KERNELS_OF_COMPILED: Mapping[bool, Kernels] = {True: "fast", False: "inplace"}
 
 
@@ -138,17 +142,24 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
             warnings.warn('compiled is now kernels: write kernels="fast" for True, kernels="inplace" for False',
                           DeprecationWarning, stacklevel=3)
             object.__setattr__(self, "kernels", KERNELS_OF_COMPILED[bool(compiled)])
-        for name in ("data_dir", "init_from", "out"):
-            if isinstance(value := getattr(self, name), str):
-                object.__setattr__(self, name, Path(value))         # the dataclass is frozen
+        for name in PATHS:
+            value = getattr(self, name)
+            _check(value is None or isinstance(value, (str, os.PathLike)), name, value, "a path")
+            if value is not None:
+                object.__setattr__(self, name, expand(value))       # the dataclass is frozen
         for field in fields(self):
             if isinstance(value := getattr(self, field.name), np.generic):
                 object.__setattr__(self, field.name, value.item())
-        for name, (choices, is_whole) in _kinds().items():
+        for name, (choices, kinds) in _kinds().items():
             value = getattr(self, name)
+            if name in PATHS:
+                continue
             if choices and value not in choices:
-                raise UsageError(f"{flag(name)} is {value!r}: {nearest(str(value), choices)}")
-            _check(not is_whole or value is None or type(value) is int, name, value, "a whole number")
+                raise UsageError(f"{flag(name)} is {printable(repr(value))}: {nearest(str(value), choices)}")
+            expected = next(word for kind, word in EXPECTED.items() if kind in kinds)
+            is_finite = not isinstance(value, float) or math.isfinite(value)
+            fits = type(value) in kinds or (type(value) is int and float in kinds)
+            _check(fits and is_finite, name, value, expected)
         for name in ("epochs", "batch_size", "log_every"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
         for name in ("max_steps", "workers", "checkpoint_every", "patch_size", "image_size"):
@@ -167,17 +178,20 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
         return Augmentation(**{field.name: getattr(self, field.name) for field in fields(Augmentation)})
 
 
+EXPECTED: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
+
 @cache
-def _kinds() -> dict[str, tuple[tuple[str, ...], bool]]:
-    """The allowed values of each field (empty if any), and whether it is a whole number."""
+def _kinds() -> dict[str, tuple[tuple[str, ...], tuple[type, ...]]]:
+    """The allowed values of each field (empty if any), and its types."""
     hints = {field.name: get_type_hints(TrainConfig)[field.name] for field in fields(TrainConfig)}
-    return {name: (get_args(hint) if get_origin(hint) is Literal else (), int in (hint, *get_args(hint)))
-            for name, hint in hints.items()}
+    choices = {name: get_args(hint) if get_origin(hint) is Literal else () for name, hint in hints.items()}
+    return {name: (choices[name], (str,) if choices[name] else get_args(hint) or (hint,)) for name, hint in hints.items()}
 
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
-        raise UsageError(f"{flag(name)} is {value}: expected {expected}")
+        raise UsageError(f"{flag(name)} is {printable(value)}: expected {expected}")
 
 
 CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)

@@ -13,6 +13,8 @@ from minimixer.parallel.group import Group
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 from minimixer.train.config import FREE, TrainConfig
+from minimixer.train.origin import origin_of
+from minimixer.train.run_folder import begun_as
 from minimixer.train.source import Source
 from minimixer.train.state import History, TrainState
 
@@ -40,6 +42,8 @@ class Run:
         What a checkpoint must say so that its weights can be used.
     source : dict or None
         What config.json says of the model that the run starts from.
+    origin : dict
+        What last.safetensors says so that it is not taken for another run's, see ``origin.py``.
     """
 
     config: TrainConfig
@@ -54,6 +58,7 @@ class Run:
     state: TrainState
     about: dict[str, Any]
     source: dict[str, Any] | None
+    origin: dict[str, Any]
 
     @property
     def epoch(self) -> float:
@@ -114,8 +119,9 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     ema = optim.EMA(params, config.ema) if config.ema else None
     about = {"model_name": config.model, "model": asdict(model.config), "class_names": dataset.class_names,
              "mean": mean.tolist(), "std": std.tolist(), "data": config.data, "side": side}
+    origin = origin_of(config, dataset, device, workers.compiled, begun_as(out) if config.resume else None)
     return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps,
-               TrainState(model, optimizer, ema, History(out)), about, said)
+               TrainState(model, optimizer, ema, History(out)), about, said, origin)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:

@@ -23,7 +23,7 @@ from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate, measure
 from minimixer.train.initialize import Run, initialize, with_model_of_source
 from minimixer.train.progress import default_reporter, introduction
-from minimixer.train.run_folder import check_saved, check_there, clear, open_folder, versions, write_config
+from minimixer.train.run_folder import begin_config, check_saved, check_there, open_folder, versions
 from minimixer.train.signals import signals_into
 from minimixer.train.source import read_source
 from minimixer.train.state import History
@@ -93,7 +93,7 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
         tell("metrics", line)
 
     def save() -> None:
-        group.on_first(lambda: state.save(history.out / resume.LAST, {**run.about, "epoch": run.epoch}))
+        group.on_first(lambda: state.save(history.out / resume.LAST, {**run.about, **run.origin, "epoch": run.epoch}))
         state.broadcast_arrays(group)           # processors of two kinds may round differently: keep them together
 
     tell("start")
@@ -174,15 +174,14 @@ def begin(run: Run) -> list[str]:
     Only the first process does this; nothing was changed before.
     """
     config, out, workers, resumed_with = run.config, run.state.history.out, run.sharded.workers, list[str]()
+    environment = {**versions(), **run.origin["environment"], "processes": run.group.size, "workers": workers.count,
+                   "compiled": workers.compiled}
     if config.resume:
         files.remove_leftovers(out)
-        resumed_with = check_saved(out, config)
-        resume.go_back(run.state)
-    elif config.overwrite:
-        clear(out)                          # only now, when all that may be wrong has been looked at
-    environment = {**versions(), "device": run.device, "processes": run.group.size, "workers": workers.count,
-                   "compiled": workers.compiled}
-    write_config(out, config, model=asdict(run.state.model.config), environment=environment, source=run.source)
+        resumed_with = list(dict.fromkeys([*check_saved(out, config),
+                                           *resume.go_back(run.state, run.total_steps, run.origin)]))
+    begin_config(out, config, environment=environment, begun=run.origin["begun"],
+                 model=asdict(run.state.model.config), source=run.source)
     return resumed_with
 
 
@@ -204,6 +203,6 @@ def estimate(config: TrainConfig) -> Estimate:
         with use_matmul_precision(config.precision, run.device):
             if config.resume:
                 group.on_first(lambda: check_saved(out, config))
-                group.on_first(lambda: resume.restore(run.state))
+                group.on_first(lambda: resume.restore(run.state, run.total_steps, run.origin))
                 run.state.broadcast(group)
             return measure(run, train_step)

@@ -10,7 +10,7 @@ from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.estimate import duration
 from minimixer.train.initialize import Run
-from minimixer.train.resume import BEST
+from minimixer.train.resume import BEST, LAST
 
 
 def write(run: Run, best_logits: np.ndarray | None) -> None:
@@ -46,7 +46,8 @@ def logits_of_best(run: Run) -> np.ndarray:
     """Logits (N, classes) of the test images with the weights of best.safetensors; the run's own weights stay."""
     model = run.state.model
     kept = model.state_dict()
-    checkpoint.load(run.state.history.out / BEST, model)
+    best = run.state.history.out / BEST
+    checkpoint.load(best if best.exists() else best.with_name(LAST), model)
     logits = to_numpy(run.sharded.alone().predict(to_device(run.dataset.test_images, run.device)))    # the others wait
     model.load_state_dict(kept)
     return logits

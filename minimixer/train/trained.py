@@ -1,5 +1,6 @@
 """Loads the model of a run, ready to use."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
+from minimixer.files import expand
 from minimixer.nn import Model, build, list_pretrained
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
@@ -106,7 +108,7 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     DeviceError
         If there is no such device.
     """
-    file = find_checkpoint(Path(path))
+    file = find_checkpoint(expand(path))
     if problem := not_a_checkpoint(file):
         raise CheckpointError(problem)
     arrays, metadata = checkpoint.read(file)
@@ -143,7 +145,7 @@ def find_checkpoint(path: Path) -> Path:
             return path / name
     if (path / "config.json").is_file():
         raise CheckpointError(f"{path} has no checkpoint yet: its run was stopped before the end of its first epoch; "
-                              f"start it again with --overwrite --out {path}")
+                              f"begin it again with minimixer train --resume --out {shlex.quote(str(path))}")
     raise CheckpointError(f"{path} is not a run folder: expected {' or '.join(PREFERRED)} in it{_runs_beside(path)}")
 
 

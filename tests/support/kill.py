@@ -57,7 +57,7 @@ def main(arguments=None):
             chains += 1
             ended = False
             while not ended:
-                resume = ["--resume"] if out.exists() else []
+                resume = ["--resume"] if (out / "config.json").exists() else []
                 limit = rng.uniform(0, whole) if killed < options.rounds else None
                 ended = run(command(options.data, options.steps, out, *more, *resume), limit)
                 killed += not ended

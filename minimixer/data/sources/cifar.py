@@ -23,7 +23,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.sources.unpacked import BLOCK, HEADER, Unpacked
-from minimixer.files import printable
+from minimixer.files import expand, printable
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SIDE = 32           # pixels
@@ -148,10 +148,8 @@ def _damaged(archive: Archive, path: Path, what: str) -> DataError:
 
 def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
     """The folder of .bin files or the .tar.gz file to read, downloaded if asked; DataError if there is none."""
-    from platformdirs import user_cache_dir
-    cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
-    usual = os.environ.get("MINIMIXER_DATA"), "data", cache
-    places = [Path(os.path.expanduser(place)) for place in ((data_dir,) if data_dir else usual) if place]
+    usual = (data_dir,) if data_dir else (os.environ.get("MINIMIXER_DATA"), "data", _cache())
+    places = [expand(place) for place in usual if place]
     other = CIFAR100 if archive.name == CIFAR10.name else CIFAR10
     places = [place.parent if place.name == other.tarball else place for place in places]      # side by side
     for place in places:
@@ -172,6 +170,16 @@ To get {archive.tarball} ({archive.size / 1e6:.0f} MB), use one of:
   minimixer data download {archive.name}, or python -m minimixer.train {archive.name} --download
   a browser at {PAGE} (the binary version), then --data-dir FOLDER
 Without a network, the digits need no files: python -m minimixer.train digits""")
+
+
+def _cache() -> str | None:
+    """The folder for downloads; None for a user without a home folder, as in some containers."""
+    from platformdirs import user_cache_dir
+    try:
+        cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
+    except RuntimeError:            # of newer versions of platformdirs; older ones leave the ~
+        return None
+    return None if cache.startswith("~") and not os.environ.get("MINIMIXER_CACHE") else cache
 
 
 def _read_folder(archive: Archive, folder: Path) -> Iterator[tuple[str, bytes]]:
