@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import math
 import os
 import re
 import secrets
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from minimixer.errors import MinimixerError, UsageError
-from minimixer.text import printable as printable
+from minimixer.text import printable
 
 TEMPORARY = ".tmp"                  # how the names of unfinished files end
 LEFTOVER = re.compile(r".+\.[0-9a-f]{8}\.tmp")     # what replacing() calls them
@@ -121,6 +122,31 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is at any moment the old one or the new one, whole.  Raises OSError."""
     with replacing(path) as temporary, open(temporary, "xb") as file:
         file.write(content)
+
+
+def json_text(content: Any, **layout: Any) -> str:
+    """JSON that every reader accepts: a number that is not finite, which JSON does not have, becomes ``null``.
+
+    Parameters
+    ----------
+    content
+        What ``json.dumps`` takes.
+    **layout
+        Its options, such as ``indent`` and ``default``.
+    """
+    try:
+        return json.dumps(content, allow_nan=False, **layout)
+    except ValueError:
+        return json.dumps(_finite(content), allow_nan=False, **layout)
+
+
+def _finite(content: Any) -> Any:
+    """The same content, with None for every number that is not finite."""
+    if isinstance(content, dict):
+        return {_finite(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def append(path: Path, text: str) -> None:

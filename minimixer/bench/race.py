@@ -5,7 +5,6 @@ the machine affects all of them.  Results are medians over the rounds.
 """
 
 import importlib.util
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from minimixer.bench.roofline import Roofline
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
+from minimixer.files import json_text
 from minimixer.parallel.host import physical_cores
 
 TOLERANCE = 0.001        # nats between two contenders' losses after three steps
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str]) -> int:
 
     def save() -> None:
         if options.json:
-            options.json.write_text(json.dumps({"machine": here, "settings": asdict(options) | {"threads": threads},
+            options.json.write_text(json_text({"machine": here, "settings": asdict(options) | {"threads": threads},
                                                 "cells": raced, "memory": measured}, indent=1, default=str))
 
     roofline = Child(Roofline, threads, cpus=threads)

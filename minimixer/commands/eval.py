@@ -13,6 +13,7 @@ from minimixer.console import Computing, OnDevice, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
+from minimixer.files import json_text
 from minimixer.nn import list_pretrained
 from minimixer.text import printable
 from minimixer.train.evaluate import evaluate
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     trained = load_run(options.run, choose_device(options.device)[0])
     result = evaluate(trained, find_data(options, trained), options.workers)
     if options.json:
-        print(json.dumps(result))
+        print(json_text(result))
     else:
         report(result)
     return OK
@@ -58,11 +59,11 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
         if not file.is_file():
             raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
         try:
-            config = json.loads(file.read_bytes())["config"]
+            config = json.loads(file.read_text("utf-8-sig"))["config"]
             name, before = config["data"], config.get("data_dir")
             data_dir = data_dir or (Path(before) if before and Path(before).exists() else None)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"{file} cannot be read ({error}): name the data set with --data") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(f"{file} cannot be read ({printable(error)}): name the data set with --data") from error
         if name not in KNOWN:
             raise UsageError(f"{file} names an unknown data set {name!r}; {nearest(str(name), KNOWN)}")
     dataset = load(name, data_dir, options.download)

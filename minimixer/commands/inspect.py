@@ -1,6 +1,5 @@
 """``minimixer inspect RUN|NAME``: what a Mixer computes, step by step, and what it needs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
+from minimixer.files import json_text
 from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
 from minimixer.text import printable
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     model = find_model(options)
     traced = trace(model)
     if options.json:
-        print(json.dumps(as_json(options.model, model, traced)))
+        print(json_text(as_json(options.model, model, traced)))
     else:
         show(options.model, traced)
     return OK

@@ -1,7 +1,6 @@
 """``minimixer predict [RUN] IMAGE...``: what a trained model sees in your own images."""
 
 import glob
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,8 @@ from minimixer.console import OnDevice, at_least, console, parse, show, table
 from minimixer.data import DataError
 from minimixer.data.images import read_image
 from minimixer.errors import DATA, OK, UsageError
-from minimixer.files import printable
+from minimixer.files import json_text
+from minimixer.text import printable
 from minimixer.train.trained import Trained, load_run
 
 SHIPPED = "cifar10-micro"
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
             code = DATA
             print(f"minimixer predict: {answer}", file=sys.stderr)
         if options.json:
-            print(json.dumps({"image": printable(path, None), **as_json(answer)}))
+            print(json_text({"image": printable(path, None), **as_json(answer)}))
         elif not isinstance(answer, DataError):
             report(path, answer)
     return code

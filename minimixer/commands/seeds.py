@@ -1,6 +1,5 @@
 """``minimixer seeds [PRESET] [--FLAGS] --seeds 0 1 2 --out FOLDER``: one run per seed, and a report of every one."""
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 from minimixer.commands.train import parse
 from minimixer.console import parse_known
 from minimixer.errors import OK, RunError, UsageError
-from minimixer.files import write_atomically
+from minimixer.files import json_text, write_atomically
 from minimixer.train.config import TrainConfig
 from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
@@ -90,6 +89,6 @@ def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
                for row in rows),
              "", f"After the last step: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
     text = "\n".join(lines) + "\n"
-    write_atomically(folder / "seeds.json", (json.dumps(list(rows), indent=1) + "\n").encode())
+    write_atomically(folder / "seeds.json", (json_text(list(rows), indent=1) + "\n").encode())
     write_atomically(folder / "seeds.md", text.encode())
     return text

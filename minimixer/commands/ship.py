@@ -5,6 +5,7 @@ which is written from the JSON alone.  The same run gives the same bytes.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,8 +17,8 @@ import tyro
 from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
-from minimixer.errors import OK, UsageError, flag
-from minimixer.files import write_atomically
+from minimixer.errors import OK, MinimixerError, RunError, UsageError, flag
+from minimixer.files import json_text, replacing, write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
 from minimixer.text import printable
@@ -29,6 +30,7 @@ from minimixer.train.run_folder import CONFIG, read_config
 from minimixer.train.trained import load_run
 from minimixer.weights import WeightsError
 
+MARK = "This card was written by `minimixer ship`"      # it stands in every card
 Out = Annotated[Path, tyro.conf.arg(help_behavior_hint="")]         # the default is a path of this machine
 
 
@@ -73,28 +75,53 @@ def ship(options: Shipment) -> dict[str, Any]:
                          "tests")
     if not isinstance(trained.model, MlpMixer):
         raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
+    try:
+        environment = json.loads((folder / CONFIG).read_text("utf-8-sig"))["environment"]
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        raise UsageError(f"{folder / CONFIG} does not say what the run was made with ({printable(error)}): the card "
+                         "needs its environment") from error
     dataset = load(config.data, options.data_dir or config.data_dir)
     name = f"{config.data}-{config.model}".replace("/", "-")
     halve(trained.model)
-    options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / f"{name}.safetensors"
+    check_ours(file)
+    options.out.mkdir(parents=True, exist_ok=True)
     said = {key: value for key, value in trained.metadata.items() if key not in ("digest", "version")}
-    checkpoint.save(file, trained.model, None, {**said, "data": config.data})
-    measured = evaluate(load_run(file), dataset, options.workers)
-    facts = {
-        "name": name, "bytes": file.stat().st_size, "model": asdict(trained.model.config),
-        "parameters": trained.model.num_parameters(), "data": options.title or config.data,
-        "data_license": KNOWN[config.data].license, "training_images": len(dataset.train_images),
-        "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
-                                                  if field not in FREE},
-        "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
-        "environment": json.loads((folder / CONFIG).read_text())["environment"], "tests": len(tests),
-        "last_accuracy": tests[-1]["test_accuracy"],
-        **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
-    facts = json.loads(json.dumps(facts, default=str))          # as the JSON file will be read
-    for suffix, text in ((".json", json.dumps(facts, indent=1) + "\n"), (".md", card(facts))):
-        write_atomically(file.with_suffix(suffix), text.encode())
+    with replacing(file) as unfinished:         # it takes its name last: a model without a card is never listed
+        checkpoint.save(unfinished, trained.model, None, {**said, "data": config.data})
+        measured = evaluate(load_run(unfinished), dataset, options.workers)
+        facts = {
+            "name": name, "bytes": unfinished.stat().st_size, "model": asdict(trained.model.config),
+            "parameters": trained.model.num_parameters(), "data": options.title or config.data,
+            "data_license": KNOWN[config.data].license, "training_images": len(dataset.train_images),
+            "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
+                                                      if field not in FREE},
+            "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
+            "environment": environment, "tests": len(tests),
+            "last_accuracy": tests[-1]["test_accuracy"],
+            **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
+        facts = json.loads(json_text(facts, default=str))           # as the JSON file will be read
+        for suffix, text in ((".json", json_text(facts, indent=1) + "\n"), (".md", card(facts))):
+            write_atomically(file.with_suffix(suffix), text.encode())
     return facts
+
+
+def check_ours(file: Path) -> None:
+    """Raise RunError if one of the three files exists and is none that ``ship`` wrote."""
+    def written(path: Path) -> bool:
+        try:
+            if path == file:
+                arrays, said = checkpoint.read(path)
+                return "data" in said and {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
+            text = path.read_text("utf-8")
+            return MARK in text if path.suffix == ".md" else {"name", "recipe", "confusion"} <= set(json.loads(text))
+        except (MinimixerError, OSError, ValueError, TypeError, RecursionError):
+            return False
+
+    for path in (file, file.with_suffix(".json"), file.with_suffix(".md")):
+        if os.path.lexists(path) and not (path.is_file() and written(path)):
+            raise RunError(f"{path} exists, and minimixer ship did not write it, so it is kept: name another folder "
+                           "with --out")
 
 
 def halve(model: Model) -> None:

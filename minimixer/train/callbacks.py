@@ -9,6 +9,7 @@ from typing import Any
 from minimixer import files
 from minimixer.errors import UsageError
 from minimixer.nn import Model
+from minimixer.text import printable
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate
 from minimixer.train.state import History, TrainState
@@ -162,7 +163,7 @@ class Display(Callback):
         try:
             getattr(self.shown, what)(progress, *news)
         except (Exception, SystemExit) as error:        # Rich leaves the program when a pipe is closed
-            name, why = type(self.shown).__name__, f"{type(error).__name__}: {files.printable(error)}"
+            name, why = type(self.shown).__name__, f"{type(error).__name__}: {printable(error)}"
             self.close()
             note = f"{name} failed at step {progress.step} ({why}): nothing more is shown, the run goes on"
             with contextlib.suppress(OSError):

@@ -11,9 +11,11 @@ import numpy as np
 
 from minimixer.backend import Array, device_of, to_device, to_numpy
 from minimixer.errors import MinimixerError
-from minimixer.files import check_regular, printable, write_atomically
+from minimixer.files import check_regular, write_atomically
 from minimixer.nn.module import Module
 from minimixer.optim import Optimizer
+from minimixer.text import printable
+from minimixer.weights.kinds import once, read_header
 
 VERSION = 2         # 1 had no digest
 RESERVED = ("model", "optim")
@@ -95,8 +97,9 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         if not path.is_file():
             raise CheckpointError(f"{path} is a folder or a device, expected a file such as last.safetensors")
         check_regular(path)
+        read_header(path)               # refuses names that are there twice
         with safe_open(path, "numpy") as file:
-            metadata = json.loads((file.metadata() or {})["minimixer"])
+            metadata = json.loads((file.metadata() or {})["minimixer"], object_pairs_hook=once)
             if metadata["version"] > VERSION:
                 raise CheckpointError(f"{path} has format version {metadata['version']}, this minimixer reads up to "
                                       f"{VERSION}: upgrade minimixer")

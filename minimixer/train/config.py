@@ -14,10 +14,11 @@ import numpy as np
 from minimixer.data.augment import Augment, Augmentation
 from minimixer.data.known import Name as DataName
 from minimixer.errors import UsageError, flag, nearest
-from minimixer.files import expand, printable
+from minimixer.files import expand
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
 from minimixer.parallel.workers import Kernels
+from minimixer.text import printable
 
 ModelName = Literal[
     "pico", "nano", "micro", "tiny", "small", "S/32", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14",

@@ -12,7 +12,7 @@ from minimixer.nn import Model, build
 from minimixer.parallel.group import Group
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
-from minimixer.train.config import TrainConfig
+from minimixer.train.config import FREE, TrainConfig
 from minimixer.train.lock import held
 from minimixer.train.origin import origin_of
 from minimixer.train.run_folder import begun_as
@@ -92,6 +92,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     group = group or Group()
     device, device_why = choose_device(config.device)
     group.use(device)
+    group.check_equal("settings", repr({name: value for name, value in asdict(config).items() if name not in FREE}))
     given = dataset
     dataset = group.load(lambda: given or known.load(config.data, config.data_dir, config.download))
     side = dataset.train_images.shape[1]

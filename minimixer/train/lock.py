@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from minimixer.errors import RunError
-from minimixer.files import FileRefusedError, printable, read_json
+from minimixer.files import FileRefusedError, read_json
+from minimixer.text import printable
 
 LOCK, LEASE = ".lock", ".lease"
 BUSY = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}

@@ -13,8 +13,8 @@ import numpy as np
 
 from minimixer.data import Dataset
 from minimixer.errors import flag
-from minimixer.files import printable
 from minimixer.parallel.host import blas_kernel
+from minimixer.text import printable
 from minimixer.train.checkpoint import CheckpointError
 from minimixer.train.config import FIXED, FREE, ROUNDING, TrainConfig
 

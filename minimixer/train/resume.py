@@ -8,7 +8,7 @@ from typing import Any
 
 from minimixer import files
 from minimixer.errors import RunError
-from minimixer.files import printable
+from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.origin import check_origin, is_count, is_number
 from minimixer.train.run_folder import is_being_replaced
@@ -88,7 +88,7 @@ def go_back(state: TrainState, total_steps: int, origin: Mapping[str, Any]) -> l
 
 def append_metrics(folder: Path, line: Mapping[str, Any]) -> None:
     """Add a line to metrics.jsonl.  Raises CheckpointError if the folder is gone, OSError otherwise."""
-    text = json.dumps(line) + "\n"
+    text = files.json_text(line) + "\n"
     try:
         files.append(folder / METRICS, text)
     except FileNotFoundError as error:

@@ -1,6 +1,5 @@
 """The run folder: one run at a time, and the configuration that the folder keeps."""
 
-import json
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +12,16 @@ import numpy as np
 
 from minimixer import files
 from minimixer.errors import RunError, UsageError, flag
-from minimixer.files import FileRefusedError, printable
+from minimixer.files import FileRefusedError
+from minimixer.text import printable
 from minimixer.train.config import FIXED, TrainConfig, changes, without_old_names
 from minimixer.train.lock import LEASE, LOCK, FolderLock
 from minimixer.version import __version__
 
 CONFIG = "config.json"
 # Everything that minimixer writes into a run folder: what --overwrite may delete.
-WRITTEN = (CONFIG, LOCK, LEASE, "display.log", "last.safetensors", "best.safetensors", "metrics.jsonl", "report.md", "curves.png",
-           "confusion.png", "mistakes.png", "events.out.tfevents.*")
+WRITTEN = (CONFIG, LOCK, LEASE, "last.safetensors", "best.safetensors", "metrics.jsonl", "display.log", "report.md",
+           "curves.png", "confusion.png", "mistakes.png", "events.out.tfevents.*")
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def versions() -> dict[str, str]:
 
 def write_config(folder: Path, config: TrainConfig, **more: Any) -> None:
     """Write config.json: the configuration, and ``more`` about the run."""
-    content = json.dumps({"config": asdict(config), **more}, indent=2, default=str) + "\n"
+    content = files.json_text({"config": asdict(config), **more}, indent=2, default=str) + "\n"
     files.write_atomically(folder / CONFIG, content.encode())
 
 

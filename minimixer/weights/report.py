@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from minimixer.files import printable
+from minimixer.text import printable
 from minimixer.weights.names import Shape
 
 BLOCK = re.compile(r"(?<=[_.])(\d+)(?=[/.])")       # the number of a block in a name: MixerBlock_3/..., blocks.3....
