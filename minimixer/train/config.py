@@ -116,7 +116,7 @@ class Output:
     resume: bool = False
     """Continue the run in --out, with the configuration saved there."""
     overwrite: bool = False
-    """Delete what is in --out."""
+    """Replace the run in --out; a folder that holds anything else is refused."""
     checkpoint_every: int | None = None
     """Also save every this many steps; by default only at the end of each epoch."""
     log_every: int = 10

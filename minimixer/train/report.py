@@ -19,6 +19,7 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
 
     best_logits: (N, classes), those of the best test; None if it was before the run was resumed.
     """
+    run.state.history.check_folder()
     out, dataset = run.state.history.out, run.dataset
     logits = logits_of_best(run) if best_logits is None else best_logits
     title = f"{run.config.data}, {run.config.model}: {run.state.model.num_parameters():,} parameters"
