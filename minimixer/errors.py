@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -62,6 +63,11 @@ def run_command(name: str, command: Callable[[], int]) -> int:
 def flag(name: str) -> str:
     """The command-line spelling of an option: ``--max-steps`` for ``max_steps``."""
     return "--" + name.replace("_", "-")
+
+
+def command_line(*words: object) -> str:
+    """A command that can be pasted into a shell as it is printed: ``command_line("rm", path)`` quotes the path."""
+    return shlex.join(str(word) for word in words)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
