@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
+from minimixer.options import home
 from minimixer.train.trained import load_run
 
 
@@ -35,6 +36,7 @@ With parameters, multiply-adds (MACs) and the memory that training keeps."""
 def main(arguments: Sequence[str]) -> int:
     """Trace the model, print its steps, and return the exit code."""
     options = parse(Inspection, "inspect", DESCRIPTION, arguments)
+    options = replace(options, model=str(home(options.model)))
     model = find_model(options)
     traced = trace(model)
     if options.json:

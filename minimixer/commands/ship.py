@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,10 +17,11 @@ import tyro
 from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
-from minimixer.errors import OK, UsageError, flag
+from minimixer.errors import OK, UsageError, command_line, flag
 from minimixer.files import write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
+from minimixer.options import INCLUDED, check
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
 from minimixer.train.evaluate import evaluate
@@ -71,6 +73,7 @@ def ship(options: Shipment) -> dict[str, Any]:
                          "tests")
     if not isinstance(trained.model, MlpMixer):
         raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
+    check(SimpleNamespace(data=config.data, data_dir=options.data_dir), ["data_dir"], [INCLUDED])
     dataset = load(config.data, options.data_dir or config.data_dir)
     name = f"{config.data}-{config.model}".replace("/", "-")
     halve(trained.model)
@@ -106,11 +109,11 @@ def halve(model: Model) -> None:
 
 def command_of(config: TrainConfig) -> str:
     """The shortest command that trains with this configuration: the nearest preset and the flags that differ."""
-    def flags(preset: TrainConfig) -> list[str]:
+    def flags(preset: TrainConfig) -> list[Any]:
         different = [(f.name, getattr(config, f.name)) for f in fields(TrainConfig)
                      if f.name not in FREE and getattr(config, f.name) != getattr(preset, f.name)]
-        return [flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {value}"
-                for name, value in different]
+        return [word for name, value in different for word in
+                ([flag(name if value else f"no_{name}")] if isinstance(value, bool) else [flag(name), value])]
 
     name = min(PRESETS, key=lambda preset: len(flags(PRESETS[preset])))
-    return " ".join(["minimixer train", name, *flags(PRESETS[name])])
+    return command_line("minimixer", "train", name, *flags(PRESETS[name]))

@@ -104,7 +104,7 @@ def read_config(folder: Path) -> TrainConfig | None:
     path = folder / CONFIG
     try:
         values = without_old_names(json.loads(path.read_text())["config"])
-        return TrainConfig(**{**values, "resume": False, "overwrite": False})
+        return TrainConfig(**{**values, "resume": False, "overwrite": False, "saved": True})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

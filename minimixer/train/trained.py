@@ -11,6 +11,7 @@ from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
 from minimixer.nn import Model, build, list_pretrained
+from minimixer.options import home
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 from minimixer.tensor import Tensor
@@ -104,7 +105,7 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     DeviceError
         If there is no such device.
     """
-    file = find_checkpoint(Path(path))
+    file = find_checkpoint(home(path))
     arrays, metadata = checkpoint.read(file)
     try:
         # Imported weights have no name: they are Mixers.
