@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from minimixer.errors import command_line
 from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.estimate import Estimate, duration
 from minimixer.train.initialize import Run
@@ -51,7 +52,7 @@ def ending(progress: Progress) -> list[str]:
     out = progress.history.out
     if progress.history.interrupted is not None:
         return [f"Stopped at step {progress.step:,}; all of it is saved.  To go on:",
-                f"minimixer train --resume --out {out}"]
+                command_line("minimixer", "train", "--resume", "--out", out)]
     if not progress.history.is_tested:
         return [f"Ended at step {progress.step:,}; metrics.jsonl holds no test, so there is no report.  Weights: {out}"]
     return [f"Best test accuracy {progress.history.best_accuracy:.2%}, {duration(progress.history.wall_seconds)}.",
