@@ -115,9 +115,10 @@ def run_subcommand(name: str, description: str, arguments: Sequence[str], **func
     """Call the function that ``minimixer NAME SUBCOMMAND`` asks for; its parameters are the options."""
     import tyro
     check_words(arguments)
-    return tyro.extras.subcommand_cli_from_dict(
-        functions, prog=f"minimixer {name}", description=description, args=list(arguments), registry=paths(),
-        config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
+    with paths():           # tyro 1.0.0 ignores the argument
+        return tyro.extras.subcommand_cli_from_dict(
+            functions, prog=f"minimixer {name}", description=description, args=list(arguments), registry=paths(),
+            config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
 
 
 def at_least(lowest: int, **options: int | None) -> None:
