@@ -1,10 +1,15 @@
 """What commands share: reading a command line, and printing tables."""
 
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from minimixer.errors import UsageError, flag
+from minimixer.errors import USAGE, MinimixerError, UsageError, flag
+from minimixer.files import expand
+from minimixer.options import THREADS, Rule, check, check_words, given_in, rules
 from minimixer.text import printable
 
 if TYPE_CHECKING:
@@ -42,30 +47,81 @@ class OnDevice(Threaded):
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes the GPU if there is one."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (THREADS,)
+
+
+@cache
+def paths() -> Any:
+    """How every command reads a path, for ``tyro.cli``: ``~`` is the user's home, also in ``--out=~/x``."""
+    import tyro
+    registry = tyro.constructors.ConstructorRegistry()
+
+    @registry.primitive_rule
+    def rule(kind: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Path] | None:
+        if kind.type is not Path:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1, metavar="PATH", instance_from_str=lambda words: _home(words[0]),
+            is_instance=lambda value: isinstance(value, Path), str_from_instance=lambda path: [str(path)])
+
+    return registry
+
+
+class _PathError(MinimixerError):
+    """A UsageError that is no ValueError: tyro would frame those."""
+
+    exit_code = USAGE
+
+
+def _home(word: str) -> Path:
+    try:
+        return expand(word)
+    except UsageError as error:
+        raise _PathError(str(error)) from error
+
 
 def parse(options: type[T], name: str, description: str, arguments: Sequence[str], default: T | None = None) -> T:
-    """Read the options of ``minimixer NAME``; on a mistake tyro explains it and raises SystemExit(2)."""
+    """Read the options of ``minimixer NAME``, and refuse those without effect.
+
+    On a mistake tyro explains it and raises SystemExit(2), or UsageError is raised.
+    """
     import tyro
-    return tyro.cli(options, prog=f"minimixer {name}", description=description, args=arguments,
-                    default=default or tyro.MISSING_NONPROP,
-                    config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
+    check_words(arguments)
+    found = tyro.cli(options, prog=f"minimixer {name}", description=description, args=arguments,
+                     default=default or tyro.MISSING_NONPROP, registry=paths(),
+                     config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
+    check_effects(found, list(given_in(arguments, vars(found))), rules(options))
+    return found
+
+
+def check_effects(options: Any, given: Sequence[str], known: Sequence[Rule]) -> None:
+    """Raise UsageError for an option that was given and has no effect with the others, on this machine's device."""
+    values = types.SimpleNamespace(**vars(options))
+    if getattr(options, "device", None) == "auto" and any({*rule.options} & {*given} for rule in known):
+        from minimixer.backend import choose_device
+        values.device = choose_device("auto")[0]
+    check(values, given, known)
 
 
 def parse_known(options: type[T], name: str, description: str, arguments: Sequence[str],
                 add_help: bool = True) -> tuple[T, list[str]]:
     """Read some options of ``minimixer NAME``, and return them with the arguments left over for another parser."""
     import tyro
+    check_words(arguments)
     known, rest = tyro.cli(options, prog=f"minimixer {name}", description=description, args=arguments,
-                           add_help=add_help, return_unknown_args=True, config=(tyro.conf.DisallowNone,))
+                           add_help=add_help, return_unknown_args=True, registry=paths(),
+                           config=(tyro.conf.DisallowNone,))
     return known, rest
 
 
 def run_subcommand(name: str, description: str, arguments: Sequence[str], **functions: Callable[..., int]) -> int:
     """Call the function that ``minimixer NAME SUBCOMMAND`` asks for; its parameters are the options."""
     import tyro
-    return tyro.extras.subcommand_cli_from_dict(
-        functions, prog=f"minimixer {name}", description=description, args=list(arguments),
-        config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
+    check_words(arguments)
+    with paths():           # tyro 1.0.0 ignores the argument
+        return tyro.extras.subcommand_cli_from_dict(
+            functions, prog=f"minimixer {name}", description=description, args=list(arguments), registry=paths(),
+            config=(tyro.conf.DisallowNone, tyro.conf.FlagCreatePairsOff))
 
 
 def at_least(lowest: int, **options: int | None) -> None:

@@ -31,12 +31,17 @@ class FileRefusedError(MinimixerError, ValueError):
 def expand(path: str | os.PathLike[str]) -> Path:
     """A path as it is meant: ``~`` and ``~name`` at its start become home folders.
 
-    Raises UsageError for ``~`` where no home folder is known, rather than make a folder of that name.
+    Raises UsageError for an empty path, and for a home folder that is unknown, rather than make a folder of that name.
     """
+    if os.fspath(path) == "":
+        raise UsageError("a path is empty: expected the name of a file or folder")
     expanded = Path(os.path.expanduser(path))
     if expanded.parts[:1] == ("~",):
         raise UsageError(f"{printable(path)} begins with ~, but no home folder is known: set HOME, or write the whole "
                          "path")
+    if os.fspath(path).startswith("~") and expanded == Path(path):
+        raise UsageError(f"{printable(path)!r} cannot be found (there is no user of that name): write the path without "
+                         "~")
     return expanded
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from minimixer import nn
 from minimixer.bench.children import Child, ChildError
@@ -23,6 +23,7 @@ from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
 from minimixer.files import json_text
+from minimixer.options import Rule
 from minimixer.parallel.host import physical_cores
 
 TOLERANCE = 0.001        # nats between two contenders' losses after three steps
@@ -55,6 +56,10 @@ class Race(Computing):
     """Write all samples and the machine to this file."""
     markdown: Path | None = None
     """Write the tables to this file."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("plain_malloc",), lambda given: {*given.contenders} <= {"minimixer", "numpy"},
+             "with --contenders minimixer or numpy alone (it is for the peers)", "add a peer, such as pytorch"),)
 
     def __post_init__(self) -> None:
         at_least(0, rounds=self.rounds)

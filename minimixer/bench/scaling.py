@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
@@ -22,6 +22,7 @@ from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
 from minimixer.files import json_text
+from minimixer.options import Rule
 from minimixer.parallel.host import physical_cores
 
 Size = Literal["pico", "nano", "micro", "B/16"]
@@ -211,6 +212,10 @@ class Scaling(Computing):
     """Write all samples and the machine to this file; --again reads it."""
     again: Path | None = None
     """Fit and predict from a file written with --json, without measuring."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("sizes", "rounds", "json"), lambda given: given.again is not None, "with --again (nothing is measured)",
+             "leave out --again"),)
 
     def __post_init__(self) -> None:
         at_least(1, rounds=self.rounds, sharing=self.sharing)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import tyro
@@ -15,6 +16,7 @@ from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.files import json_text
 from minimixer.nn import list_pretrained
+from minimixer.options import INCLUDED, check
 from minimixer.text import printable
 from minimixer.train.evaluate import evaluate
 from minimixer.train.trained import Trained, load_run
@@ -66,6 +68,8 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
             raise UsageError(f"{file} cannot be read ({printable(error)}): name the data set with --data") from error
         if name not in KNOWN:
             raise UsageError(f"{file} names an unknown data set {name!r}; {nearest(str(name), KNOWN)}")
+    check(SimpleNamespace(data=name, **{key: getattr(options, key) for key in INCLUDED.options}), INCLUDED.options,
+          [INCLUDED])
     dataset = load(name, data_dir, options.download)
     shape = (c := trained.model.config).image_size, c.image_size, c.in_channels
     sides = (c.image_size, trained.metadata.get("side"))        # the training may have enlarged smaller images

@@ -1,7 +1,7 @@
 """``minimixer inspect RUN|NAME``: what a Mixer computes, step by step, and what it needs."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
-from minimixer.files import json_text
+from minimixer.files import expand, json_text
 from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
 from minimixer.text import printable
@@ -36,6 +36,7 @@ With parameters, multiply-adds (MACs) and the memory that training keeps."""
 def main(arguments: Sequence[str]) -> int:
     """Trace the model, print its steps, and return the exit code."""
     options = parse(Inspection, "inspect", DESCRIPTION, arguments)
+    options = replace(options, model=str(expand(options.model)))
     model = find_model(options)
     traced = trace(model)
     if options.json:

@@ -4,12 +4,13 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from minimixer.commands.train import parse
 from minimixer.console import parse_known
-from minimixer.errors import OK, RunError, UsageError
+from minimixer.errors import OK, RunError, UsageError, flag
 from minimixer.files import json_text, write_atomically
+from minimixer.options import given_in
 from minimixer.train.config import TrainConfig
 from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
@@ -42,10 +43,12 @@ def main(arguments: Sequence[str]) -> int:
     given, rest = parse_known(Seeds, "seeds", DESCRIPTION, arguments)
     if len(set(given.seeds)) < len(given.seeds):
         raise UsageError("--seeds names a seed twice: expected different ones")
-    for refused in {"--resume", "--overwrite"} & set(rest):
-        raise UsageError(f"{refused} is for one run: stopped runs are resumed anyway; to start again, delete their "
-                         "folders or choose another one with --out")
+    for name in given_in(rest, ("resume", "overwrite", "seed")):
+        _refuse(name)
     config, only_estimate = parse(rest)
+    for name in ("resume", "overwrite"):            # perhaps from a TOML file
+        if getattr(config, name):
+            _refuse(name)
     if only_estimate:
         raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
     config = with_model_of_source(config, read_source(config.init_from))
@@ -56,6 +59,13 @@ def main(arguments: Sequence[str]) -> int:
         rows.append(result(given.out / f"seed-{seed}", seed))
     print(write(given.out, rows))
     return OK
+
+
+def _refuse(name: str) -> NoReturn:
+    if name == "seed":
+        raise UsageError("--seed has no effect beside --seeds, which names them all: leave it out, or use --seeds")
+    raise UsageError(f"{flag(name)} is for one run: stopped runs are resumed anyway; to start again, choose another "
+                     "folder with --out")
 
 
 def train(run: TrainConfig) -> int | None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,10 +18,11 @@ import tyro
 from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
-from minimixer.errors import OK, MinimixerError, RunError, UsageError, flag
+from minimixer.errors import OK, MinimixerError, RunError, UsageError, command_line, flag
 from minimixer.files import json_text, replacing, write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
+from minimixer.options import INCLUDED, check
 from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
@@ -80,6 +82,7 @@ def ship(options: Shipment) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, RecursionError) as error:
         raise UsageError(f"{folder / CONFIG} does not say what the run was made with ({printable(error)}): the card "
                          "needs its environment") from error
+    check(SimpleNamespace(data=config.data, data_dir=options.data_dir), ["data_dir"], [INCLUDED])
     dataset = load(config.data, options.data_dir or config.data_dir)
     name = f"{config.data}-{config.model}".replace("/", "-")
     halve(trained.model)
@@ -135,11 +138,11 @@ def halve(model: Model) -> None:
 
 def command_of(config: TrainConfig) -> str:
     """The shortest command that trains with this configuration: the nearest preset and the flags that differ."""
-    def flags(preset: TrainConfig) -> list[str]:
+    def flags(preset: TrainConfig) -> list[Any]:
         different = [(f.name, getattr(config, f.name)) for f in fields(TrainConfig)
                      if f.name not in FREE and getattr(config, f.name) != getattr(preset, f.name)]
-        return [flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {value}"
-                for name, value in different]
+        return [word for name, value in different for word in
+                ([flag(name if value else f"no_{name}")] if isinstance(value, bool) else [flag(name), value])]
 
     name = min(PRESETS, key=lambda preset: len(flags(PRESETS[preset])))
-    return " ".join(["minimixer train", name, *flags(PRESETS[name])])
+    return command_line("minimixer", "train", name, *flags(PRESETS[name]))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from minimixer.errors import UsageError, flag, nearest
 from minimixer.files import expand
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
+from minimixer.options import INCLUDED, THREADS, Rule, check, rules
 from minimixer.parallel.workers import Kernels
 from minimixer.text import printable
 
@@ -40,6 +41,8 @@ class Data:
     batch_size: int = 128
     """Images per step."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (INCLUDED,)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -57,6 +60,12 @@ class Model:
     """Rate in the last block; it grows linearly from 0 in the first."""
     dropout: float = 0.0
     """Rate inside the MLPs."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("model", "patch_size"), lambda given: given.init_from is not None,
+             "with --init-from {init_from} (the model is that one)", "leave out --init-from", by_value=False),
+        Rule(("patch_size",), lambda given: given.model.startswith("convnet"),
+             "with --model {model} (ConvNets have no patches)", "choose a Mixer or a ViT"))
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,12 @@ class Machine:
     kernels: Kernels = "fast"
     """Form of every op: the fastest, the fastest without compiled loops, or as written; they round differently."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        THREADS,
+        Rule(("precision", "graph"), lambda given: given.device == "cpu", "on a CPU", "choose --device gpu"),
+        Rule(("kernels",), lambda given: given.device == "gpu" and given.kernels == "inplace",
+             "on a GPU (fast and inplace are one there)", "choose --kernels reference"))
+
 
 @dataclass(frozen=True)
 class Output:
@@ -126,19 +141,22 @@ class Output:
 
 
 PATHS = ("data_dir", "init_from", "out")
+PRESETS: dict[str, "TrainConfig"] = {}      # filled below
 KERNELS_OF_COMPILED: Mapping[bool, Kernels] = {True: "fast", False: "inplace"}
 
 
 @dataclass(frozen=True)
 class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
-    """All settings of a run.  Raises UsageError for a value that is not allowed.
+    """All settings of a run.  Raises UsageError for a value that is not allowed, or has no effect with the others.
 
-    ``compiled`` is the old name of ``kernels``, for one version: False is ``kernels="inplace"``.
+    ``compiled`` is the old name of ``kernels``, for one version: False is ``kernels="inplace"``.  ``saved`` says that a
+    run was begun with these settings: then values without effect pass.
     """
 
     compiled: InitVar[bool | None] = None
+    saved: InitVar[bool] = False
 
-    def __post_init__(self, compiled: bool | None) -> None:
+    def __post_init__(self, compiled: bool | None, saved: bool) -> None:
         if compiled is not None:
             warnings.warn('compiled is now kernels: write kernels="fast" for True, kernels="inplace" for False',
                           DeprecationWarning, stacklevel=3)
@@ -173,6 +191,13 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
             _check(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number in [0, 1)")
         _check(not (self.resume and self.out is None), "resume", True, "--out with the folder of the run")
         _check(not (self.resume and self.overwrite), "resume", True, "no --overwrite beside it")
+        if not (saved or self.resume):
+            check(self, [name for name in _kinds() if self._is_unusual(name)], _told_by_value())
+
+    def _is_unusual(self, name: str) -> bool:
+        """Whether an option has a value that neither the defaults nor a preset gives it: then the user did."""
+        usual = [getattr(TrainConfig, name), *(getattr(preset, name) for preset in PRESETS.values())]
+        return getattr(self, name) not in usual
 
     def augmentation(self) -> Augmentation:
         """The random changes that the configuration sets."""
@@ -180,6 +205,11 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
 
 
 EXPECTED: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
+
+@cache
+def _told_by_value() -> list[Rule]:
+    return [rule for rule in rules(TrainConfig) if rule.by_value]
 
 
 @cache
@@ -200,7 +230,7 @@ CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1
 
 GROUPS = {"data": Data, "augment": Augment, "model": Model, "recipe": Recipe, "machine": Machine, "output": Output}
 
-PRESETS: dict[str, TrainConfig] = {
+PRESETS |= {
     "digits": TrainConfig(patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, warmup_steps=50),
     "cifar10": CIFAR,
     "cifar10-micro": replace(

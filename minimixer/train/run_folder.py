@@ -187,7 +187,8 @@ def read_config(folder: Path) -> TrainConfig | None:
     if content is None:
         return None
     try:
-        return TrainConfig(**{**without_old_names(content["config"]), "resume": False, "overwrite": False})
+        return TrainConfig(**{**without_old_names(content["config"]), "resume": False, "overwrite": False,
+                              "saved": True})
     except (ValueError, TypeError) as error:
         raise RunError(f"{printable(folder / CONFIG, None)} is not a whole configuration ({error}): restore it, or "
                        "train anew in another folder") from error
