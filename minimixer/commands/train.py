@@ -20,17 +20,13 @@ from minimixer.train.config import (
     GROUPS,
     PRESETS,
     SUMMARIES,
-    Data,
-    Machine,
-    Model,
-    Output,
-    Recipe,
     TrainConfig,
     without_old_flags,
     without_old_names,
 )
 from minimixer.train.loop import estimate, fit
 from minimixer.train.run_folder import read_config
+from minimixer.train.settings import Data, Machine, Model, Output, Recipe
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from minimixer.errors import UsageError
 from minimixer.files import read_json
 from minimixer.nn import MODELS, MixerConfig, Model
 from minimixer.train.checkpoint import CheckpointError
-from minimixer.train.config import ModelName
 from minimixer.train.resume import LAST
 from minimixer.train.run_folder import CONFIG, is_being_replaced
+from minimixer.train.settings import ModelName
 from minimixer.train.trained import Trained, load_run
 from minimixer.weights import adapt
 

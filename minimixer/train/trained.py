@@ -1,6 +1,5 @@
 """Loads the model of a run, ready to use."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
+from minimixer.errors import command_line
 from minimixer.files import expand
 from minimixer.nn import Model, build, list_pretrained
 from minimixer.parallel.step import ShardedModel
@@ -145,7 +145,7 @@ def find_checkpoint(path: Path) -> Path:
             return path / name
     if (path / "config.json").is_file():
         raise CheckpointError(f"{path} has no checkpoint yet: its run was stopped before the end of its first epoch; "
-                              f"begin it again with minimixer train --resume --out {shlex.quote(str(path))}")
+                              f"begin it again with {command_line('minimixer', 'train', '--resume', '--out', path)}")
     raise CheckpointError(f"{path} is not a run folder: expected {' or '.join(PREFERRED)} in it{_runs_beside(path)}")
 
 

@@ -164,7 +164,7 @@ def test_an_overwrite_that_is_cut_off_ends_as_the_new_run(tmp_path, monkeypatch)
 def test_a_tilde_is_the_home_folder_wherever_it_stands(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    config = TrainConfig(data_dir="~/a", init_from="~/b", out="~/c")
+    config = TrainConfig(data="cifar10", data_dir="~/a", init_from="~/b", out="~/c")
     assert [config.data_dir, config.init_from, config.out] == [tmp_path / name for name in "abc"]
     (tmp_path / "run.toml").write_text('out = "~/run"\nmax_steps = 1\nworkers = 1\n')
     assert main(["--config", "run.toml"]) == 0
