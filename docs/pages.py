@@ -22,6 +22,7 @@ LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. 
            "the last build.")
 REFERENCE = ("Every public name, room by room. Shapes are tuples of letters from the [glossary](../glossary.md); (...) "
              "stands for any axes.")
+FORMS = ("reference.py", "inplace.py", "compiled.py", "cuda.py", "kernel.cu")
 COMMAND_ROOMS = {"cli", "commands", "bench"}      # nothing to import: the commands page shows them
 
 
@@ -100,13 +101,23 @@ def entry(module: ModuleType, name: str, seen: set[int]) -> str:
 
 def ops() -> str:
     """The source of the ops: forward and backward of each are side by side, so the file is its own reference."""
-    package = importlib.import_module("minimixer.ops")
-    parts = [heading("minimixer.ops", "="), "One file, one lesson. Forward and backward compute on plain arrays; "
-             "``xp`` is their array module, NumPy or CuPy."]
-    for info in pkgutil.iter_modules(package.__path__):
-        parts += [heading(f"ops/{info.name}.py", "-"),
-                  f".. literalinclude:: ../../minimixer/ops/{info.name}.py\n   :language: python"]
+    package = Path(importlib.import_module("minimixer.ops").__file__ or "").parent
+    parts = [heading("minimixer.ops", "="), "An op with one form is one file; an op with several is a folder, and its "
+             "``reference.py`` is the one to read. Forward and backward compute on plain arrays; ``xp`` is their array "
+             "module, NumPy or CuPy."]
+    for path in sorted(package.glob("*.py")):
+        if path.name != "__init__.py":
+            parts += source(path)
+    for folder in sorted(path.parent for path in package.glob("*/reference.py")):
+        parts += [part for form in FORMS if (folder / form).exists() for part in source(folder / form)]
     return "\n\n".join(parts) + "\n"
+
+
+def source(path: Path) -> list[str]:
+    """A heading, and the text of a file."""
+    name = path.relative_to(ROOT / "minimixer").as_posix()
+    language = "python" if path.suffix == ".py" else "cuda"
+    return [heading(name, "-"), f".. literalinclude:: ../../minimixer/{name}\n   :language: {language}"]
 
 
 def commands() -> str:

@@ -13,7 +13,7 @@ from minimixer.errors import UsageError, flag
 class Rule(NamedTuple):
     """When an option has no effect.
 
-    Attributes
+    Parameters
     ----------
     options : tuple of str
         The names of the options' attributes.
