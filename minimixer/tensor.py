@@ -228,7 +228,7 @@ class Tensor(Protocols):
     def __getitem__(self, key: Any) -> "Tensor":
         """Elements by ints, slices, None and ``...``; by arrays or lists of ints, whose gradients add up; by masks."""
         parts = key if isinstance(key, tuple) else (key,)
-        if any(isinstance(part, (Tensor, list)) or getattr(part, "ndim", 0) for part in parts):
+        if any(isinstance(part, (Tensor, list, np.bool_)) or getattr(part, "ndim", 0) for part in parts):
             return apply(index.Take, self, key=tuple(self._index(part) for part in parts))
         return apply(shape.Slice, self, key=key)
 

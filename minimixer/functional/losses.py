@@ -31,6 +31,8 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """``log(sum(exp(x)))`` over one axis, several, or all, without overflow: a smooth form of ``max``."""
     xp = array_module(x.data)
+    if not x.size:                                                      # there is no largest
+        return x.exp().sum(axis, keepdims).log()
     largest = x.detach().max(axis, keepdims=True).data
     shift = Tensor(xp.where(xp.isfinite(largest), largest, 0))          # which changes nothing but keeps exp finite
     y = (x - shift).exp().sum(axis, keepdims=True).log() + shift

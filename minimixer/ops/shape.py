@@ -54,7 +54,7 @@ class Transpose(Op):
 class Slice(Op):
     """y = x[key], key made of ints, slices, None and Ellipsis only, so that no element is read twice."""
 
-    expects = "ints inside the shape, slices, None and ...; for other choices index .data, or multiply by a mask"
+    expects = "ints inside the shape, slices, None, ..., and arrays or lists of ints or booleans"
 
     @staticmethod
     def forward(xp: Module, x: Array, key: Any) -> tuple[Array, tuple[Any, ...]]:
@@ -97,7 +97,7 @@ class Pad(Op):
     @staticmethod
     def forward(xp: Module, x: Array, margins: tuple[tuple[int, int], ...], value: float) -> tuple[Array, tuple[Any]]:
         inner = tuple(slice(before, before + n) for (before, _), n in zip(margins, x.shape, strict=True))
-        return xp.pad(x, margins, constant_values=value), (inner,)
+        return (xp.pad(x, margins, constant_values=value) if margins else x), (inner,)
 
     @staticmethod
     def backward(xp: Module, gy: Array, inner: tuple[slice, ...]) -> Array:

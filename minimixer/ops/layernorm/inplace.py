@@ -6,7 +6,8 @@ from minimixer.backend import Array, Module
 from minimixer.ops.layout import BLOCK
 from minimixer.ops.op import Op
 
-ROUNDING = 0.1      # the mean of a row of c equal numbers is right to this many times c roundings, at the least
+# By bytes of a float, a tenth of a rounding: c + 20 of them may be missing from the mean of a row of c equal numbers
+ROUNDING = {4: 0.1 * 2.0**-23, 8: 0.1 * 2.0**-52}
 
 
 def layer_norm(x: Array, weight: Array, bias: Array, eps: float, y: Array, normalized: Array, rstd: Array) -> None:
@@ -22,7 +23,7 @@ def layer_norm(x: Array, weight: Array, bias: Array, eps: float, y: Array, norma
         np.subtract(x[b], (x[b] @ average)[:, None], out=normalized[b])
         np.multiply(normalized[b], normalized[b], out=y[b])
         variance = y[b] @ average
-        flat = variance < (ROUNDING * c * np.finfo(x.dtype).eps * x[b, 0]) ** 2
+        flat = np.sqrt(variance) < np.abs(ROUNDING[x.itemsize] * (c + 20) * x[b, 0])
         if flat.any():                      # rows of nearly one number: all that is left may be what the mean rounded
             rest = normalized[b][flat]
             rest -= rest.mean(-1, keepdims=True)
