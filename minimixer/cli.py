@@ -7,9 +7,9 @@ process; ``import minimixer`` and calls from Python never do.
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from minimixer.errors import OK, USAGE, nearest, run_command
+from minimixer.errors import OK, UsageError, nearest, open_standard_streams, run_command
 from minimixer.parallel.host import prepare_process
 from minimixer.version import __version__
 
@@ -42,6 +42,7 @@ COMMANDS = {
 
 def start(*words: str) -> int:
     """Run this process's own command line, after ``words``, and return the exit code; this may change the process."""
+    open_standard_streams()
     arguments = [*words, *sys.argv[1:]]
     if arguments and arguments[0] in COMMANDS and COMMANDS[arguments[0]].computes:
         prepare_process(arguments)
@@ -52,19 +53,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; without arguments, ``start`` this process's command line."""
     if arguments is None:
         return start()
-    if not arguments or arguments[0] in ("-h", "--help"):
+    name, *rest = arguments or ["--help"]
+    return run_command(name if name in COMMANDS else "", lambda: _run(name, rest))
+
+
+def _run(name: str, rest: Sequence[str]) -> int:
+    if name in ("-h", "--help"):
         print("usage: minimixer COMMAND [--help]\n       minimixer --version\n")
         print("\n".join(f"  {name:<13}{command.summary}" for name, command in COMMANDS.items()))
         return OK
-    name, *rest = arguments
     if name == "--version":
         print(f"minimixer {__version__}")
         return OK
     if name not in COMMANDS:
-        print(f"minimixer: there is no command {name!r}; {nearest(name, COMMANDS)}", file=sys.stderr)
-        return USAGE
-    module = importlib.import_module(f"minimixer.commands.{COMMANDS[name].module}")
-    return run_command(name, lambda: module.main(rest))
+        raise UsageError(f"there is no command {name!r}; {nearest(name, COMMANDS)}")
+    module: Any = importlib.import_module(f"minimixer.commands.{COMMANDS[name].module}")
+    return int(module.main(rest))
 
 
 if __name__ == "__main__":

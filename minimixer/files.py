@@ -1,16 +1,106 @@
-"""Files that are whole at any moment, text of others that is safe to show, and how large a file may unpack to."""
+"""Files that are whole at any moment, and what may be read and deleted."""
 
 import contextlib
+import errno
+import json
+import math
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
+
+from minimixer.errors import MinimixerError, UsageError
+from minimixer.text import printable
 
 TEMPORARY = ".tmp"                  # how the names of unfinished files end
+LEFTOVER = re.compile(r".+\.[0-9a-f]{8}\.tmp")     # what replacing() calls them
+LARGEST_TEXT = 1 << 26              # bytes
 LARGEST_EXPANSION = 20              # an archive of arrays that unpacks to more times its size is a trap,
 ALWAYS_ALLOWED = 1 << 26            # bytes; unless it is small anyway
+
+
+class FileRefusedError(MinimixerError, ValueError):
+    """A file is not what it must be to be read, or not minimixer's to delete; the message names it."""
+
+
+def expand(path: str | os.PathLike[str]) -> Path:
+    """A path as it is meant: ``~`` and ``~name`` at its start become home folders.
+
+    Raises UsageError for an empty path, and for a home folder that is unknown, rather than make a folder of that name.
+    """
+    if os.fspath(path) == "":
+        raise UsageError("a path is empty: expected the name of a file or folder")
+    expanded = Path(os.path.expanduser(path))
+    if expanded.parts[:1] == ("~",):
+        raise UsageError(f"{printable(path)} begins with ~, but no home folder is known: set HOME, or write the whole "
+                         "path")
+    if os.fspath(path).startswith("~") and expanded == Path(path):
+        raise UsageError(f"{printable(path)!r} cannot be found (there is no user of that name): write the path without "
+                         "~")
+    return expanded
+
+
+def check_regular(path: Path, limit: int | None = None) -> None:
+    """Refuse to read what is no ordinary file: a folder, a pipe, a device, a sparse trap, or more than ``limit`` bytes.
+
+    Raises FileRefusedError, and OSError if there is no such file.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        what = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        raise FileRefusedError(f"{printable(path, None)} is {what.get(stat.S_IFMT(found.st_mode), 'a device')}: "
+                               "expected an ordinary file")
+    if limit is not None and found.st_size > limit:
+        raise FileRefusedError(f"{printable(path, None)} has {found.st_size:,} bytes: expected at most {limit:,}")
+    if found.st_size > ALWAYS_ALLOWED and unpacks_too_large(_bytes_with_content(path, found.st_size), found.st_size):
+        raise FileRefusedError(f"{printable(path, None)} claims {found.st_size:,} bytes, nearly all of them holes: "
+                               "it was cut off while it was copied, or is no file of minimixer; copy it again")
+
+
+def _bytes_with_content(path: Path, size: int) -> int:
+    """How much of a file is not a hole; all of it where the file system does not say."""
+    if not hasattr(os, "SEEK_DATA"):
+        return size
+    total = position = 0
+    with open(path, "rb") as file:
+        try:
+            while position < size:
+                start = os.lseek(file.fileno(), position, os.SEEK_DATA)
+                position = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+                total += position - start
+        except OSError as error:                # ENXIO: only a hole follows
+            return total if error.errno == errno.ENXIO else size
+    return total
+
+
+def read_text(path: Path, limit: int = LARGEST_TEXT) -> str:
+    r"""The text of a file: UTF-8, or UTF-16 if its byte order mark says so; the mark is taken off, line ends are \n.
+
+    Raises FileRefusedError for what ``check_regular`` refuses and for other encodings, OSError if there is no file.
+    """
+    check_regular(path, limit)
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileRefusedError(f"{printable(path, None)} is not UTF-8 text (byte {error.start}): save it as UTF-8"
+                               ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json(path: Path, limit: int = LARGEST_TEXT) -> Any:
+    """What a JSON file holds.  Raises FileRefusedError if it is no JSON, and as ``read_text`` does."""
+    text = read_text(path, limit)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = "its brackets are nested too deeply" if isinstance(error, RecursionError) else error
+        raise FileRefusedError(f"{printable(path, None)} is not JSON ({why}): restore it") from error
 
 
 @contextmanager
@@ -39,6 +129,31 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def json_text(content: Any, **layout: Any) -> str:
+    """JSON that every reader accepts: a number that is not finite, which JSON does not have, becomes ``null``.
+
+    Parameters
+    ----------
+    content
+        What ``json.dumps`` takes.
+    **layout
+        Its options, such as ``indent`` and ``default``.
+    """
+    try:
+        return json.dumps(content, allow_nan=False, **layout)
+    except ValueError:
+        return json.dumps(_finite(content), allow_nan=False, **layout)
+
+
+def _finite(content: Any) -> Any:
+    """The same content, with None for every number that is not finite."""
+    if isinstance(content, dict):
+        return {_finite(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
 def append(path: Path, text: str) -> None:
     """Write UTF-8 text at the end of a file, in one call.  Raises OSError, also if the folder is gone."""
     with open(path, "a", encoding="utf-8") as file:
@@ -55,32 +170,75 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary files of ``replacing`` that a crash has left in a folder."""
+    return [path for path in sorted(folder.iterdir())
+            if LEFTOVER.fullmatch(path.name) and (path.is_file() or path.is_symlink())]
+
+
 def remove_leftovers(folder: Path) -> list[Path]:
     """Delete the temporary files that a crash has left in a folder, and return them.
 
     Only the owner of the folder may call it: another process may still be writing its temporary file.
     """
-    leftovers = [path for path in sorted(folder.glob(f"*{TEMPORARY}")) if path.is_file() or path.is_symlink()]
-    for path in leftovers:
+    found = leftovers(folder)
+    for path in found:
         path.unlink(missing_ok=True)
-    return leftovers
+    return found
 
 
-def printable(text: object, limit: int | None = 120, *, lines: bool = False) -> str:
-    r"""Text from a file, a file name or a library, safe to print: unprintable characters become escapes like ``\x1b``.
+def made_by_a_run(folder: Path) -> bool:
+    """Whether a folder holds the config.json of a run."""
+    try:
+        content = read_json(folder / "config.json")
+    except (OSError, FileRefusedError):
+        return False
+    return isinstance(content, dict) and isinstance(content.get("config"), dict)
+
+
+def check_owned(folder: Path, names: Sequence[str], proof: Callable[[Path], bool] = made_by_a_run) -> list[Path]:
+    """The files that ``remove_owned`` would delete.  Raises FileRefusedError as it does; nothing is deleted."""
+    shown = printable(folder, None)
+    if folder.is_symlink() or not folder.is_dir():
+        raise FileRefusedError(f"{shown} is not a folder of its own, so nothing in it is deleted: name another folder")
+    inside = sorted(folder.iterdir())
+    if inside and not proof(folder):
+        raise FileRefusedError(f"{shown} was not made by minimixer (it has no config.json that proves it), so nothing "
+                               "in it is deleted: name another folder")
+    foreign = [path.name for path in inside if not LEFTOVER.fullmatch(path.name)
+               and not any(fnmatchcase(path.name, name) for name in names)]
+    foreign += [path.name for path in inside if path.is_dir() and not path.is_symlink() and path.name not in foreign]
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise FileRefusedError(f"{shown} holds {', '.join(printable(name) for name in foreign[:3])}{more}, not written "
+                               "by minimixer, so nothing in it is deleted: move that away, or name another folder")
+    return inside
+
+
+def remove_owned(folder: Path, names: Sequence[str], proof: Callable[[Path], bool] = made_by_a_run,
+                 keep: Sequence[str] = ()) -> None:
+    """Delete what minimixer wrote into a folder that it made; the folder itself stays.
+
+    This is the only function that empties folders.
 
     Parameters
     ----------
-    text : object
-        Its ``str`` is shown.
-    limit : int or None
-        Longer text is cut there and ends in ``...``; None never cuts.
-    lines : bool
-        Keep line breaks.  By default each run of line breaks and tabs becomes one space.
+    folder : Path
+    names : sequence of str
+        Names of all files that minimixer writes there; ``*`` and ``?`` as in the shell.
+    proof : callable
+        Whether minimixer made the folder; by default by the config.json of a run.
+    keep : sequence of str
+        Names of those that stay.
+
+    Raises
+    ------
+    FileRefusedError
+        If there is no proof, or the folder holds anything else, which is named.  Then nothing is deleted.
     """
-    shown = re.sub(r"[^\S\n ]+" if lines else r"[^\S ]+", " ", str(text))
-    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in shown)
-    return shown if limit is None or len(shown) <= limit else shown[:limit - 3] + "..."
+    for path in check_owned(folder, names, proof):
+        if path.name not in keep:
+            path.unlink()
 
 
 def unpacks_too_large(packed: int, unpacked: int) -> bool:

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from minimixer import files
+from minimixer.text import printable
 
 
 @pytest.mark.parametrize(("text", "shown"), [
@@ -10,20 +11,20 @@ from minimixer import files
     ("half \udcff", "half \\udcff"), ("right-to-left \u202e", "right-to-left \\u202e"), ("Zürich 日本", "Zürich 日本"),
     (KeyError("k"), "'k'")])
 def test_text_of_others_is_printable(text, shown):
-    assert files.printable(text) == shown
-    assert files.printable(text).isprintable()
-    files.printable(text).encode()
+    assert printable(text) == shown
+    assert printable(text).isprintable()
+    printable(text).encode()
 
 
 def test_long_text_is_cut():
-    assert files.printable("x" * 120) == "x" * 120
-    assert files.printable("x" * 121) == "x" * 117 + "..."
-    assert files.printable("x" * 50, 10) == "xxxxxxx..."
-    assert files.printable("x" * 500, None) == "x" * 500
+    assert printable("x" * 120) == "x" * 120
+    assert printable("x" * 121) == "x" * 117 + "..."
+    assert printable("x" * 50, 10) == "xxxxxxx..."
+    assert printable("x" * 500, None) == "x" * 500
 
 
 def test_line_breaks_may_stay():
-    assert files.printable("a\n  b\x00\tc", lines=True) == "a\n  b\\x00 c"
+    assert printable("a\n  b\x00\tc", lines=True) == "a\n  b\\x00 c"
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):

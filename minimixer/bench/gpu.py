@@ -9,7 +9,6 @@ measured copy rate (see ``bytes_moved``).
 
 import contextlib
 import importlib
-import json
 import math
 import platform
 import statistics
@@ -29,7 +28,7 @@ from minimixer.bench.report import flops_per_image
 from minimixer.bench.timing import interleave
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, UsageError
-from minimixer.files import write_atomically
+from minimixer.files import json_text, write_atomically
 from minimixer.gpu.rates import copy_rate, describe, milliseconds, product_rate
 from minimixer.ops.registry import reference_kernels
 from minimixer.version import __version__
@@ -211,7 +210,7 @@ def main(arguments: Sequence[str]) -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "gpu.json"
     result = measure(options.rounds, options.block, lambda found: write_atomically(
-        file, (json.dumps(found, indent=2) + "\n").encode()))
+        file, (json_text(found, indent=2) + "\n").encode()))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     for row in result["races"]:
         print(f"kernels per step, {row['size']}, {row['precision']}: {row['launches']}")

@@ -4,7 +4,6 @@ Times forward and backward with batch 128.  Each rung runs in its own process, a
 idle.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from minimixer.bench.report import table
 from minimixer.bench.timing import Timed, interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
+from minimixer.files import json_text
 from minimixer.ops.registry import reference_kernels
 from minimixer.parallel.host import keep_freed_memory
 from minimixer.tensor import Tensor
@@ -138,6 +138,6 @@ def main(arguments: Sequence[str]) -> int:
             for i, name in enumerate(RUNGS, 1)]
     print(describe(here), table(["rung", "ms", "speed-up", "page faults"], rows), sep="\n\n")
     if options.json:
-        options.json.write_text(json.dumps({"machine": here, "batch": BATCH, "steps": steps, "samples": samples},
+        options.json.write_text(json_text({"machine": here, "batch": BATCH, "steps": steps, "samples": samples},
                                            indent=1))
     return OK

@@ -5,14 +5,13 @@ the machine affects all of them.  Results are medians over the rounds.
 """
 
 import importlib.util
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from minimixer import nn
 from minimixer.bench.children import Child, ChildError
@@ -23,6 +22,8 @@ from minimixer.bench.roofline import Roofline
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
+from minimixer.files import json_text
+from minimixer.options import Rule
 from minimixer.parallel.host import physical_cores
 
 TOLERANCE = 0.001        # nats between two contenders' losses after three steps
@@ -55,6 +56,10 @@ class Race(Computing):
     """Write all samples and the machine to this file."""
     markdown: Path | None = None
     """Write the tables to this file."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("plain_malloc",), lambda given: {*given.contenders} <= {"minimixer", "numpy"},
+             "with --contenders minimixer or numpy alone (it is for the peers)", "add a peer, such as pytorch"),)
 
     def __post_init__(self) -> None:
         at_least(0, rounds=self.rounds)
@@ -159,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
 
     def save() -> None:
         if options.json:
-            options.json.write_text(json.dumps({"machine": here, "settings": asdict(options) | {"threads": threads},
+            options.json.write_text(json_text({"machine": here, "settings": asdict(options) | {"threads": threads},
                                                 "cells": raced, "memory": measured}, indent=1, default=str))
 
     roofline = Child(Roofline, threads, cpus=threads)

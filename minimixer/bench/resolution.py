@@ -3,7 +3,6 @@
 Times the micro Mixer at 32, 64, 96 and 128 pixels.  The machine must be idle.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ from minimixer.bench.steps import step_of
 from minimixer.bench.timing import interleave, seconds_per_call
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
+from minimixer.files import json_text
 from minimixer.parallel.workers import Workers
 
 PIXELS = (32, 64, 96, 128)
@@ -95,6 +95,6 @@ def main(arguments: Sequence[str]) -> int:
     if options.plot:
         plot(patches, seconds, slopes, options.plot)
     if options.json:
-        options.json.write_text(json.dumps({"machine": here, "batch": options.batch, "patches": patches,
+        options.json.write_text(json_text({"machine": here, "batch": options.batch, "patches": patches,
                                             "samples": samples, "slopes": slopes}, indent=1))
     return OK

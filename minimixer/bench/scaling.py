@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
+from minimixer.files import json_text
+from minimixer.options import Rule
 from minimixer.parallel.host import physical_cores
 
 Size = Literal["pico", "nano", "micro", "B/16"]
@@ -116,7 +118,7 @@ def fit(steps: Sequence[tuple[int, float]], exchanges: Sequence[tuple[int, float
 def launch(size: str, batch: int, processes: int, threads: int, exchange: bool) -> dict[str, Any]:
     """Measure in processes started by mpiexec, or in a single process without it."""
     asked = {"size": size, "batch": batch, "threads": threads, "steps": WORK[size].steps, "exchange": exchange}
-    command = [sys.executable, "-m", "minimixer.bench.together", json.dumps(asked)]
+    command = [sys.executable, "-m", "minimixer.bench.together", json_text(asked)]
     if processes > 1:
         mpiexec = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
         if mpiexec is None:
@@ -211,6 +213,10 @@ class Scaling(Computing):
     again: Path | None = None
     """Fit and predict from a file written with --json, without measuring."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("sizes", "rounds", "json"), lambda given: given.again is not None, "with --again (nothing is measured)",
+             "leave out --again"),)
+
     def __post_init__(self) -> None:
         at_least(1, rounds=self.rounds, sharing=self.sharing)
 
@@ -227,7 +233,7 @@ def main(arguments: Sequence[str]) -> int:
             raise MinimixerError("this machine has one core: measuring several processes takes at least two")
         everything = {"machine": machine(), "sizes": [measure(size, cores, options.rounds) for size in options.sizes]}
         if options.json:
-            options.json.write_text(json.dumps(everything, indent=1))
+            options.json.write_text(json_text(everything, indent=1))
     print(describe(everything["machine"]))
     for measured in everything["sizes"]:
         model, work = fitted(measured), WORK[measured["size"]]

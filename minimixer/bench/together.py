@@ -11,6 +11,7 @@ import numpy as np
 from minimixer import nn, optim
 from minimixer.bench.steps import random_batch, statistics, training_step
 from minimixer.bench.timing import seconds_of
+from minimixer.files import json_text
 from minimixer.parallel import Group, open_group
 from minimixer.parallel.host import prepare_process
 from minimixer.parallel.step import ShardedModel
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
             group_seconds(group, exchange, WARM_UP)
             exchanges.append([length, group_seconds(group, exchange, EXCHANGES)])
         if group.rank == 0:
-            print(json.dumps({"seconds": seconds, "exchanges": exchanges, "length": steps.together.length}))
+            print(json_text({"seconds": seconds, "exchanges": exchanges, "length": steps.together.length}))
     return 0
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import tyro
 
@@ -10,6 +11,10 @@ from minimixer.console import run_subcommand
 from minimixer.data.dataset import DataError
 from minimixer.data.known import KNOWN, Name, locate, verify
 from minimixer.errors import DATA, OK
+from minimixer.options import INCLUDED, check
+from minimixer.text import printable
+
+RULES = (INCLUDED._replace(why="on digits (they come with minimixer)", instead="name another data set"),)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +34,7 @@ def list_known(data_dir: Path | None = None) -> int:
     for name, known in KNOWN.items():
         size = f", {known.archive.size / 1e6:.0f} MB to download" if known.archive else ""
         try:
-            where = str(locate(name, data_dir))
+            where = printable(locate(name, data_dir), None)
         except DataError:
             where = f"not found; minimixer data download {name}"
         print(f"{name}\n  {known.content}, {known.images:,} images{size}")
@@ -47,7 +52,8 @@ def download(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> 
     data_dir : Path
         Where to put it; by default $MINIMIXER_CACHE or this system's cache folder.
     """
-    print(f"{name} is at {locate(name, data_dir, download=True)}")
+    _check(name, data_dir)
+    print(printable(f"{name} is at {locate(name, data_dir, download=True)}", None))
     return OK
 
 
@@ -61,6 +67,7 @@ def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path 
     data_dir : Path
         Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache.
     """
+    _check(name, data_dir)
     code = OK
     for each in KNOWN if name is None else (name,):
         if name is None:
@@ -70,7 +77,7 @@ def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path 
                 print(f"{each}: not found")
                 continue
         try:
-            print(verify(each, data_dir))
+            print(printable(verify(each, data_dir), None))
         except DataError as error:
             print(f"minimixer data: {each}: {error}", file=sys.stderr)
             code = DATA
@@ -87,5 +94,12 @@ def path(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
     data_dir : Path
         Search this folder only.
     """
-    print(locate(name, data_dir))
+    _check(name, data_dir)
+    found = locate(name, data_dir)
+    print(printable(found, None) if sys.stdout.isatty() else found)      # a script needs the very name
     return OK
+
+
+def _check(name: Name | None, data_dir: Path | None) -> None:
+    """Raise UsageError if a folder is given for data that come with minimixer."""
+    check(SimpleNamespace(data=name, data_dir=data_dir), ["data_dir"], RULES)

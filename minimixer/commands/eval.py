@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import tyro
@@ -13,7 +14,10 @@ from minimixer.console import Computing, OnDevice, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
+from minimixer.files import json_text
 from minimixer.nn import list_pretrained
+from minimixer.options import INCLUDED, check
+from minimixer.text import printable
 from minimixer.train.evaluate import evaluate
 from minimixer.train.trained import Trained, load_run
 
@@ -41,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     trained = load_run(options.run, choose_device(options.device)[0])
     result = evaluate(trained, find_data(options, trained), options.workers)
     if options.json:
-        print(json.dumps(result))
+        print(json_text(result))
     else:
         report(result)
     return OK
@@ -57,13 +61,15 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
         if not file.is_file():
             raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
         try:
-            config = json.loads(file.read_text())["config"]
+            config = json.loads(file.read_text("utf-8-sig"))["config"]
             name, before = config["data"], config.get("data_dir")
             data_dir = data_dir or (Path(before) if before and Path(before).exists() else None)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"{file} cannot be read ({error}): name the data set with --data") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(f"{file} cannot be read ({printable(error)}): name the data set with --data") from error
         if name not in KNOWN:
             raise UsageError(f"{file} names an unknown data set {name!r}; {nearest(str(name), KNOWN)}")
+    check(SimpleNamespace(data=name, **{key: getattr(options, key) for key in INCLUDED.options}), INCLUDED.options,
+          [INCLUDED])
     dataset = load(name, data_dir, options.download)
     shape = (c := trained.model.config).image_size, c.image_size, c.in_channels
     sides = (c.image_size, trained.metadata.get("side"))        # the training may have enlarged smaller images
@@ -78,7 +84,8 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
 
 def report(result: dict[str, Any]) -> None:
     """Print the result as text and a table."""
-    print(f"{result['checkpoint']}, step {result['step']}, on {result['images']:,} test images of {result['data']}")
+    print(printable(f"{result['checkpoint']}, step {result['step']}, on {result['images']:,} test images of "
+                    f"{result['data']}", None))
     print(f"loss {result['loss']:.4f} nats, accuracy {result['accuracy']:.2%} ({result['correct']:,} of "
           f"{result['images']:,}), {result['seconds']:.2f} s\n")
     rows = table("class", ">images", ">correct", ">accuracy", "most often taken for")

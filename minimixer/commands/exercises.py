@@ -108,6 +108,8 @@ def check(exercise: Name, file: File = None, /, chain: bool = False, seconds: Se
         return NOT_STARTED
     if not path.is_file():
         raise UsageError(f"there is no file {path}: expected your answer to {checked.id}")
+    if chain and not checked.uses:
+        raise UsageError(f"--chain has no effect on {checked.id} (it uses no earlier exercise): leave it out")
     limits = Limits(seconds)
     earlier: dict[str, Path] = {}
     for name in _uses(checked.id) if chain else ():

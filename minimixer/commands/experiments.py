@@ -5,7 +5,6 @@ can hold; ``report(found)``, which describes them; and ``draw(found)``, which pl
 """
 
 import importlib
-import json
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from minimixer.console import parse, show, table
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.experiments import stored
 from minimixer.experiments.options import Options
+from minimixer.files import json_text
 
 
 class Experiment(NamedTuple):
@@ -82,7 +82,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
                    "options": vars(options), "machine": (here := machine()), "described": describe(here),
                    "found": found}
         options.out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        path.write_text(json_text(content, indent=1, default=str) + "\n")
     print(f"The paper: {experiment.claim} ({experiment.where}).\n", module.report(content["found"]),
           f"\n{content['seconds']:.0f} s, expected {60 * experiment.minutes:.0f} s; {content['described']}",
           sep="\n")

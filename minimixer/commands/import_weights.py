@@ -1,7 +1,10 @@
 """``minimixer import FILE --out RUN``: turn a weights file into a run folder, as if the model had been trained here."""
 
 import json
+import math
+import os
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,12 +15,17 @@ import tyro
 from minimixer import weights
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, RunError, UsageError
-from minimixer.files import write_atomically
+from minimixer.files import json_text, remove_leftovers, write_atomically
 from minimixer.nn import MlpMixer
+from minimixer.text import printable
 from minimixer.train import checkpoint
+from minimixer.train.lock import LOCK
+from minimixer.train.resume import BEST
 from minimixer.train.run_folder import CONFIG, is_empty
 from minimixer.version import __version__
 from minimixer.weights import Report
+
+UNFINISHED = re.compile(rf"({re.escape(CONFIG)}|{re.escape(BEST)})\.[0-9a-f]{{8}}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,15 @@ class ImportConfig:
     """Subtracted from pixels on the 0..1 scale; the official files expect 0.5."""
     std: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
     """Divides them afterwards: 0.5 and 0.5 scale pixels to -1..1."""
+    allow_nonfinite: bool = False
+    """Import weights that are NaN or infinite too; the model then answers NaN."""
 
     def __post_init__(self) -> None:
         at_least(1, num_classes=self.num_classes, image_size=self.image_size)
-        if not self.std > 0:
+        if not 0 < self.std < math.inf:
             raise UsageError(f"--std is {self.std}: expected a number above 0")
+        if not math.isfinite(self.mean):
+            raise UsageError(f"--mean is {self.mean}: expected a number")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,32 +63,45 @@ def main(arguments: Sequence[str]) -> int:
     model, report = import_weights(config)
     print(report)
     print(f"\n{model.num_parameters():,} parameters, images of {model.config.image_size} x "
-          f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {config.out}")
+          f"{model.config.image_size} pixels, {model.config.num_classes:,} classes: into {printable(config.out, None)}")
     return OK
 
 
 def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
     """Create the run folder.  Raises WeightsError, RunError or UsageError, and then leaves no folder behind."""
-    if config.out.exists() and not (config.out.is_dir() and is_empty(config.out)):
+    if os.path.lexists(config.out) and not (config.out.is_dir() and (is_empty(config.out) or _is_begun(config.out))):
         raise RunError(f"{config.out} exists and is not an empty folder: name another one with --out")
-    model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes)
+    model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes,
+                                       allow_nonfinite=config.allow_nonfinite)
     names = _class_names(config.labels, model.config.num_classes)
     channels = model.config.in_channels
     config.out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(config.out)
     content = {"config": {}, "import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
                "environment": {"minimixer": __version__, "python": platform.python_version()}}
-    checkpoint.save(config.out / "best.safetensors", model, None, {
+    write_atomically(config.out / CONFIG, (json_text(content, indent=2, default=str) + "\n").encode())
+    checkpoint.save(config.out / BEST, model, None, {
         "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
         "std": [config.std] * channels, "step": 0})
-    write_atomically(config.out / CONFIG, (json.dumps(content, indent=2, default=str) + "\n").encode())
     return model, report
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether a folder holds nothing but what an import leaves that was killed before it had written the weights."""
+    names = {path.name for path in folder.iterdir()} - {LOCK}
+    if not all(name == CONFIG or UNFINISHED.fullmatch(name) for name in names):
+        return False
+    try:
+        return CONFIG not in names or "import" in json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
 
 
 def _class_names(labels: Path | None, num_classes: int) -> list[str]:
     if labels is None:
         return [str(number) for number in range(num_classes)]
     try:
-        names = [line.strip() for line in labels.read_text("utf-8").rstrip().splitlines()]
+        names = [line.strip() for line in labels.read_text("utf-8-sig").rstrip().splitlines()]
     except FileNotFoundError:
         raise UsageError(f"there is no file {labels}: name a text file with one class name per line") from None
     except UnicodeDecodeError:

@@ -1,8 +1,7 @@
 """``minimixer inspect RUN|NAME``: what a Mixer computes, step by step, and what it needs."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,10 @@ import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
+from minimixer.files import expand, json_text
 from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
+from minimixer.text import printable
 from minimixer.train.trained import load_run
 
 
@@ -35,10 +36,11 @@ With parameters, multiply-adds (MACs) and the memory that training keeps."""
 def main(arguments: Sequence[str]) -> int:
     """Trace the model, print its steps, and return the exit code."""
     options = parse(Inspection, "inspect", DESCRIPTION, arguments)
+    options = replace(options, model=str(expand(options.model)))
     model = find_model(options)
     traced = trace(model)
     if options.json:
-        print(json.dumps(as_json(options.model, model, traced)))
+        print(json_text(as_json(options.model, model, traced)))
     else:
         show(options.model, traced)
     return OK
@@ -68,7 +70,7 @@ def find_model(options: Inspection) -> MlpMixer:
 def show(name: str, traced: Trace) -> None:
     """Print the trace and its sums as text."""
     out = console()
-    print(f"{name}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image\n")
+    print(f"{printable(name, None)}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image\n")
     for line in str(traced).splitlines():
         out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
     print(f"\nweights {short(traced.weight_bytes, 'B')}; with gradients and AdamW's moments, in training, "

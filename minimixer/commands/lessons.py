@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,13 @@ from typing import Annotated
 import tyro
 
 from minimixer.console import run_subcommand, show, table
-from minimixer.errors import OK, MinimixerError, UsageError
+from minimixer.errors import OK, MinimixerError, UsageError, command_line
+from minimixer.files import write_atomically
+from minimixer.text import printable
 
 LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
+Ip = Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")]
+Port = Annotated[int | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
 INSTALL = 'pip install "minimixer[lessons]"'
 
@@ -61,37 +67,48 @@ def list_lessons() -> int:
 
 
 def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
-    """Copy every notebook into a folder; existing files are kept, unless ``force``.
+    """Copy every notebook into a folder; existing files are kept, under another name if ``force``.
 
     Parameters
     ----------
     folder : Path
         Created if missing.
     force : bool
-        Replace notebooks that differ; the student's changes are lost.
+        Put fresh notebooks in the place of those that differ, which get names such as ``01_arrays.yours-1.ipynb``.
 
     Returns
     -------
     copied, kept : lists of Path
-        ``kept`` are existing notebooks that differ.
+        ``kept`` are existing files that differ, by the names they have now.
 
     Raises
     ------
     UsageError
         If the folder is a file.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file: name a folder for the notebooks")
     folder.mkdir(parents=True, exist_ok=True)
     copied, kept = [], []
     for lesson in lessons():
         target, content = folder / lesson.path.name, lesson.path.read_bytes()
-        if not target.exists() or (force and target.read_bytes() != content):
-            target.write_bytes(content)
-            copied.append(target)
-        elif target.read_bytes() != content:
-            kept.append(target)
+        if os.path.lexists(target):
+            if target.is_file() and target.read_bytes() == content:
+                continue
+            kept.append(_aside(target) if force else target)
+            if not force:
+                continue
+        write_atomically(target, content)
+        copied.append(target)
     return copied, kept
+
+
+def _aside(path: Path) -> Path:
+    """Give a file of the student's another name, the first that is free, and return it."""
+    number = 1
+    while os.path.lexists(other := path.with_suffix(f".yours-{number}{path.suffix}")):
+        number += 1
+    return path.rename(other)
 
 
 def copy_lessons(folder: Path, /, force: bool = False) -> int:
@@ -102,18 +119,20 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
     folder
         Target folder; created if missing.
     force
-        Replace your notebooks too.  Your changes in them are lost.
+        Copy those too that you have changed.  Yours are kept, as NAME.yours-1.ipynb.
     """
     copied, kept = copy(folder, force)
     already = len(lessons()) - len(copied) - len(kept)
     print(f"copied {len(copied)} of {len(lessons())} notebooks to {folder}"
           + (f"; {already} are there already" if already else ""))
     if kept:
-        print(f"kept {len(kept)} of yours that differ ({', '.join(path.name for path in kept)}); --force replaces them")
+        hint = "" if force else f"; for fresh ones, {command_line('minimixer', 'lessons', 'copy', f'{folder}-new')}"
+        print(f"kept {len(kept)} of yours that differ ({', '.join(printable(path.name) for path in kept)}){hint}")
     return OK
 
 
-def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE) -> int:
+def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_browser: bool = False,
+                 allow_root: bool = False, ip: Ip = None, port: Port = None) -> int:
     """Copy the missing notebooks into a folder, and start Jupyter there.
 
     Parameters
@@ -122,21 +141,47 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE) -> int:
         Number of the lesson to open, such as 02; by default the folder is opened.
     folder
         Your working folder.
+    no_browser
+        Open no browser; Jupyter prints the address to open.
+    allow_root
+        Let Jupyter run as root, as in a container.
+    ip
+        Address that Jupyter listens on; 0.0.0.0 lets other machines connect.
+    port
+        Port that it listens on.
     """
     known = {entry.number: entry for entry in lessons()}
     if lesson and lesson.zfill(2) not in known:
         raise UsageError(f"there is no lesson {lesson!r}: expected one of {', '.join(known)}")
+    if port is not None and not 0 < port < 1 << 16:
+        raise UsageError(f"--port is {port}: expected a number from 1 to 65535")
     copy(folder)
     place = folder / known[lesson.zfill(2)].path.name if lesson else folder
     if importlib.util.find_spec("jupyterlab") is None:
         raise MinimixerError(f"JupyterLab is not installed: {INSTALL}, then run this again; the notebooks are in "
                              f"{folder}, and any other notebook editor opens them too")
-    print(f"JupyterLab opens {place} in your browser; Ctrl-C here ends it.", flush=True)
-    code = subprocess.run([sys.executable, "-m", "jupyterlab", str(place)], check=False).returncode
+    shown = not no_browser and has_browser()
+    print(f"JupyterLab opens {place} in your browser; Ctrl-C here ends it." if shown else
+          f"JupyterLab serves {place.resolve()}: open the address that it prints below; Ctrl-C here ends it.",
+          flush=True)
+    options = [*["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
+               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
+    code = subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(place)], check=False).returncode
     if code:
-        raise MinimixerError(f"JupyterLab ended with exit code {code}, its last lines say why; the notebooks are in "
-                             f"{folder}, and any other notebook editor opens them too")
+        root = ("; you are root, and Jupyter does not run as root unless you add --allow-root"
+                if hasattr(os, "geteuid") and os.geteuid() == 0 and not allow_root else "")
+        raise MinimixerError(f"JupyterLab ended with exit code {code}, its last lines say why{root}; the notebooks are "
+                             f"in {folder}, and any other notebook editor opens them too")
     return OK
+
+
+def has_browser() -> bool:
+    """Whether there is a browser that Python could open a page in."""
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """``minimixer predict [RUN] IMAGE...``: what a trained model sees in your own images."""
 
 import glob
-import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from minimixer.console import OnDevice, at_least, console, parse, show, table
 from minimixer.data import DataError
 from minimixer.data.images import read_image
 from minimixer.errors import DATA, OK, UsageError
-from minimixer.files import printable
+from minimixer.files import json_text
+from minimixer.text import printable
 from minimixer.train.trained import Trained, load_run
 
 SHIPPED = "cifar10-micro"
@@ -62,14 +63,14 @@ def main(arguments: Sequence[str]) -> int:
     run, images = run_and_images(options.files)
     trained = load_run(run, choose_device(options.device)[0])
     if not options.json:
-        print(f"{run if str(run) == SHIPPED else trained.path}, step {trained.metadata.get('step')}")
+        print(printable(f"{run if str(run) == SHIPPED else trained.path}, step {trained.metadata.get('step')}", None))
     code = OK
     for path, answer in predictions(trained, images, options):
         if isinstance(answer, DataError):
             code = DATA
             print(f"minimixer predict: {answer}", file=sys.stderr)
         if options.json:
-            print(json.dumps({"image": printable(path, None), **as_json(answer)}))
+            print(json_text({"image": printable(path, None), **as_json(answer)}))
         elif not isinstance(answer, DataError):
             report(path, answer)
     return code
@@ -78,13 +79,13 @@ def main(arguments: Sequence[str]) -> int:
 def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     """Split what the command line names into the run, which may be left out, and the images.  Raises UsageError.
 
-    The first name is an image if it is a file but no checkpoint, or has the extension of an image.
+    The first name is an image if it is there, but is no folder and no checkpoint, or has the extension of an image.
     """
     from PIL import Image
     files = [match for file in files for match in expanded(file)]
     first = files[0] if files else Path()
-    if files and first.suffix != ".safetensors" and (
-            first.is_file() or (not first.exists() and first.suffix.lower() in Image.registered_extensions())):
+    like_an_image = not first.is_dir() if first.exists() else first.suffix.lower() in Image.registered_extensions()
+    if files and first.suffix != ".safetensors" and like_an_image:
         return Path(SHIPPED), files
     if not files[1:] and first.suffix and not first.exists():
         raise UsageError(f"there is no file {first}: expected minimixer predict IMAGE..., or RUN IMAGE...")
@@ -95,6 +96,7 @@ def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
 
 def expanded(file: Path) -> list[Path]:
     """The files that match a pattern such as ``*.png``, where the shell does not expand it (Windows)."""
+    file = Path(os.path.expanduser(file))
     if any(letter in str(file) for letter in "*?[") and not file.exists():
         return [Path(name) for name in sorted(glob.glob(str(file)))] or [file]
     return [file]

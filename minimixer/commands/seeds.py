@@ -1,16 +1,16 @@
 """``minimixer seeds [PRESET] [--FLAGS] --seeds 0 1 2 --out FOLDER``: one run per seed, and a report of every one."""
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from minimixer.commands.train import parse
 from minimixer.console import parse_known
-from minimixer.errors import OK, RunError, UsageError
-from minimixer.files import write_atomically
+from minimixer.errors import OK, RunError, UsageError, flag
+from minimixer.files import json_text, write_atomically
+from minimixer.options import given_in
 from minimixer.train.config import TrainConfig
 from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
@@ -43,10 +43,12 @@ def main(arguments: Sequence[str]) -> int:
     given, rest = parse_known(Seeds, "seeds", DESCRIPTION, arguments)
     if len(set(given.seeds)) < len(given.seeds):
         raise UsageError("--seeds names a seed twice: expected different ones")
-    for refused in {"--resume", "--overwrite"} & set(rest):
-        raise UsageError(f"{refused} is for one run: stopped runs are resumed anyway; to start again, delete their "
-                         "folders or choose another one with --out")
+    for name in given_in(rest, ("resume", "overwrite", "seed")):
+        _refuse(name)
     config, only_estimate = parse(rest)
+    for name in ("resume", "overwrite"):            # perhaps from a TOML file
+        if getattr(config, name):
+            _refuse(name)
     if only_estimate:
         raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
     config = with_model_of_source(config, read_source(config.init_from))
@@ -57,6 +59,13 @@ def main(arguments: Sequence[str]) -> int:
         rows.append(result(given.out / f"seed-{seed}", seed))
     print(write(given.out, rows))
     return OK
+
+
+def _refuse(name: str) -> NoReturn:
+    if name == "seed":
+        raise UsageError("--seed has no effect beside --seeds, which names them all: leave it out, or use --seeds")
+    raise UsageError(f"{flag(name)} is for one run: stopped runs are resumed anyway; to start again, choose another "
+                     "folder with --out")
 
 
 def train(run: TrainConfig) -> int | None:
@@ -90,6 +99,6 @@ def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
                for row in rows),
              "", f"After the last step: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
     text = "\n".join(lines) + "\n"
-    write_atomically(folder / "seeds.json", (json.dumps(list(rows), indent=1) + "\n").encode())
+    write_atomically(folder / "seeds.json", (json_text(list(rows), indent=1) + "\n").encode())
     write_atomically(folder / "seeds.md", text.encode())
     return text

@@ -5,9 +5,11 @@ which is written from the JSON alone.  The same run gives the same bytes.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,10 +18,12 @@ import tyro
 from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
-from minimixer.errors import OK, UsageError, flag
-from minimixer.files import write_atomically
+from minimixer.errors import OK, MinimixerError, RunError, UsageError, command_line, flag
+from minimixer.files import json_text, replacing, write_atomically
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
+from minimixer.options import INCLUDED, check
+from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.config import FREE, PRESETS, TrainConfig
 from minimixer.train.evaluate import evaluate
@@ -28,6 +32,7 @@ from minimixer.train.run_folder import CONFIG, read_config
 from minimixer.train.trained import load_run
 from minimixer.weights import WeightsError
 
+MARK = "This card was written by `minimixer ship`"      # it stands in every card
 Out = Annotated[Path, tyro.conf.arg(help_behavior_hint="")]         # the default is a path of this machine
 
 
@@ -50,7 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Shipment, "ship", "Turn a finished run into a model of the package: weights and model card.",
                     arguments)
     facts = ship(options)
-    print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into {options.out}")
+    print(f"{facts['name']}: accuracy {facts['accuracy']:.2%}, {facts['bytes']:,} bytes, into "
+          f"{printable(options.out, None)}")
     return OK
 
 
@@ -71,28 +77,54 @@ def ship(options: Shipment) -> dict[str, Any]:
                          "tests")
     if not isinstance(trained.model, MlpMixer):
         raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
+    try:
+        environment = json.loads((folder / CONFIG).read_text("utf-8-sig"))["environment"]
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        raise UsageError(f"{folder / CONFIG} does not say what the run was made with ({printable(error)}): the card "
+                         "needs its environment") from error
+    check(SimpleNamespace(data=config.data, data_dir=options.data_dir), ["data_dir"], [INCLUDED])
     dataset = load(config.data, options.data_dir or config.data_dir)
     name = f"{config.data}-{config.model}".replace("/", "-")
     halve(trained.model)
-    options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / f"{name}.safetensors"
+    check_ours(file)
+    options.out.mkdir(parents=True, exist_ok=True)
     said = {key: value for key, value in trained.metadata.items() if key not in ("digest", "version")}
-    checkpoint.save(file, trained.model, None, {**said, "data": config.data})
-    measured = evaluate(load_run(file), dataset, options.workers)
-    facts = {
-        "name": name, "bytes": file.stat().st_size, "model": asdict(trained.model.config),
-        "parameters": trained.model.num_parameters(), "data": options.title or config.data,
-        "data_license": KNOWN[config.data].license, "training_images": len(dataset.train_images),
-        "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
-                                                  if field not in FREE},
-        "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
-        "environment": json.loads((folder / CONFIG).read_text())["environment"], "tests": len(tests),
-        "last_accuracy": tests[-1]["test_accuracy"],
-        **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
-    facts = json.loads(json.dumps(facts, default=str))          # as the JSON file will be read
-    for suffix, text in ((".json", json.dumps(facts, indent=1) + "\n"), (".md", card(facts))):
-        write_atomically(file.with_suffix(suffix), text.encode())
+    with replacing(file) as unfinished:         # it takes its name last: a model without a card is never listed
+        checkpoint.save(unfinished, trained.model, None, {**said, "data": config.data})
+        measured = evaluate(load_run(unfinished), dataset, options.workers)
+        facts = {
+            "name": name, "bytes": unfinished.stat().st_size, "model": asdict(trained.model.config),
+            "parameters": trained.model.num_parameters(), "data": options.title or config.data,
+            "data_license": KNOWN[config.data].license, "training_images": len(dataset.train_images),
+            "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
+                                                      if field not in FREE},
+            "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
+            "environment": environment, "tests": len(tests),
+            "last_accuracy": tests[-1]["test_accuracy"],
+            **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
+        facts = json.loads(json_text(facts, default=str))           # as the JSON file will be read
+        for suffix, text in ((".json", json_text(facts, indent=1) + "\n"), (".md", card(facts))):
+            write_atomically(file.with_suffix(suffix), text.encode())
     return facts
+
+
+def check_ours(file: Path) -> None:
+    """Raise RunError if one of the three files exists and is none that ``ship`` wrote."""
+    def written(path: Path) -> bool:
+        try:
+            if path == file:
+                arrays, said = checkpoint.read(path)
+                return "data" in said and {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
+            text = path.read_text("utf-8")
+            return MARK in text if path.suffix == ".md" else {"name", "recipe", "confusion"} <= set(json.loads(text))
+        except (MinimixerError, OSError, ValueError, TypeError, RecursionError):
+            return False
+
+    for path in (file, file.with_suffix(".json"), file.with_suffix(".md")):
+        if os.path.lexists(path) and not (path.is_file() and written(path)):
+            raise RunError(f"{path} exists, and minimixer ship did not write it, so it is kept: name another folder "
+                           "with --out")
 
 
 def halve(model: Model) -> None:
@@ -106,11 +138,11 @@ def halve(model: Model) -> None:
 
 def command_of(config: TrainConfig) -> str:
     """The shortest command that trains with this configuration: the nearest preset and the flags that differ."""
-    def flags(preset: TrainConfig) -> list[str]:
+    def flags(preset: TrainConfig) -> list[Any]:
         different = [(f.name, getattr(config, f.name)) for f in fields(TrainConfig)
                      if f.name not in FREE and getattr(config, f.name) != getattr(preset, f.name)]
-        return [flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {value}"
-                for name, value in different]
+        return [word for name, value in different for word in
+                ([flag(name if value else f"no_{name}")] if isinstance(value, bool) else [flag(name), value])]
 
     name = min(PRESETS, key=lambda preset: len(flags(PRESETS[preset])))
-    return " ".join(["minimixer train", name, *flags(PRESETS[name])])
+    return command_line("minimixer", "train", name, *flags(PRESETS[name]))

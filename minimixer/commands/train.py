@@ -5,29 +5,28 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import tyro
 
-from minimixer.console import parse_known
+from minimixer.console import check_effects, parse_known, paths
 from minimixer.data.augment import Augment
-from minimixer.errors import OK, UsageError, flag, nearest
+from minimixer.errors import OK, UsageError, flag, nearest, settle
+from minimixer.files import expand, read_text
+from minimixer.options import Rule, given_in, rules
 from minimixer.parallel.host import launched
 from minimixer.train.config import (
     GROUPS,
     PRESETS,
     SUMMARIES,
-    Data,
-    Machine,
-    Model,
-    Output,
-    Recipe,
     TrainConfig,
     without_old_flags,
     without_old_names,
 )
 from minimixer.train.loop import estimate, fit
 from minimixer.train.run_folder import read_config
+from minimixer.train.settings import Data, Machine, Model, Output, Recipe
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,10 @@ class First:
     resume: bool = False
 
 
+ESTIMATED = Rule(("overwrite", "checkpoint_every", "log_every", "tensorboard"), lambda given: given.estimate,
+                 "with --estimate (nothing is written)", "leave out --estimate")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Train as the command line asks, and return the exit code."""
     place = launched()
@@ -67,6 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         print(estimate(config))
         return OK
     history = fit(config)
+    settle(sys.stdout)                          # the run is saved, whether it could be shown or not
     return 128 + history.interrupted if history.interrupted else OK
 
 
@@ -87,16 +91,19 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
         raise UsageError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     default = PRESETS[name]
     out = first.out or settings.get("out")
-    saved = read_config(Path(str(out))) if out and (first.resume or settings.get("resume")) else None
+    saved = read_config(expand(str(out))) if out and (first.resume or settings.get("resume")) else None
     if saved is not None:
         if named and saved.data != default.data:
             raise UsageError(f"{out} holds a run on {saved.data}, not on {default.data}: resume it without a preset")
         default = saved
     source = name if saved is None else str(out)
     flags = tyro.cli(tyro.conf.OmitArgPrefixes[Flags], args=[*_as_flags(settings), *rest], default=_grouped(default),
-                     prog=f"minimixer train {name}", description=_description(source), config=(tyro.conf.DisallowNone,))
-    config = TrainConfig(**{name: value for group in GROUPS for name, value in asdict(getattr(flags, group)).items()})
-    return config, flags.estimate
+                     prog=f"minimixer train {name}", description=_description(source), config=(tyro.conf.DisallowNone,),
+                     registry=paths())
+    values = {name: value for group in GROUPS for name, value in asdict(getattr(flags, group)).items()}
+    check_effects(SimpleNamespace(**values, estimate=flags.estimate),
+                  [*settings, *given_in(rest, {**values, "estimate": None})], [ESTIMATED, *rules(TrainConfig)])
+    return TrainConfig(**values), flags.estimate
 
 
 def _grouped(config: TrainConfig) -> Flags:
@@ -114,14 +121,16 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Settings of a TOML file: the names of the flags, with _ or -.  Raises UsageError."""
     import tomllib
     try:
-        content = tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = tomllib.loads(read_text(expand(path)))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {path} cannot be read as TOML: {error}") from error
     settings = without_old_names({name.replace("-", "_"): value for name, value in content.items()})
     known = ["preset", *(f.name for f in fields(TrainConfig))]
     for name, value in settings.items():
         if name not in known:
             raise UsageError(f"{path}: there is no setting {name!r}; {nearest(name, known)}")
+        if value == "":
+            raise UsageError(f"{path}: {name} is empty: expected a value")
         if isinstance(value, (dict, list)):
             raise UsageError(f"{path}: {name} is a {'table' if isinstance(value, dict) else 'list'}: expected one "
                              f"value, {name} = ...")

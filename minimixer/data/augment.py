@@ -6,6 +6,7 @@ seed gives the same images on a CPU and on a GPU.
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from minimixer.backend import Array, array_module
 from minimixer.data.mix import mix_images, mix_labels, mixing_weights, random_erasing
 from minimixer.data.randaugment import randaugment
 from minimixer.errors import UsageError, flag
+from minimixer.options import Rule
 
 
 def pad_crop(images: Array, padding: int, offsets: Array) -> Array:
@@ -63,6 +65,14 @@ class Augment:
     """The same for the mean of two images; with both, half of each."""
     mixing: float = 1.0
     """Share of the images that are mixed, if cutmix or mixup is on."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("magnitude",), lambda given: not given.randaugment, "without --randaugment (it is the strength of its "
+             "operations)", "add --randaugment 2"),
+        Rule(("mixing",), lambda given: not given.cutmix and not given.mixup, "without --cutmix and --mixup (it is the "
+             "share of the images that they mix)", "add --cutmix 1"),
+        Rule(("cutmix", "mixup"), lambda given: not given.mixing, "with --mixing 0 (no image is mixed)",
+             "choose a larger --mixing"))
 
     def __post_init__(self) -> None:
         for name, largest in (("crop_padding", None), ("randaugment", None), ("magnitude", 30), ("erasing", 1),

@@ -3,9 +3,11 @@
 pooch restarts every download in a new temporary file, so it cannot resume one.
 """
 
+import errno
 import hashlib
 import os
 import re
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +20,14 @@ import urllib3
 from filelock import FileLock, Timeout
 
 from minimixer.data.dataset import DataError
+from minimixer.data.download_causes import cannot_write, cause_of, check_bundle, hopeless
+from minimixer.text import printable
 
 TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
 RETRIES = 3
 PAUSE = 1.0             # seconds before the first retry; each retry waits one second longer
 BLOCK = 1 << 16         # bytes
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)        # of some network disks
 
 
 class _Part:
@@ -74,12 +79,16 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
     try:
         if _is_whole(target, sha256, size):
             return target
+        check_bundle()
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(part_path):
+            if part_path.is_symlink() or (part_path.exists() and not part_path.is_file()):
+                raise DataError(f"{part_path} is a link or no ordinary file, and the download would be written there: "
+                                "choose another folder")
             with part_path.open("a+b") as file:                         # every write appends
                 part = _Part(file)
                 with _progress(target.name, part.length, size, quiet) as show:
-                    _fetch(url, part, size, show)
+                    _fetch(url, target, part, size, show)
                 file.flush()
                 os.fsync(file.fileno())
             if (got := part.hash.hexdigest()) != sha256:
@@ -91,22 +100,28 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
         raise DataError(f"{target} is being downloaded by another process: wait for it, then run the same command again"
                         ) from None
     except OSError as error:
-        kept = f"; the bytes so far are kept in {part_path}" if part_path.is_file() else ""
-        raise DataError(f"{target} cannot be written: {error}{kept}; free disk space or make the folder writable, "
-                        "then run the same command again to continue") from error
+        raise cannot_write(target, part_path, error) from error
     return target
 
 
 @contextmanager
 def _alone(part_path: Path) -> Iterator[None]:
     """Keep other processes from downloading the same file.  Raises Timeout if one already does."""
-    lock = part_path.with_name(part_path.name + ".lock")
-    with FileLock(lock, blocking=False):
-        try:
-            yield
-        finally:
-            with suppress(OSError):             # Windows cannot delete an open file
-                lock.unlink()
+    lock = FileLock(part_path.with_name(part_path.name + ".lock"), blocking=False)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_LOCKS):
+            raise
+        # Two downloads at once would mix their bytes, and the hash would say so.
+        print(f"minimixer: {printable(part_path.parent, None)} cannot lock files: run no second download into it "
+              "meanwhile", file=sys.stderr)
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):             # Windows cannot delete an open file
+            Path(lock.lock_file).unlink()
 
 
 def _is_whole(file: Path, sha256: str, size: int) -> bool:
@@ -116,24 +131,25 @@ def _is_whole(file: Path, sha256: str, size: int) -> bool:
         return hashlib.file_digest(content, "sha256").hexdigest() == sha256
 
 
-def _fetch(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
+def _fetch(url: str, target: Path, part: _Part, size: int, show: Callable[[int], None]) -> None:
     """Append until the part is `size` bytes long, with at most RETRIES retries."""
     failures = 0
     while part.length != size:      # the first request empties a part that is too long
         cause: Exception | None = None
         try:
             _request(url, part, size, show)
-        except requests.TooManyRedirects as error:
-            raise DataError(f"{url} redirects in a loop: {error}; open it in a browser to see why") from error
         # ValueError: requests does not catch it after a redirect to a URL such as "http://[".
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ssl.SSLError, ValueError) as error:
+            if (final := hopeless(error, url, target)) is not None:
+                raise final from error
             cause = error
         if part.length != size:
             failures += 1
             if failures > RETRIES:
                 why = type(cause).__name__ if cause else "it ended early"
                 kept = f"{part.length:,} of {size:,} bytes are kept in {part.file.name}"
-                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue") from cause
+                raise DataError(f"{url} could not be downloaded ({why}); {kept}, run again to continue"
+                                f"{cause_of(cause)}") from cause
             time.sleep(PAUSE * failures)
 
 
@@ -144,7 +160,8 @@ def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> N
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         status = response.status_code
         if status not in (200, 206, 416):
-            raise DataError(f"{url} was refused: {status} {response.reason}; open it in a browser to see why")
+            raise DataError(f"{url} was refused: {status} {printable(response.reason)}; open it in a browser to see "
+                            "why")
         sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         total = response.headers.get("Content-Length", "") if status == 200 else sent[2] if sent else ""
         if total.isdecimal() and total != str(size):
@@ -169,9 +186,9 @@ def _progress(name: str, start: int, size: int, quiet: bool) -> Iterator[Callabl
         yield lambda length: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=size, completed=start)
+        task = bar.add_task(printable(name), total=size, completed=start)
         yield lambda length: bar.update(task, completed=length)

@@ -2,15 +2,20 @@
 
 import csv
 import html
+import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from minimixer.errors import UsageError
 from minimixer.exercises.graded import Graded
+from minimixer.files import json_text, write_atomically
 
 COLUMNS = ("student", "exercise", "task", "status", "points", "max_points", "diagnosis", "file", "sha256")
+SECONDS = ("student", "exercise", "seconds")
 # the columns of `nbgrader export`, so that scripts can read either table
 NBGRADER = ("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "raw_score",
             "late_submission_penalty", "score", "max_score")
@@ -36,10 +41,60 @@ td, th {{ padding: .2rem 1.2rem .2rem 0; text-align: left }}
 
 def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _results(out: Path, student: str, students: Collection[str]) -> Path:
+    return out if len(students) == 1 and out.suffix == ".json" else out / student / "results.json"
+
+
+def check_ours(students: Collection[str], out: Path, how: str, feedback: Path | None) -> None:
+    """Raise UsageError if a file is in the way that ``grade`` did not write; asked before anything is graded.
+
+    Parameters
+    ----------
+    students : collection of str
+    out, how, feedback
+        As on the command line.
+    """
+    written: dict[Path, Callable[[str], bool]] = {}
+    if how == "gradescope":
+        written |= {_results(out, student, students): _is_results for student in students}
+    else:
+        written[out] = _is_nbgrader if how == "nbgrader" else lambda text: text.startswith(",".join(COLUMNS) + "\n")
+        if how == "csv":
+            written[out.with_suffix(".seconds.csv")] = lambda text: text.startswith(",".join(SECONDS) + "\n")
+    if feedback is not None:
+        beginning, _, _ = PAGE.partition("{student}")
+        written |= {feedback / f"{student}.html": lambda text: text.startswith(beginning) for student in students}
+    for path, is_ours in written.items():
+        if not os.path.lexists(path):
+            continue
+        try:
+            ours = path.is_file() and is_ours(path.read_text("utf-8"))
+        except (OSError, ValueError, csv.Error):
+            ours = False
+        if not ours:
+            raise UsageError(f"{path} exists, and minimixer exercises grade did not write it, so it is kept: name "
+                             f"another place with {'--feedback' if path.suffix == '.html' else '--out'}")
+
+
+def _is_results(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.keys() == {"score", "tests"}
+
+
+def _is_nbgrader(text: str) -> bool:
+    """Whether a table is ours; one that nbgrader itself exported has the same columns, and knows names or dates."""
+    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    return tuple(header) == NBGRADER and all(len(row) == len(NBGRADER) and not any(row[1:3] + row[4:7]) for row in rows)
 
 
 def write_csv(graded: Sequence[Graded], out: Path) -> None:
@@ -47,7 +102,7 @@ def write_csv(graded: Sequence[Graded], out: Path) -> None:
     _table(out, COLUMNS, ((one.student, one.report.exercise.id, result.name, result.status, result.earned,
                            result.points, result.diagnosis.id if result.diagnosis else "", one.file, one.sha256)
                           for one in graded for result in one.report.results))
-    _table(out.with_suffix(".seconds.csv"), ("student", "exercise", "seconds"),
+    _table(out.with_suffix(".seconds.csv"), SECONDS,
            ((one.student, one.report.exercise.id, f"{one.seconds:.2f}") for one in graded))
 
 
@@ -61,14 +116,14 @@ def write_gradescope(graded: Sequence[Graded], out: Path) -> None:
     """Gradescope's ``results.json``: the file ``out`` for one student, ``out/STUDENT/results.json`` for several."""
     students = _by_student(graded)
     for student, its in students.items():
-        path = out if len(students) == 1 and out.suffix == ".json" else out / student / "results.json"
+        path = _results(out, student, students)
         path.parent.mkdir(parents=True, exist_ok=True)
         tests = [{"name": f"{one.report.exercise.id} {result.function}", "score": result.earned,
                   "max_score": result.points, "status": "passed" if result.status == "pass" else "failed",
                   "output": "\n".join(result.lines()), "output_format": "text", "visibility": "visible"}
                  for one in its for result in one.report.results]
-        path.write_text(json.dumps({"score": sum(one.earned for one in its), "tests": tests}, indent=1) + "\n",
-                        encoding="utf-8")
+        write_atomically(path, (json_text({"score": sum(one.earned for one in its), "tests": tests}, indent=1)
+                                + "\n").encode())
 
 
 WRITERS: dict[str, Callable[[Sequence[Graded], Path], None]] = {
@@ -87,9 +142,8 @@ def write_pages(graded: Sequence[Graded], folder: Path) -> None:
                          f"<td>{html.escape(one.file) or 'missing'}</td>"
                          f"<td class=\"points\">{one.earned} of {one.report.exercise.points}</td></tr>" for one in its)
         reports = "\n".join(_section(one) for one in its if one.file)
-        (folder / f"{student}.html").write_text(
-            PAGE.format(student=html.escape(student), rows=rows, reports=reports), encoding="utf-8",
-            errors="backslashreplace")
+        page = PAGE.format(student=html.escape(student), rows=rows, reports=reports)
+        write_atomically(folder / f"{student}.html", page.encode("utf-8", "backslashreplace"))
 
 
 def _section(one: Graded) -> str:

@@ -38,6 +38,7 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: expected a folder with one subfolder per student")
     students = {folder.resolve().name: folder} if for_one else submissions(folder)
+    formats.check_ours(students, out, how, feedback)
     chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(students)
     check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)           # does the checker start at all?
     work = [(student, place, name) for student, place in students.items() for name in chosen]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from minimixer.bench.report import table
 from minimixer.bench.resolution import MODES, slope
@@ -20,6 +20,7 @@ from minimixer.experiments.learning import LOOKS, tidy
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
 from minimixer.nn import MIXERS, VITS, MlpMixer, Model, VisionTransformer, count_macs
+from minimixer.options import Rule
 from minimixer.parallel import Workers
 from minimixer.plots import figure
 
@@ -45,6 +46,10 @@ class Options(Common):
     """Minimum seconds per turn."""
     workers: int | None = 1
     """Threads. More would be idle for small images but busy for large ones, which distorts the comparison."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("model", "pixels", "batch_size", "rounds", "block"), lambda given: given.quick,
+             "with --quick (it measures two small sizes once)", "leave out --quick"),)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -95,7 +95,7 @@ def compared(kind: str, config: TrainConfig, dataset: Dataset) -> tuple[TrainCon
     dataset : Dataset
     """
     name: Any = f"{KINDS[kind]}{config.model}"
-    config = replace(config, model=name)
+    config = replace(config, model=name, patch_size=config.patch_size if kind != "ConvNet" else None)
     if kind != "ConvNet":
         return config, build_model(config, dataset)
     _, side, _, channels = dataset.train_images.shape

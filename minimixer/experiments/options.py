@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from minimixer.console import Computing, Threaded, at_least
 from minimixer.data.known import Name
+from minimixer.options import INCLUDED, Rule
 from minimixer.train import TrainConfig
 
 T = TypeVar("T", bound="Options")
+# The options of all experiments that change what is measured, not what is shown of it.
+MEASURED = ("workers", "data", "data_dir", "download", "model", "steps", "batch_size", "lr", "seeds", "seed", "run",
+            "blocks", "units", "patch_sizes", "filters", "percents", "pixels", "rounds", "block", "images")
 Size = Literal["pico", "nano", "micro", "tiny", "small"]
 
 
@@ -22,6 +26,9 @@ class Options(Threaded, Computing):
     """Only check that it runs, in seconds; the results are meaningless."""
     redraw: bool = False
     """Print and draw the results in the folder's JSON file, without measuring."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(MEASURED, lambda given: given.redraw, "with --redraw (nothing is measured)", "leave out --redraw"),)
 
     def shortened(self: T, **changes: Any) -> T:
         """The options, with these changes if --quick is set."""
@@ -48,6 +55,11 @@ class Learning(Options):
     """Peak learning rate; it decays to 0 along a cosine."""
     seeds: tuple[int, ...] = field(default=(0, 1))
     """Seeds of the training runs; each is reported."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("data", "data_dir", "download", "model", "steps", "batch_size", "seeds", "patch_sizes", "percents"),
+             lambda given: given.quick, "with --quick (it takes a few steps on the digits)", "leave out --quick"),
+        INCLUDED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,3 +89,9 @@ class Trained(Learning):
     """Steps of the training run."""
     seeds: tuple[int, ...] = (0,)
     """Seed of the training run; only the first is used."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(("workers", "data", "data_dir", "download", "model", "steps", "batch_size", "lr", "patch_sizes"),
+             lambda given: given.run is not None, "with --run (nothing is trained)", "leave out --run"),
+        Rule(("seeds",), lambda given: len(given.seeds) > 1, "beyond its first number (one Mixer is trained)",
+             "give one number"))

@@ -9,13 +9,16 @@ from typing import Any
 
 from numba import njit
 
+from minimixer.ops.loop_cache import LoopCache, say_once
+
 ROUNDING = {"contract", "reassoc", "arcp", "nsz"}       # fast math, except what ignores NaN and infinity
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call; the machine code is kept on disk.  Other threads run while a loop runs."""
-    options = {"nogil": True, "fastmath": ROUNDING, "error_model": "numpy"}
+    """Compile at the first call; the machine code is kept on disk if possible.  Other threads run while a loop runs."""
+    loop = njit(function, nogil=True, fastmath=ROUNDING, error_model="numpy")
     try:
-        return njit(function, cache=True, **options)
-    except RuntimeError:                                # no folder to write to
-        return njit(function, **options)
+        loop._cache = LoopCache(function)               # as its enable_caching does
+    except Exception as error:                          # no folder to write to, or a Numba that differs inside
+        say_once("unkept", f"compiled loops cannot be kept on disk ({error}), so every run compiles them again")
+    return loop

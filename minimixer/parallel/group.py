@@ -78,6 +78,22 @@ class Group:
         """A data set, held once in the memory of each machine."""
         return read()
 
+    def check_equal(self, name: str, digest: str) -> None:
+        """Compare what every process has.
+
+        Parameters
+        ----------
+        name : str
+            What it is, for the error: ``"training data"``.
+        digest : str
+            Equal where it is equal.
+
+        Raises
+        ------
+        RunError
+            In every process, if one of them has something else than the first; the message names it.
+        """
+
     def on_first(self, work: Callable[[], R]) -> R:
         """Run ``work`` in the first process only; every process returns its result, or raises its exception."""
         if self.size == 1:

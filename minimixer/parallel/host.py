@@ -11,10 +11,10 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any, NoReturn
 
 import numpy as np
@@ -28,7 +28,14 @@ LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD
              ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))      # MPICH and its relatives, Open MPI, Slurm's srun
 
 _lock, _blocks = Lock(), 0                      # open blocks of one_blas_thread,
-_limits: Any = None                             # and the limits they must restore
+_limits: list[tuple[Any, int]] = []             # and the BLAS libraries with the limits they must restore
+
+
+class _Here(local):
+    blocks = 0                                  # those of this thread
+
+
+_here = _Here()
 
 
 def prepare_process(arguments: Sequence[str]) -> None:
@@ -61,20 +68,54 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Within this block BLAS uses the calling thread only.  Blocks may overlap; the last to end restores the limits."""
-    from threadpoolctl import threadpool_limits
+    """Within this block BLAS uses the calling thread only.  Blocks may overlap; the last to end restores the limits.
+
+    Blocks of several threads may overlap too.  Most builds of BLAS have one limit for the whole process; a build on
+    OpenMP has one per thread, so every thread that computes needs its own block, or ``limit_blas_here``.
+    """
     global _limits, _blocks
     with _lock:
         if not _blocks:
-            _limits = threadpool_limits(1, user_api="blas")
-        _blocks += 1
+            _limits = [(library, library.num_threads) for library in _blas_libraries()]
+        _blocks, _here.blocks = _blocks + 1, _here.blocks + 1
+        _set_blas_threads((library, 1) for library, _ in _limits)
     try:
         yield
     finally:
         with _lock:
-            _blocks -= 1
-            if not _blocks:
-                _limits.restore_original_limits()
+            _blocks, _here.blocks = _blocks - 1, _here.blocks - 1
+            _set_blas_threads((library, count) for library, count in _limits
+                              if not _blocks or (not _here.blocks and _is_limited_per_thread(library)))
+
+
+def limit_blas_here() -> None:
+    """Let this thread, one of a pool that ends with a block of ``one_blas_thread``, compute by itself."""
+    with _lock:
+        _set_blas_threads((library, 1) for library, _ in _limits)
+
+
+def _is_limited_per_thread(library: Any) -> bool:
+    return getattr(library, "threading_layer", None) == "openmp"
+
+
+def _blas_libraries() -> list[Any]:
+    from threadpoolctl import ThreadpoolController
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def _set_blas_threads(limits: Iterable[tuple[Any, int]]) -> None:
+    """Set the limits, whichever thread asks.
+
+    From 3.8 on threadpoolctl lets only the first thread that has set a limit set another one, and silently ignores the
+    others, until it is told to forget that thread.  Here a lock keeps order.
+    """
+    for library, count in limits:
+        forget = getattr(library, "clear_controlling_thread", None)
+        if forget is not None:
+            forget(force=True)
+        library.set_num_threads(count)
+        if forget is not None:
+            forget(force=True)
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:

@@ -1,6 +1,8 @@
 """Processes under MPI, on one machine or on many, and NCCL between their GPUs."""
 
+import hashlib
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -132,10 +134,20 @@ class MpiGroup(Group):
             if found is not None:
                 raise found
 
+    def check_equal(self, name: str, digest: str) -> None:
+        """As in ``Group``."""
+        found = self.world.allgather((digest, socket.gethostname()))
+        others = [f"process {rank} on {host}" for rank, (its, host) in enumerate(found) if its != found[0][0]]
+        if others:
+            more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+            raise RunError(f"{', '.join(others[:3])}{more} of {self.size} has other {name} than process 0 on "
+                           f"{found[0][1]}: expected the same everywhere, so give every machine the same files")
+
     def load(self, read: Callable[[], Dataset]) -> Dataset:
         """As in ``Group``: one process per machine reads; the others map its arrays from temporary files.
 
-        The first process of all reads before those of other machines: it may download what they will find.
+        The first process of all reads before those of other machines: it may download what they will find.  All must
+        have read the same.
         """
         dataset: Dataset | None = None
 
@@ -148,6 +160,8 @@ class MpiGroup(Group):
 
         self._together(read_if(self.rank == 0))
         self._together(read_if(self.rank != 0 and self.node.Get_rank() == 0))
+        digest = self.node.bcast(None if dataset is None else digest_of(dataset))
+        self.check_equal(f"data ({self.world.bcast(dataset and dataset.name)})", digest)
         with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as folder:
             here = Path(self.node.bcast(folder))
 
@@ -191,6 +205,16 @@ class MpiGroup(Group):
         except self.mpi.Exception:
             pass
         self.world.Abort(report(error, f"train, process {self.rank} of {self.size}"))
+
+
+def digest_of(dataset: Dataset) -> str:
+    """A digest of a data set: its arrays, their shapes, and the names of its classes."""
+    found = hashlib.blake2b(repr(dataset.class_names).encode(), digest_size=16)
+    for name in ARRAYS:
+        array = np.ascontiguousarray(to_numpy(getattr(dataset, name)))
+        found.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        found.update(array.data)
+    return found.hexdigest()
 
 
 def library_of(mpi: Any) -> str:

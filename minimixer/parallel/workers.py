@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Literal, TypeVar
 
 from minimixer.ops.registry import Wish, inherit, use
-from minimixer.parallel.host import one_blas_thread, physical_cores
+from minimixer.parallel.host import limit_blas_here, one_blas_thread, physical_cores
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -42,7 +42,7 @@ class Workers:
         runs = self._stack.enter_context(use(WISHES[self.kernels]))
         self.compiled = runs == "compiled"
         if self.count > 1:
-            self._pool = ThreadPoolExecutor(self.count, "minimixer", inherit, (runs,))
+            self._pool = ThreadPoolExecutor(self.count, "minimixer", _begin_thread, (runs,))
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -54,3 +54,8 @@ class Workers:
     def map(self, fn: Callable[[A], R], items: Iterable[A]) -> Iterable[R]:
         """Results of fn on every item, in order, as they come; an exception in a thread is raised here."""
         return map(fn, items) if self._pool is None else self._pool.map(fn, items)
+
+
+def _begin_thread(runs: Wish) -> None:
+    inherit(runs)
+    limit_blas_here()

@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from minimixer.backend import Array
-from minimixer.plots.style import BLUE, GREEN, ORANGE, declutter, figure
+from minimixer.plots.style import BLUE, GREEN, ORANGE, declutter, figure, label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     for axes in (losses, accuracies):
         declutter(axes)
     if title:
-        fig.suptitle(title)
+        fig.suptitle(label(title))
     fig.savefig(path)
 
 
@@ -68,8 +68,9 @@ def confusion(counts: Array, class_names: Sequence[str], path: Path | None = Non
     axes = fig.subplots()
     shown = axes.imshow(percent, cmap="cividis", vmin=0, vmax=100)
     if few:
-        axes.set_xticks(range(classes), class_names, rotation=45, ha="right")
-        axes.set_yticks(range(classes), class_names)
+        names = [label(name, 30) for name in class_names]
+        axes.set_xticks(range(classes), names, rotation=45, ha="right")
+        axes.set_yticks(range(classes), names)
         for row in range(classes):
             for column in range(classes):
                 value = percent[row, column]
@@ -78,7 +79,7 @@ def confusion(counts: Array, class_names: Sequence[str], path: Path | None = Non
                               color="black" if value > 50 else "white")
     axes.set(xlabel="predicted", ylabel="true")
     fig.colorbar(shown, label="share of the true class (%)", shrink=0.8)
-    fig.suptitle(title)
+    fig.suptitle(label(title))
     if path is not None:
         fig.savefig(path)
     return fig
@@ -103,8 +104,8 @@ def image_grid(images: Array, captions: Sequence[str], path: Path, title: str = 
         axes.set_axis_off()
     for axes, image, caption in zip(grid, images, captions, strict=False):
         axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
-        axes.set_title(fill(caption, 22), fontsize=8)
-    fig.suptitle(title)
+        axes.set_title(fill(label(caption), 22), fontsize=8)
+    fig.suptitle(label(title))
     fig.savefig(path)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from minimixer.backend import Array, as_array, to_numpy
+from minimixer.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +33,11 @@ def canvas(width: float, height: float, *, margin: float = 0.1) -> "tuple[Figure
     axes.set(xlim=(-margin, width - margin), ylim=(-margin, height - margin))
     axes.set_axis_off()
     return fig, axes
+
+
+def label(text: object, limit: int | None = 120) -> str:
+    """``printable`` text that matplotlib draws as it is: between two dollar signs it would expect a formula."""
+    return printable(text, limit).replace("$", r"\$")
 
 
 def declutter(axes: "Axes") -> None:

@@ -1,11 +1,15 @@
 """What can watch a run, and stop it."""
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from minimixer import files
 from minimixer.errors import UsageError
 from minimixer.nn import Model
+from minimixer.text import printable
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate
 from minimixer.train.state import History, TrainState
@@ -28,6 +32,10 @@ class Progress:
         Whether ``stop`` was called.
     signal : int
         The signal that ``receive`` was given; 0 for none.
+    at_once : bool
+        Whether a signal raises KeyboardInterrupt, as while the report is drawn: no step is lost then.
+    without_report : bool
+        Whether that signal came before the report of the complete run was written.
     """
 
     config: TrainConfig
@@ -38,6 +46,8 @@ class Progress:
     introduction: Sequence[str] = ()
     stopping: bool = False
     signal: int = 0
+    at_once: bool = False
+    without_report: bool = False
 
     @property
     def model(self) -> Model:
@@ -71,10 +81,15 @@ class Progress:
     def receive(self, signal: int) -> None:
         """End the run after the present step because of a signal: save only."""
         self.signal = signal
+        if self.at_once:
+            raise KeyboardInterrupt
 
 
 class Callback:
-    """Override the methods you need; each is told the run's ``Progress``."""
+    """Override the methods you need; each is told the run's ``Progress``.
+
+    What they are told of is on the disk already.  If a method raises, the run is saved, and ends with that exception.
+    """
 
     def start(self, progress: Progress) -> None:
         """Data and model are ready."""
@@ -89,13 +104,72 @@ class Callback:
         """A line was written to metrics.jsonl."""
 
     def epoch(self, progress: Progress, loss: float, accuracy: float) -> None:
-        """The model was tested: mean loss in nats, accuracy in 0..1."""
+        """The model was tested: mean loss in nats, accuracy in 0..1; the state and the best weights are saved."""
 
     def finish(self, progress: Progress) -> None:
         """The run ended or was interrupted; everything is saved."""
 
     def close(self) -> None:
         """Always called last, after an error too."""
+
+
+DISPLAY_LOG = "display.log"      # in the run folder, only where a display has failed
+
+
+class Display(Callback):
+    """Something that only shows a run, and so never ends it: at its first error it is left out.
+
+    A closed terminal, a pipe that nobody reads, or a full disk under a log file ends what is shown, not the work.  The
+    error is noted in ``display.log`` in the run folder, and on stderr.
+    """
+
+    def __init__(self, shown: Callback):
+        self.shown: Callback | None = shown
+
+    def start(self, progress: Progress) -> None:
+        """As in ``Callback``, like all others."""
+        self._tell(progress, "start")
+
+    def estimate(self, progress: Progress, estimate: Estimate) -> None:
+        """Pass it on."""
+        self._tell(progress, "estimate", estimate)
+
+    def step(self, progress: Progress, loss: Any, correct: Any) -> None:
+        """Pass it on."""
+        self._tell(progress, "step", loss, correct)
+
+    def metrics(self, progress: Progress, line: dict[str, Any]) -> None:
+        """Pass it on."""
+        self._tell(progress, "metrics", line)
+
+    def epoch(self, progress: Progress, loss: float, accuracy: float) -> None:
+        """Pass it on."""
+        self._tell(progress, "epoch", loss, accuracy)
+
+    def finish(self, progress: Progress) -> None:
+        """Pass it on."""
+        self._tell(progress, "finish")
+
+    def close(self) -> None:
+        """Close what is shown, if it can be closed."""
+        shown, self.shown = self.shown, None
+        if shown is not None:
+            with contextlib.suppress(Exception, SystemExit):
+                shown.close()
+
+    def _tell(self, progress: Progress, what: str, *news: Any) -> None:
+        if self.shown is None:
+            return
+        try:
+            getattr(self.shown, what)(progress, *news)
+        except (Exception, SystemExit) as error:        # Rich leaves the program when a pipe is closed
+            name, why = type(self.shown).__name__, f"{type(error).__name__}: {printable(error)}"
+            self.close()
+            note = f"{name} failed at step {progress.step} ({why}): nothing more is shown, the run goes on"
+            with contextlib.suppress(OSError):
+                files.append(progress.history.out / DISPLAY_LOG, note + "\n")
+            with contextlib.suppress(OSError, ValueError, AttributeError):      # stderr may have failed too
+                print(f"minimixer: {note}", file=sys.stderr, flush=True)
 
 
 class TensorBoard(Callback):

@@ -3,7 +3,7 @@
 import errno
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 
 from minimixer.backend import Array, device_of, to_device, to_numpy
 from minimixer.errors import MinimixerError
-from minimixer.files import printable, write_atomically
+from minimixer.files import check_regular, write_atomically
 from minimixer.nn.module import Module
 from minimixer.optim import Optimizer
+from minimixer.text import printable
+from minimixer.weights.kinds import once, read_header
 
 VERSION = 2         # 1 had no digest
 RESERVED = ("model", "optim")
@@ -94,8 +96,10 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             raise CheckpointError(f"there is no checkpoint {path}: check the folder, or train without --resume")
         if not path.is_file():
             raise CheckpointError(f"{path} is a folder or a device, expected a file such as last.safetensors")
+        check_regular(path)
+        read_header(path)               # refuses names that are there twice
         with safe_open(path, "numpy") as file:
-            metadata = json.loads((file.metadata() or {})["minimixer"])
+            metadata = json.loads((file.metadata() or {})["minimixer"], object_pairs_hook=once)
             if metadata["version"] > VERSION:
                 raise CheckpointError(f"{path} has format version {metadata['version']}, this minimixer reads up to "
                                       f"{VERSION}: upgrade minimixer")
@@ -107,7 +111,7 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         why = printable(str(error) or type(error).__name__)
         raise CheckpointError(f"{path} is not a whole minimixer checkpoint ({why}): try another one beside it, or "
-                              "train anew with --overwrite") from error
+                              "train anew in another folder") from error
     return arrays, metadata
 
 
@@ -118,8 +122,11 @@ def members(arrays: Mapping[str, Array], kind: str) -> dict[str, Array]:
 
 
 def load(path: Path, model: Module, optimizer: Optimizer | None = None,
-         extra: Mapping[str, Mapping[str, Array]] | None = None) -> dict[str, Any]:
+         extra: Mapping[str, Mapping[str, Array]] | None = None,
+         check: Callable[[Mapping[str, Any]], None] | None = None) -> dict[str, Any]:
     """Copy a checkpoint into a model, its optimizer and ``extra`` arrays, in place; returns the metadata.
+
+    ``check`` is given the metadata before anything else is looked at, and may raise.
 
     Raises
     ------
@@ -127,6 +134,8 @@ def load(path: Path, model: Module, optimizer: Optimizer | None = None,
         If the file is missing, damaged, too new, or of another model or optimizer.  Then nothing is changed.
     """
     arrays, metadata = read(path)
+    if check is not None:
+        check(metadata)
     if problems := _differences(members(arrays, "model"), {name: t.data for name, t in model.named_tensors()}):
         raise CheckpointError(f"{path} does not fit this model: {problems}; give the options the run was made with")
     wanted = named_arrays(model, optimizer, extra)
@@ -140,8 +149,8 @@ def load(path: Path, model: Module, optimizer: Optimizer | None = None,
                                   f"{_listed(sorted(optimizer.state))}: give the --optimizer of the run")
     for kind in [*(f"optim.{name}" for name in (optimizer.state if optimizer is not None else ())), *(extra or {})]:
         if problems := _differences(members(arrays, kind), members(wanted, kind)):
-            raise CheckpointError(f"{path} holds an {kind} that does not fit this model: {problems}; train anew with "
-                                  "--overwrite")
+            raise CheckpointError(f"{path} holds an {kind} that does not fit this model: {problems}; train anew in "
+                                  "another folder")
     for name, array in wanted.items():
         array[...] = to_device(arrays[name], device_of(array).name)
     if optimizer is not None:

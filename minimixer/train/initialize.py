@@ -12,7 +12,10 @@ from minimixer.nn import Model, build
 from minimixer.parallel.group import Group
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
-from minimixer.train.config import TrainConfig
+from minimixer.train.config import FREE, TrainConfig
+from minimixer.train.lock import held
+from minimixer.train.origin import origin_of
+from minimixer.train.run_folder import begun_as
 from minimixer.train.source import Source
 from minimixer.train.state import History, TrainState
 
@@ -40,6 +43,8 @@ class Run:
         What a checkpoint must say so that its weights can be used.
     source : dict or None
         What config.json says of the model that the run starts from.
+    origin : dict
+        What last.safetensors says so that it is not taken for another run's, see ``origin.py``.
     """
 
     config: TrainConfig
@@ -54,6 +59,7 @@ class Run:
     state: TrainState
     about: dict[str, Any]
     source: dict[str, Any] | None
+    origin: dict[str, Any]
 
     @property
     def epoch(self) -> float:
@@ -86,6 +92,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     group = group or Group()
     device, device_why = choose_device(config.device)
     group.use(device)
+    group.check_equal("settings", repr({name: value for name, value in asdict(config).items() if name not in FREE}))
     given = dataset
     dataset = group.load(lambda: given or known.load(config.data, config.data_dir, config.download))
     side = dataset.train_images.shape[1]
@@ -113,8 +120,9 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     ema = optim.EMA(params, config.ema) if config.ema else None
     about = {"model_name": config.model, "model": asdict(model.config), "class_names": dataset.class_names,
              "mean": mean.tolist(), "std": std.tolist(), "data": config.data, "side": side}
+    origin = origin_of(config, dataset, device, workers.compiled, begun_as(out) if config.resume else None)
     return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps,
-               TrainState(model, optimizer, ema, History(out)), about, said)
+               TrainState(model, optimizer, ema, History(out, lock=held(out))), about, said, origin)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:

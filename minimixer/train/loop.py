@@ -3,9 +3,10 @@
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,18 @@ import numpy as np
 from minimixer import files, optim
 from minimixer.backend import Array, synchronize, to_device, to_numpy, use_matmul_precision
 from minimixer.data import Prefetch
+from minimixer.errors import MinimixerError, RunError, explain
 from minimixer.parallel.group import Group
 from minimixer.parallel.launch import open_group
 from minimixer.parallel.step import score
 from minimixer.parallel.workers import Workers
 from minimixer.train import report, resume
-from minimixer.train.callbacks import Callback, Progress, TensorBoard
+from minimixer.train.callbacks import Callback, Display, Progress, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate, measure
 from minimixer.train.initialize import Run, initialize, with_model_of_source
-from minimixer.train.progress import default_reporter, introduction
-from minimixer.train.run_folder import check_saved, check_there, clear, open_folder, versions, write_config
+from minimixer.train.progress import default_reporter, introduction, resume_command
+from minimixer.train.run_folder import begin_config, check_saved, check_there, open_folder, versions
 from minimixer.train.signals import signals_into
 from minimixer.train.source import read_source
 from minimixer.train.state import History
@@ -40,12 +42,14 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     callbacks : sequence of Callback, optional
         They watch the run, and may stop it.  If several processes train together, only the first calls them.
     reporter : Callback, optional
-        Shows progress; by default in the notebook or on the terminal.
+        Shows progress; by default in the notebook or on the terminal.  If it raises, it is left out, and the run goes
+        on.
 
     Returns
     -------
     History
-        Marked ``interrupted`` if Ctrl-C or SIGTERM ended the run early; it can be resumed.
+        Marked ``interrupted`` if Ctrl-C, SIGTERM or another signal of ``signals.py`` ended the run early; it can be
+        resumed.
 
     Raises
     ------
@@ -58,8 +62,8 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     with ExitStack() as stack:
         group = stack.enter_context(open_group(config.distributed))
         every: list[Callback] = []          # stays empty in all processes but the first
-        group.on_first(lambda: every.extend([reporter or default_reporter(),
-                                             *([TensorBoard()] if config.tensorboard else []), *callbacks]))
+        group.on_first(lambda: every.extend([Display(reporter or default_reporter()),
+                                             *([Display(TensorBoard())] if config.tensorboard else []), *callbacks]))
         for callback in every:
             stack.callback(callback.close)
         out = group.on_first(lambda: stack.enter_context(open_folder(config)))
@@ -81,42 +85,56 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
                         introduction(run, resumed_with))
     best_logits: np.ndarray | None = None       # of the test images, when they were best
 
-    def tell(what: str, *news: Any) -> None:
-        for callback in callbacks:
-            getattr(callback, what)(progress, *news)
+    saved = state.step                          # the step that the disk holds
+    news: list[tuple[Any, ...]] = []            # for the callbacks, once it is on the disk
+
+    def tell(what: str, *about: Any) -> None:
+        try:
+            for callback in callbacks:
+                getattr(callback, what)(progress, *about)
+        except Exception:
+            if saved != state.step:             # by this process alone: the others do not know of the error
+                with suppress(MinimixerError):  # the first error is the one to report
+                    state.save(history.out / resume.LAST, {**run.about, "epoch": run.epoch})
+            raise
 
     def log(**numbers: float) -> None:
         line = {"step": state.step, "epoch": round(run.epoch, 4), **numbers, "seconds": round(state.seconds, 2)}
         history.metrics.append(line)
         if group.rank == 0:
+            history.check_folder()
             resume.append_metrics(history.out, line)
-        tell("metrics", line)
+        news.append(("metrics", line))
 
     def save() -> None:
-        group.on_first(lambda: state.save(history.out / resume.LAST, {**run.about, "epoch": run.epoch}))
+        nonlocal saved
+        group.on_first(lambda: state.save(history.out / resume.LAST, {**run.about, **run.origin, "epoch": run.epoch}))
         state.broadcast_arrays(group)           # processors of two kinds may round differently: keep them together
+        saved = state.step
 
     tell("start")
     if run.total_steps - state.step >= WORTH_AN_ESTIMATE:
         tell("estimate", measure(run, train_step))
     start = time.perf_counter()
-    with signals_into(progress.receive), Prefetch(run.batches) as batches:
-        since, first = time.perf_counter(), state.step                      # of the next line of the log
-        signal, stopping = asked_to_stop(progress, group)
-        while state.step < run.total_steps and not signal and not stopping:
-            loss, correct = train_step(run, *batches[state.step])           # forward, backward, update
-            tell("step", loss, correct)
+    with signals_into(progress.receive):
+        with Prefetch(run.batches) as batches:
+            since, first = time.perf_counter(), state.step                  # of the next line of the log
             signal, stopping = asked_to_stop(progress, group)
-            epoch_ends = state.step % len(run.batches) == 0 or state.step == run.total_steps or stopping
+            while state.step < run.total_steps and not signal and not stopping:
+                loss, correct = train_step(run, *batches[state.step])       # forward, backward, update
+                tell("step", loss, correct)
+                signal, stopping = asked_to_stop(progress, group)
+                epoch_ends = state.step % len(run.batches) == 0 or state.step == run.total_steps or stopping
+                logs = state.step % config.log_every == 0 or epoch_ends
 
-            if state.step % config.log_every == 0 or epoch_ends:            # log
-                synchronize(run.device)
-                elapsed = time.perf_counter() - since
-                state.seconds += elapsed
-                losses = state.finite_losses()
-                state.recent.clear()
-                log(train_loss=sum(losses) / len(losses), lr=state.optimizer.lr,
-                    images_per_second=round((state.step - first) * config.batch_size / elapsed, 1))
+                if logs:                                                    # log
+                    synchronize(run.device)
+                    elapsed = time.perf_counter() - since
+                    state.seconds += elapsed
+                    losses = state.finite_losses()
+                    state.recent.clear()
+                    log(train_loss=sum(losses) / len(losses), lr=state.optimizer.lr,
+                        images_per_second=round((state.step - first) * config.batch_size / elapsed, 1))
 
                 if epoch_ends:                                              # test, with the averaged weights if any
                     with state.ema.in_place_of_parameters() if state.ema is not None else nullcontext():
@@ -127,21 +145,40 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
                         log(test_loss=test_loss, test_accuracy=accuracy)
                         if improved:
                             group.on_first(lambda: resume.save_best(state, run.about))
-                    tell("epoch", test_loss, accuracy)
+                    news.append(("epoch", test_loss, accuracy))
 
-                signal, stopping = asked_to_stop(progress, group)
-                since, first = time.perf_counter(), state.step
-
-            if epoch_ends or (config.checkpoint_every and state.step % config.checkpoint_every == 0):
+                if epoch_ends or (config.checkpoint_every and state.step % config.checkpoint_every == 0):
+                    save()
+                while news:                                                 # all of it is on the disk
+                    tell(*news.pop(0))
+                if logs:
+                    signal, stopping = asked_to_stop(progress, group)
+                    since, first = time.perf_counter(), state.step
+            if saved != state.step:
                 save()
-        if state.step < run.total_steps:
-            save()
-    history.interrupted = signal or None
-    history.wall_seconds = time.perf_counter() - start
-    if history.interrupted is None and history.is_tested:
-        group.on_first(lambda: report.write(run, best_logits))
-    tell("finish")
+        history.wall_seconds = time.perf_counter() - start
+        if not signal and history.is_tested:
+            signal = group.on_first(lambda: write_report(run, progress, best_logits))
+        history.interrupted = signal or None
+        progress.without_report = bool(signal) and state.step == run.total_steps
+        tell("finish")
     return history
+
+
+def write_report(run: Run, progress: Progress, best_logits: np.ndarray | None) -> int:
+    """Write the report of a complete run; return the signal that cut it short, 0 for none.  Raises RunError."""
+    try:
+        progress.at_once = True
+        if not progress.signal:
+            report.write(run, best_logits)
+        return progress.signal
+    except KeyboardInterrupt:
+        return progress.signal or SIGINT
+    except OSError as error:
+        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
+                       f"with: {resume_command(run.state.history.out)}") from error
+    finally:
+        progress.at_once = False
 
 
 def train_step(run: Run, images: Array, labels: Array) -> tuple[Any, Any]:
@@ -174,15 +211,14 @@ def begin(run: Run) -> list[str]:
     Only the first process does this; nothing was changed before.
     """
     config, out, workers, resumed_with = run.config, run.state.history.out, run.sharded.workers, list[str]()
+    environment = {**versions(), **run.origin["environment"], "processes": run.group.size, "workers": workers.count,
+                   "compiled": workers.compiled}
     if config.resume:
         files.remove_leftovers(out)
-        resumed_with = check_saved(out, config)
-        resume.go_back(run.state)
-    elif config.overwrite:
-        clear(out)                          # only now, when all that may be wrong has been looked at
-    environment = {**versions(), "device": run.device, "processes": run.group.size, "workers": workers.count,
-                   "compiled": workers.compiled}
-    write_config(out, config, model=asdict(run.state.model.config), environment=environment, source=run.source)
+        resumed_with = list(dict.fromkeys([*check_saved(out, config),
+                                           *resume.go_back(run.state, run.total_steps, run.origin)]))
+    begin_config(out, config, environment=environment, begun=run.origin["begun"],
+                 model=asdict(run.state.model.config), source=run.source)
     return resumed_with
 
 
@@ -204,6 +240,6 @@ def estimate(config: TrainConfig) -> Estimate:
         with use_matmul_precision(config.precision, run.device):
             if config.resume:
                 group.on_first(lambda: check_saved(out, config))
-                group.on_first(lambda: resume.restore(run.state))
+                group.on_first(lambda: resume.restore(run.state, run.total_steps, run.origin))
                 run.state.broadcast(group)
             return measure(run, train_step)

@@ -2,13 +2,20 @@
 
 import importlib
 import sys
+import time
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from minimixer.errors import command_line
+from minimixer.text import printable
 from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.estimate import Estimate, duration
 from minimixer.train.initialize import Run
+from minimixer.train.signals import name_of
+
+REFRESH = 0.1       # seconds between two states of the live line, at least
 
 
 def default_reporter() -> Callback:
@@ -49,13 +56,19 @@ def source_lines(source: dict[str, Any] | None) -> list[str]:
 def ending(progress: Progress) -> list[str]:
     """How the run ended, and what to do next."""
     out = progress.history.out
-    if progress.history.interrupted is not None:
-        return [f"Stopped at step {progress.step:,}; all of it is saved.  To go on:",
-                f"minimixer train --resume --out {out}"]
+    if (signal := progress.history.interrupted) is not None:
+        left = "the run is complete, without its report.  To write it:" if progress.without_report else (
+               "all of it is saved.  To go on:")
+        return [f"Stopped at step {progress.step:,} by {name_of(signal)}; {left}", resume_command(out)]
     if not progress.history.is_tested:
         return [f"Ended at step {progress.step:,}; metrics.jsonl holds no test, so there is no report.  Weights: {out}"]
     return [f"Best test accuracy {progress.history.best_accuracy:.2%}, {duration(progress.history.wall_seconds)}.",
             f"Curves, confusion, mistakes, weights: {out / 'report.md'}"]
+
+
+def resume_command(out: Path) -> str:
+    """The command that goes on with a run, to be pasted into a shell."""
+    return command_line("minimixer", "train", "--resume", "--out", out)
 
 
 def latest_training(progress: Progress) -> dict[str, Any]:
@@ -69,16 +82,19 @@ class TerminalReporter(Callback):
     def __init__(self, console: Any = None):
         import rich.progress as bars
         from rich.console import Console
-        self.console = console or Console(highlight=False, markup=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         columns = (bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=12),
                    bars.TimeRemainingColumn(compact=True))
-        self.live = bars.Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        # Without a thread of its own, whose errors nobody could catch: every step may draw the line anew.
+        self.live = bars.Progress(*columns, console=self.console, transient=True, auto_refresh=False,
+                                  disable=not self.console.is_terminal)
         self.task = self.live.add_task("")
+        self.drawn = 0.0
 
     def start(self, progress: Progress) -> None:
         """Print what begins."""
         for line in progress.introduction:
-            self.console.print(line)
+            self.console.print(printable(line, None))
         self.live.update(self.task, total=progress.total_steps, completed=progress.step)
         self.live.start()
 
@@ -97,7 +113,9 @@ class TerminalReporter(Callback):
         if progress.step % 5 == 0 or not task.description:          # reading the loss makes a GPU wait
             text = (f"epoch {progress.epoch:5.2f}  loss {float(loss):.3f}  "
                     f"acc {float(correct) / progress.config.batch_size:5.1%}  {rate}")
-        self.live.update(self.task, completed=progress.step, description=text or task.description)
+        if due := (now := time.monotonic()) - self.drawn >= REFRESH:
+            self.drawn = now
+        self.live.update(self.task, completed=progress.step, description=text or task.description, refresh=due)
 
     def epoch(self, progress: Progress, loss: float, accuracy: float) -> None:
         """Print the epoch's line."""
@@ -110,7 +128,7 @@ class TerminalReporter(Callback):
         """Print how the run ended."""
         self.close()
         for line in ending(progress):
-            self.console.print(line)
+            self.console.print(printable(line, None))
 
     def close(self) -> None:
         """Remove the live line."""
@@ -131,7 +149,7 @@ class NotebookReporter(Callback):
     def start(self, progress: Progress) -> None:
         """Show the empty table."""
         ipython: Any = importlib.import_module("IPython.display")
-        self.above = list(progress.introduction)
+        self.above = [printable(line, None) for line in progress.introduction]
         self.html = ipython.HTML
         self.handle = ipython.display(self.html(self._page("")), display_id=True)
 
@@ -156,7 +174,7 @@ class NotebookReporter(Callback):
 
     def finish(self, progress: Progress) -> None:
         """Print how the run ended."""
-        self._renew(" ".join(ending(progress)))
+        self._renew(printable(" ".join(ending(progress)), None))
 
     def _renew(self, below: str) -> None:
         self.handle.update(self.html(self._page(below)))

@@ -2,15 +2,16 @@
 
 import numpy as np
 
+from minimixer import files, plots
 from minimixer import functional as F
-from minimixer import plots
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
 from minimixer.tensor import Tensor
+from minimixer.text import markdown, printable
 from minimixer.train import checkpoint
 from minimixer.train.estimate import duration
 from minimixer.train.initialize import Run
-from minimixer.train.resume import BEST
+from minimixer.train.resume import BEST, LAST
 
 
 def write(run: Run, best_logits: np.ndarray | None) -> None:
@@ -18,6 +19,7 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
 
     best_logits: (N, classes), those of the best test; None if it was before the run was resumed.
     """
+    run.state.history.check_folder()
     out, dataset = run.state.history.out, run.dataset
     logits = logits_of_best(run) if best_logits is None else best_logits
     title = f"{run.config.data}, {run.config.model}: {run.state.model.num_parameters():,} parameters"
@@ -30,11 +32,11 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
     plots.confusion(counts, dataset.class_names, out / "confusion.png", f"{title}, best weights")
     wrong = np.flatnonzero(predicted != labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:20]
-    names = dataset.class_names
+    names = [printable(name, 40) for name in dataset.class_names]
     captions = [f"{names[labels[i]]}, not {names[predicted[i]]} ({sure[i]:.0%})" for i in wrong]
     plots.image_grid(dataset.test_images[wrong], captions, out / "mistakes.png",
                      "Most confident mistakes: true class, predicted class, confidence")
-    (out / "report.md").write_text(report(run, counts), encoding="utf-8")
+    files.write_atomically(out / "report.md", report(run, counts).encode())     # last: where it is, all of it is there
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
@@ -46,7 +48,8 @@ def logits_of_best(run: Run) -> np.ndarray:
     """Logits (N, classes) of the test images with the weights of best.safetensors; the run's own weights stay."""
     model = run.state.model
     kept = model.state_dict()
-    checkpoint.load(run.state.history.out / BEST, model)
+    best = run.state.history.out / BEST
+    checkpoint.load(best if best.exists() else best.with_name(LAST), model)
     logits = to_numpy(run.sharded.alone().predict(to_device(run.dataset.test_images, run.device)))    # the others wait
     model.load_state_dict(kept)
     return logits
@@ -70,10 +73,10 @@ def report(run: Run, counts: np.ndarray) -> str:
     ]
     if run.source is not None:
         rows.append(("started with", f"the weights of {run.source['init_from']}"))
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    hardest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:3])
-    easiest = ", ".join(f"{dataset.class_names[i]} ({right[i]:.0%})" for i in order[:-4:-1])
-    return (f"# {config.model} on {config.data}\n\n| | |\n| --- | --- |\n{table}\n\n"
+    table = "\n".join(f"| {name} | {markdown(value)} |" for name, value in rows)
+    hardest = ", ".join(f"{markdown(dataset.class_names[i], 40)} ({right[i]:.0%})" for i in order[:3])
+    easiest = ", ".join(f"{markdown(dataset.class_names[i], 40)} ({right[i]:.0%})" for i in order[:-4:-1])
+    return (f"# {markdown(config.model)} on {markdown(config.data)}\n\n| | |\n| --- | --- |\n{table}\n\n"
             f"Hardest classes: {hardest}. Easiest: {easiest}.\n\n"
             "![Loss and accuracy against epochs](curves.png)\n\n![Confusion matrix](confusion.png)\n\n"
             "![The most confident mistakes](mistakes.png)\n\n"

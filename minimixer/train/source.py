@@ -1,17 +1,17 @@
 """The run that a fine-tune starts from (``--init-from``)."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from minimixer.data import Dataset
 from minimixer.errors import UsageError
+from minimixer.files import read_json
 from minimixer.nn import MODELS, MixerConfig, Model
 from minimixer.train.checkpoint import CheckpointError
-from minimixer.train.config import ModelName
 from minimixer.train.resume import LAST
-from minimixer.train.run_folder import CONFIG
+from minimixer.train.run_folder import CONFIG, is_being_replaced
+from minimixer.train.settings import ModelName
 from minimixer.train.trained import Trained, load_run
 from minimixer.weights import adapt
 
@@ -101,7 +101,7 @@ def read_source(init_from: Path | None, resumed: Path | None = None) -> Source |
     """
     if init_from is None:
         return None
-    if resumed is not None and (resumed / LAST).is_file():
+    if resumed is not None and (resumed / LAST).is_file() and not is_being_replaced(resumed):
         return Source(init_from, load_run(resumed / LAST), _said(resumed))
     try:
         return Source(init_from, load_run(init_from))
@@ -113,7 +113,7 @@ def read_source(init_from: Path | None, resumed: Path | None = None) -> Source |
 def _said(folder: Path) -> dict[str, Any] | None:
     """What a run's config.json says of its source."""
     try:
-        said = json.loads((folder / CONFIG).read_text())["source"]
+        said = read_json(folder / CONFIG)["source"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return said if isinstance(said, dict) else None

@@ -1,7 +1,7 @@
 """Everything that a run changes: the one list of what is saved, resumed, measured and undone, and sent to processes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from minimixer.nn import Model
 from minimixer.optim import EMA, Optimizer
 from minimixer.parallel.group import Group
 from minimixer.train import checkpoint
+from minimixer.train.lock import FolderLock
 
 
 @dataclass
@@ -30,6 +31,8 @@ class History:
         The signal that ended the run early.
     wall_seconds : float
         Time of the training steps and tests together, since the start or the resumption.
+    lock : FolderLock or None
+        What keeps other runs out of the folder; only the first of several processes has it.
     """
 
     out: Path
@@ -37,6 +40,12 @@ class History:
     best_accuracy: float = math.nan
     interrupted: int | None = None
     wall_seconds: float = 0.0
+    lock: FolderLock | None = field(default=None, repr=False, compare=False)
+
+    def check_folder(self) -> None:
+        """Raise RunError if the run folder is no longer this run's; to be called before anything is written there."""
+        if self.lock is not None:
+            self.lock.check()
 
     @property
     def is_tested(self) -> bool:
@@ -123,15 +132,22 @@ class TrainState:
         group.broadcast_arrays(list(self.arrays().values()))
 
     def save(self, path: Path, about: Mapping[str, Any]) -> None:
-        """Write all that the run needs to go on, and what ``about`` says of the run.  Raises rather than keep NaN."""
+        """Write all that the run needs to go on, and what ``about`` says of the run.  Raises rather than keep NaN.
+
+        Raises DivergedError, RunError if the folder is no longer this run's, and CheckpointError.
+        """
+        self.history.check_folder()
         best = self.history.best_accuracy
         checkpoint.write(path, self.arrays(), {
             **about, "step": self.step, "recent": self.finite_losses(), "optimizer_steps": self.optimizer.step_count,
             "best_accuracy": None if math.isnan(best) else best})
 
-    def load(self, path: Path) -> None:
-        """Read what ``save`` wrote.  Raises CheckpointError if it does not fit; then nothing is changed."""
-        metadata = checkpoint.load(path, self.model, self.optimizer, self._averages())
+    def load(self, path: Path, check: Callable[[Mapping[str, Any]], None] | None = None) -> None:
+        """Read what ``save`` wrote.  Raises CheckpointError if it does not fit; then nothing is changed.
+
+        check: is given the metadata first, and may raise.
+        """
+        metadata = checkpoint.load(path, self.model, self.optimizer, self._averages(), check)
         self.step, self.recent = metadata["step"], metadata["recent"]
         if metadata["best_accuracy"] is not None:
             self.history.best_accuracy = metadata["best_accuracy"]

@@ -10,12 +10,16 @@ from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
+from minimixer.errors import command_line
+from minimixer.files import expand
 from minimixer.nn import Model, build, list_pretrained
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 from minimixer.tensor import Tensor
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
+from minimixer.weights.claims import check_claims
+from minimixer.weights.kinds import not_a_checkpoint
 
 PREFERRED = ("best.safetensors", "last.safetensors")
 
@@ -104,19 +108,23 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     DeviceError
         If there is no such device.
     """
-    file = find_checkpoint(Path(path))
+    file = find_checkpoint(expand(path))
+    if problem := not_a_checkpoint(file):
+        raise CheckpointError(problem)
     arrays, metadata = checkpoint.read(file)
     try:
         # Imported weights have no name: they are Mixers.
-        model = build(metadata.get("model_name", "micro"), None, **metadata["model"])
+        name, weights = metadata.get("model_name", "micro"), checkpoint.members(arrays, "model")
+        check_claims(name, metadata["model"], {key: array.shape for key, array in weights.items()})
+        model = build(name, None, **metadata["model"])
         config = model.config
         class_names = tuple(map(str, metadata["class_names"]))
         mean, std = (np.asarray(metadata[name], np.float32) for name in ("mean", "std"))
         if len(class_names) != config.num_classes or not mean.shape == std.shape == (config.in_channels,):
             raise ValueError(f"{len(class_names)} class names, mean of shape {mean.shape}, std of {std.shape} for "
                              f"{config.num_classes} classes and {config.in_channels} channels")
-        model.load_state_dict(checkpoint.members(arrays, "model"))
-    except (KeyError, TypeError, ValueError, MemoryError) as error:
+        model.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
         raise CheckpointError(f"{file} does not describe its own model ({type(error).__name__}: {error}): it was not "
                               "written by this version of minimixer train, or was changed since") from error
     return Trained(model.eval().to(device), class_names, mean, std, metadata, file)
@@ -137,7 +145,7 @@ def find_checkpoint(path: Path) -> Path:
             return path / name
     if (path / "config.json").is_file():
         raise CheckpointError(f"{path} has no checkpoint yet: its run was stopped before the end of its first epoch; "
-                              f"start it again with --overwrite --out {path}")
+                              f"begin it again with {command_line('minimixer', 'train', '--resume', '--out', path)}")
     raise CheckpointError(f"{path} is not a run folder: expected {' or '.join(PREFERRED)} in it{_runs_beside(path)}")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from minimixer.backend import Array
 from minimixer.nn import MODEL_CLASSES, MixerConfig, Model, zeros
-from minimixer.weights.files import WeightsError
 from minimixer.weights.growth import grow
+from minimixer.weights.kinds import WeightsError
 from minimixer.weights.names import rows_of
 
 

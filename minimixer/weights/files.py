@@ -2,10 +2,9 @@
 
 import contextlib
 import io
+import json
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,18 +15,15 @@ import numpy as np
 from numpy.lib import format as npy
 
 from minimixer.backend import Array
-from minimixer.errors import MinimixerError
-from minimixer.files import printable, write_atomically
+from minimixer.files import write_atomically
+from minimixer.text import printable
+from minimixer.weights.kinds import PICKLE, WeightsError, kind_of, read_header, twice
 from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
 
 LARGEST_EXPANSION = 20          # floats hardly compress: an archive that expands more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # unless it unpacks to fewer bytes than this
 FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
-DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, EOFError, KeyError, RuntimeError)
-
-
-class WeightsError(MinimixerError):
-    """A weights file cannot be read or does not fit; the message says why and what to do."""
+EXPORTED = "minimixer"          # the mark of a file that save_official or save_timm wrote
 
 
 @dataclass(frozen=True)
@@ -49,76 +45,58 @@ def open_weights(path: Path) -> Iterator[WeightsFile]:
     WeightsError
         If the file does not exist, or is damaged, unsafe or of another kind.
     """
-    kind = _kind(path)
-    with _open_npz(path) if kind == "npz" else _open_safetensors(path) as file:
+    kind = kind_of(path)
+    if kind.name not in ("npz", "safetensors"):
+        advice = kind.advice or "give an official .npz, or timm's weights saved as .safetensors"
+        raise WeightsError(f"{path} is {kind.what}{', ' if kind.what else ''}neither an .npz nor a .safetensors file: "
+                           f"{advice}")
+    with _open_npz(path) if kind.name == "npz" else _open_safetensors(path) as file:
         yield file
 
 
-def _kind(path: Path) -> str:
+@contextmanager
+def _readable(path: Path, name: str = "") -> Iterator[None]:
+    """Turn whatever NumPy, zipfile and safetensors raise for a damaged file into one sentence.
+
+    Their parsers meet the bytes of others: besides ValueError they raise TokenError, SyntaxError, RecursionError,
+    zlib.error, struct.error and more.
+    """
     try:
-        with open(path, "rb") as file:
-            head = file.read(9)
-    except FileNotFoundError:
-        raise WeightsError(f"there is no file {path}: check the name") from None
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
-    if head.startswith(b"PK"):
-        return "npz"
-    if head.startswith(b"\x80"):
-        raise _pickled(path, "a pickle, as PyTorch's .pth files are")
-    if head[8:] == b"{":
-        return "safetensors"
-    raise WeightsError(f"{path} is neither an .npz nor a .safetensors file: give an official .npz, or timm's weights "
-                       "saved as .safetensors")
-
-
-def _pickled(path: Path, what: str) -> WeightsError:
-    return WeightsError(f"{path} is {what}: reading it could run arbitrary code, so it is refused; convert it to "
-                        ".safetensors with timm first, as docs/weights.md shows")
-
-
-def _damaged(path: Path, why: object) -> WeightsError:
-    return WeightsError(f"{path} is damaged ({printable(why)}): download it again")
+        yield
+    except WeightsError:
+        raise
+    except Exception as error:
+        why = str(error) or type(error).__name__
+        raise WeightsError(f"{path} is damaged ({f'{printable(name)}: ' * bool(name)}{printable(why)}): download it "
+                           "again") from error
 
 
 @contextmanager
 def _open_npz(path: Path) -> Iterator[WeightsFile]:
     with contextlib.ExitStack() as stack:
-        try:
+        with _readable(path):
             npz = stack.enter_context(np.load(stack.enter_context(open(path, "rb")), allow_pickle=False))
-        except DAMAGE as error:
-            raise _damaged(path, error) from error
-        if any(name.endswith("data.pkl") for name in npz.zip.namelist()):
-            raise _pickled(path, "a PyTorch file, which holds a pickle")
-        unpacked = sum(info.file_size for info in npz.zip.infolist())
+            entries = npz.zip.infolist()
+            if name := twice([info.filename.removesuffix(".npy") for info in entries]):
+                raise ValueError(f"{name} is there twice")
+        unpacked = sum(info.file_size for info in entries)
         if unpacked > max(ALWAYS_ALLOWED, LARGEST_EXPANSION * path.stat().st_size):
             raise WeightsError(f"{path} would unpack to {unpacked:,} bytes, more than {LARGEST_EXPANSION} times its "
                                "size: weights do not compress that well, so this is not a weights file")
         headers = {}
-        for info in npz.zip.infolist():
-            try:
-                headers[info.filename.removesuffix(".npy")] = _npy_header(npz.zip, info)
-            except DAMAGE as error:
-                raise _damaged(path, f"{info.filename}: {error}") from error
-            except _PickledArray:
-                what = f"an archive in which {printable(info.filename)} holds pickled Python objects"
-                raise _pickled(path, what) from None
+        for info in entries:
+            with _readable(path, info.filename):
+                headers[info.filename.removesuffix(".npy")] = _npy_header(path, npz.zip, info)
 
         def read(name: str) -> Array:
             _check_kind(path, name, headers[name][1])
-            try:
+            with _readable(path, name):
                 return _as_float(npz[name])
-            except DAMAGE as error:
-                raise _damaged(path, f"{name}: {error}") from error
 
         yield WeightsFile(path, OFFICIAL, {name: shape for name, (shape, _) in headers.items()}, read)
 
 
-class _PickledArray(Exception):
-    pass
-
-
-def _npy_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape, str]:
+def _npy_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape, str]:
     """Shape and dtype in the header of an array, after checking that the archive holds all of its bytes."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("NumPy does not use its kind of compression")
@@ -127,7 +105,8 @@ def _npy_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape,
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
         shape, _, dtype = read_header(file)
         if dtype.hasobject:
-            raise _PickledArray
+            raise WeightsError(f"{path} is an archive in which {printable(info.filename)} holds pickled Python "
+                               f"objects: {PICKLE}")
         claimed = file.tell() + math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or claimed != info.file_size:
         raise ValueError(f"the header claims {claimed:,} bytes, the archive holds {info.file_size:,}")
@@ -136,24 +115,24 @@ def _npy_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape,
 
 @contextmanager
 def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
-    from safetensors import SafetensorError, deserialize, safe_open
+    from safetensors import deserialize, safe_open
 
-    try:
-        opened = safe_open(path, "numpy")
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-    with opened as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}       # noqa: SIM118 (not a dict)
-        dtypes = {name: part.get_dtype() for name, part in slices.items()}
-        halves: dict[str, Any] = {}
-        if "BF16" in dtypes.values():           # NumPy has no such dtype
-            halves = dict(deserialize(path.read_bytes()))       # type: ignore[no-untyped-call]
+    with contextlib.ExitStack() as stack:
+        with _readable(path):
+            read_header(path)           # which refuses what safetensors lets pass: names that are there twice
+            file = stack.enter_context(safe_open(path, "numpy"))
+            slices = {name: file.get_slice(name) for name in file.keys()}       # noqa: SIM118 (not a dict)
+            dtypes = {name: part.get_dtype() for name, part in slices.items()}
+            halves: dict[str, Any] = {}
+            if "BF16" in dtypes.values():           # NumPy has no such dtype
+                halves = dict(deserialize(path.read_bytes()))       # type: ignore[no-untyped-call]
 
         def read(name: str) -> Array:
             _check_kind(path, name, dtypes[name])
-            if dtypes[name] == "BF16":
-                return _as_float(np.frombuffer(halves[name]["data"], "V2").reshape(halves[name]["shape"]))
-            return _as_float(file.get_tensor(name))
+            with _readable(path, name):
+                if dtypes[name] == "BF16":
+                    return _as_float(np.frombuffer(halves[name]["data"], "V2").reshape(halves[name]["shape"]))
+                return _as_float(file.get_tensor(name))
 
         yield WeightsFile(path, TIMM, {name: tuple(part.get_shape()) for name, part in slices.items()}, read)
 
@@ -171,13 +150,36 @@ def _as_float(array: Array) -> Array:
 
 
 def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array]) -> None:
-    """Write an .npz file (official) or a .safetensors file (timm), completely or not at all."""
+    """Write an .npz file (official) or a .safetensors file (timm), completely or not at all, marked as an export."""
     if layout is OFFICIAL:
         file = io.BytesIO()
         np.savez(file, **arrays)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.comment = EXPORTED.encode()
         content = file.getvalue()
     else:
         from safetensors.numpy import save
-        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"format": "pt"})
+        content = _marked(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
+
+
+def _marked(content: bytes) -> bytes:
+    """A .safetensors file with metadata, whose order safetensors itself would leave to chance."""
+    length = int.from_bytes(content[:8], "little")
+    header = {"__metadata__": {"format": "pt", "made_by": EXPORTED}, **json.loads(content[8:8 + length])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)                             # so that the arrays lie at multiples of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + length:]
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is one that ``save_official`` or ``save_timm`` wrote."""
+    try:
+        name = kind_of(path).name
+        if name == "npz":
+            with zipfile.ZipFile(path) as archive:
+                return archive.comment == EXPORTED.encode()
+        return name == "safetensors" and read_header(path).get("__metadata__", {}).get("made_by") == EXPORTED
+    except (WeightsError, OSError, ValueError, AttributeError, zipfile.BadZipFile):
+        return False

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from minimixer.files import printable
+from minimixer.text import printable
 from minimixer.weights.names import Shape
 
 BLOCK = re.compile(r"(?<=[_.])(\d+)(?=[/.])")       # the number of a block in a name: MixerBlock_3/..., blocks.3....
@@ -52,8 +52,8 @@ class Report:
         ours = gather((m.ours, m.our_shape) for m in self.mapped)
         rows += [(a, _text(b), c, _text(d) if d != b else "") for (a, b), (c, d) in zip(theirs, ours, strict=True)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [f"{self.path.name}, {self.layout} layout: {len(self.mapped)} arrays mapped, {len(self.missing)} "
-                 f"missing, {len(self.unused)} unused", ""]
+        lines = [f"{printable(self.path.name)}, {self.layout} layout: {len(self.mapped)} arrays mapped, "
+                 f"{len(self.missing)} missing, {len(self.unused)} unused", ""]
         lines += ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
                   for row in rows]
         for title, names in (("missing", self.missing), ("unused", self.unused)):

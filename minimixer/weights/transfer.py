@@ -6,20 +6,24 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from minimixer.backend import Array, to_numpy
-from minimixer.files import printable
 from minimixer.functional import GeluForm
 from minimixer.nn import GELU, MixerConfig, MlpMixer
+from minimixer.text import printable
 from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
-from minimixer.weights.files import WeightsError, WeightsFile, open_weights, write_weights
+from minimixer.weights.files import WeightsFile, open_weights, write_weights
 from minimixer.weights.growth import grow
+from minimixer.weights.kinds import WeightsError
 from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of
 from minimixer.weights.report import Mapped, Report
 
 FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_blocks", "D_C": "channels_mlp_dim"}
 
 
-def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
+def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False,
+                  allow_nonfinite: bool = False) -> Report:
     """Copy the weights of an official ``.npz`` file into a Mixer and set its GELU to the tanh form.
 
     A model for k times the image size, with k^2 times the ``tokens_mlp_dim``, gets weights grown by ``grow``.
@@ -31,6 +35,8 @@ def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool 
     path : str or PathLike
     new_head : bool
         Ignore the file's head and start with zeros, as the paper does for fine-tuning.
+    allow_nonfinite : bool
+        Take weights that are NaN or infinite too; a model with them answers NaN.
 
     Returns
     -------
@@ -42,12 +48,13 @@ def load_official(model: MlpMixer, path: str | PathLike[str], *, new_head: bool 
     WeightsError
         If the file cannot be read or does not fit; the model is then unchanged.
     """
-    return _load(model, Path(path), OFFICIAL, new_head)
+    return _load(model, Path(path), OFFICIAL, new_head, allow_nonfinite)
 
 
-def load_timm(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False) -> Report:
+def load_timm(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = False,
+              allow_nonfinite: bool = False) -> Report:
     """Like ``load_official``, but from a ``.safetensors`` file with timm's names; sets GELU to the erf form."""
-    return _load(model, Path(path), TIMM, new_head)
+    return _load(model, Path(path), TIMM, new_head, allow_nonfinite)
 
 
 def save_official(model: MlpMixer, path: str | PathLike[str]) -> Report:
@@ -82,16 +89,17 @@ def config_of(path: str | PathLike[str], *, image_size: int | None = None,
 
 
 def model_from(path: str | PathLike[str], *, image_size: int | None = None,
-               num_classes: int | None = None) -> tuple[MlpMixer, Report]:
+               num_classes: int | None = None, allow_nonfinite: bool = False) -> tuple[MlpMixer, Report]:
     """Build the Mixer in a file of either layout.
 
-    Parameters and errors are those of ``config_of``; a head for another number of classes starts with zeros.
+    Parameters and errors are those of ``config_of``, and ``allow_nonfinite`` is that of ``load_official``; a head for
+    another number of classes starts with zeros.
     """
     with open_weights(Path(path)) as file:
         config = _config(file, image_size, num_classes)
         new_head = _measure(file).get("K") != config.num_classes
         model = MlpMixer(config, seed=None)
-        return model, _copy(file, model, new_head)
+        return model, _copy(file, model, new_head, allow_nonfinite)
 
 
 def _check_mixer(model: object) -> None:
@@ -100,15 +108,15 @@ def _check_mixer(model: object) -> None:
                            "train.checkpoint, or save its state_dict()")
 
 
-def _load(model: MlpMixer, path: Path, layout: Layout, new_head: bool) -> Report:
+def _load(model: MlpMixer, path: Path, layout: Layout, new_head: bool, allow_nonfinite: bool) -> Report:
     _check_mixer(model)
     with open_weights(path) as file:
         if file.layout is not layout:
             raise WeightsError(f"{path} has the {file.layout.name} layout: use weights.load_{file.layout.name}")
-        return _copy(file, model, new_head)
+        return _copy(file, model, new_head, allow_nonfinite)
 
 
-def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
+def _copy(file: WeightsFile, model: MlpMixer, new_head: bool, allow_nonfinite: bool) -> Report:
     sizes = _measure(file)
     k = _check_fit(file, sizes, model.config, new_head)
     layout, mapped, missing, arrays = file.layout, [], [], {}
@@ -117,7 +125,10 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
         if new_head and is_head(row):
             missing += [theirs] * (theirs not in file.shapes)
             continue
-        array = grow(layout.from_file(file.read(theirs)), row.shape, math.isqrt(sizes["S"]), k)
+        found = file.read(theirs)
+        if not allow_nonfinite:
+            _check_finite(file.path, theirs, found)
+        array = grow(layout.from_file(found), row.shape, math.isqrt(sizes["S"]), k)
         arrays[ours] = array
         mapped.append(Mapped(theirs, file.shapes[theirs], ours, array.shape))
     notes = [] if k == 1 else [has_grown(k)]
@@ -125,7 +136,8 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
         arrays |= empty_head(model)
         notes.append(has_new_head(model))
     try:
-        model.load_state_dict(arrays)
+        with np.errstate(over="ignore"):        # float64 that float32 cannot hold: allowed, or refused above
+            model.load_state_dict(arrays)
     except ValueError as error:             # a subclass with additional parameters
         raise WeightsError(f"{file.path}: {error}") from error
     if model.config.gelu != layout.gelu:
@@ -134,6 +146,16 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool) -> Report:
     used = {m.theirs for m in mapped}
     return Report(file.path, layout.name, tuple(mapped), tuple(missing),
                   tuple(name for name in file.shapes if name not in used), tuple(notes))
+
+
+def _check_finite(path: Path, name: str, array: Array) -> None:
+    """Raise WeightsError for numbers that are not finite in float32."""
+    with np.errstate(over="ignore"):
+        wrong = array.size - int(np.isfinite(array.astype(np.float32, copy=False)).sum())
+    if wrong:
+        raise WeightsError(f"{path}: {wrong:,} of the {array.size:,} numbers in {name} are NaN or infinite, expected "
+                           "finite weights: the model diverged or the file is damaged, so take another file; "
+                           "--allow-nonfinite (allow_nonfinite=True in Python) reads it nevertheless")
 
 
 def _set_gelu(model: MlpMixer, form: GeluForm) -> None:

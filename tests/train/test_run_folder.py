@@ -34,10 +34,10 @@ def test_what_cannot_begin_overwrites_nothing(wrong, tmp_path):
 
 def test_a_run_may_overwrite_the_one_that_it_starts_from(tmp_path):
     run = fit(replace(QUICK, out=tmp_path / "run")).out
-    (run / "old").write_text("")
+    (run / "curves.png").write_text("")
     history = fit(replace(QUICK, out=run, init_from=run, max_steps=2, overwrite=True))
     assert history.metrics[-1]["step"] == 2
-    assert not (run / "old").exists()
+    assert not (run / "curves.png").exists()
 
 
 def test_a_folder_of_runs_is_not_overwritten(tmp_path):

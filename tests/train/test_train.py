@@ -7,8 +7,9 @@ import pytest
 from minimixer.data import DataError
 from minimixer.data.sources.cifar import CIFAR10
 from minimixer.errors import UsageError
-from minimixer.train import PRESETS, DivergedError, TrainConfig, fit
+from minimixer.train import PRESETS, DivergedError, TrainConfig, checkpoint, fit
 from minimixer.train.checkpoint import CheckpointError
+from minimixer.train.run_folder import write_config
 from tests.support.cifar_files import official, unpack
 from tests.support.commands import train as main
 
@@ -132,11 +133,20 @@ def test_help_names_presets_and_flags(capsys):
 
 def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
     (tmp_path / "last.safetensors").write_bytes((run.out / "last.safetensors").read_bytes())
-    config = replace(QUICK, out=tmp_path, resume=True)
-    with pytest.raises(CheckpointError, match=r"blocks\.0\.token_mixing"):
-        fit(replace(config, patch_size=4))
-    with pytest.raises(CheckpointError, match=r"optim\.velocity.*--optimizer"):
-        fit(replace(config, optimizer="sgd"))
+    last = tmp_path / "last.safetensors"
+
+    def refused(words, **settings):
+        write_config(tmp_path, replace(QUICK, out=tmp_path, **settings))
+        with pytest.raises(CheckpointError, match=words):
+            fit(replace(QUICK, out=tmp_path, resume=True, **settings))
+
+    refused("was made with --patch-size 2, but config.json says 4", patch_size=4)
+    refused("was made with --optimizer adamw, but config.json says sgd", optimizer="sgd")
+    arrays, metadata = checkpoint.read(last)        # of a version that did not say where it came from
+    old = {name: value for name, value in metadata.items() if name not in ("settings", "begun")}
+    checkpoint.write(last, arrays, old)
+    refused(r"blocks\.0\.token_mixing", patch_size=4)
+    refused(r"optim\.velocity.*--optimizer", optimizer="sgd")
 
 
 @pytest.mark.parametrize("model", ["vit-pico", "convnet-pico"])

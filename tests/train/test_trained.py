@@ -92,7 +92,7 @@ def test_what_is_no_run_gets_a_sentence(trained_run, tmp_path):
     with pytest.raises(CheckpointError, match=r"is not a run folder: expected best\.safetensors or last"):
         load_run(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=r"has no checkpoint yet: .*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"has no checkpoint yet: .*--resume --out"):
         load_run(tmp_path)
     (tmp_path / "best.safetensors").write_text("nothing")
     with pytest.raises(CheckpointError, match="not a whole minimixer checkpoint"):

@@ -23,7 +23,8 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.sources.unpacked import BLOCK, HEADER, Unpacked
-from minimixer.files import printable
+from minimixer.files import expand
+from minimixer.text import printable
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SIDE = 32           # pixels
@@ -148,10 +149,8 @@ def _damaged(archive: Archive, path: Path, what: str) -> DataError:
 
 def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
     """The folder of .bin files or the .tar.gz file to read, downloaded if asked; DataError if there is none."""
-    from platformdirs import user_cache_dir
-    cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
-    usual = os.environ.get("MINIMIXER_DATA"), "data", cache
-    places = [Path(os.path.expanduser(place)) for place in ((data_dir,) if data_dir else usual) if place]
+    usual = (data_dir,) if data_dir else (os.environ.get("MINIMIXER_DATA"), "data", _cache())
+    places = [expand(place) for place in usual if place]
     other = CIFAR100 if archive.name == CIFAR10.name else CIFAR10
     places = [place.parent if place.name == other.tarball else place for place in places]      # side by side
     for place in places:
@@ -165,6 +164,9 @@ def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
     if download:
         from minimixer.data.download import download as fetch  # here, because requests is slow to import
 
+        if not (data_dir or _cache()):
+            raise DataError("no home folder is known, so there is no cache folder: name a folder with --data-dir, or "
+                            "set MINIMIXER_CACHE")
         target = places[-1] if places[-1].suffix == ".gz" else places[-1] / archive.tarball
         return fetch(archive.url, target, sha256=archive.sha256, size=archive.size)
     raise DataError(f"""{archive.title} was not found in {", ".join(map(str, places))}.
@@ -172,6 +174,16 @@ To get {archive.tarball} ({archive.size / 1e6:.0f} MB), use one of:
   minimixer data download {archive.name}, or python -m minimixer.train {archive.name} --download
   a browser at {PAGE} (the binary version), then --data-dir FOLDER
 Without a network, the digits need no files: python -m minimixer.train digits""")
+
+
+def _cache() -> str | None:
+    """The folder for downloads; None for a user without a home folder, as in some containers."""
+    from platformdirs import user_cache_dir
+    try:
+        cache = os.environ.get("MINIMIXER_CACHE") or user_cache_dir("minimixer")
+    except RuntimeError:            # of newer versions of platformdirs; older ones leave the ~
+        return None
+    return None if cache.startswith("~") and not os.environ.get("MINIMIXER_CACHE") else cache
 
 
 def _read_folder(archive: Archive, folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -238,7 +250,7 @@ def _decode_records(archive: Archive, path: Path, content: bytes) -> tuple[Array
 
 
 def _decode_names(archive: Archive, path: Path, content: bytes) -> tuple[str, ...]:
-    names = tuple(line.strip() for line in content.decode(errors="replace").splitlines() if line.strip())
+    names = tuple(line.strip() for line in content.decode("utf-8-sig", errors="replace").splitlines() if line.strip())
     if len(names) != len(archive.class_names):
         raise _damaged(archive, path, f"has {len(names)} class names, expected {len(archive.class_names)}")
     return names
