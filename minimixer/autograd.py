@@ -1,6 +1,6 @@
 """The whole engine: a graph of Nodes, and one walk through it from the loss back to the parameters.
 
-Seven rules, each with a test in tests/test_autograd.py:
+Eight rules, each with a test in tests/test_autograd.py:
 
 1. The graph is walked by a loop, never by recursion: 20,000 chained ops work.
 2. `forward` never writes to its inputs; `backward` never writes to `gy` nor to what was saved.
@@ -10,17 +10,23 @@ Seven rules, each with a test in tests/test_autograd.py:
 6. `backward()` adds into the leaves' `.grad`; `grad(loss, params)` returns arrays and touches no `.grad`.
    Grad mode belongs to the thread.  A second walk through a freed node raises RuntimeError.
 7. Scalars that meet arrays are Python floats, so float32 stays float32.
+8. A leaf whose numbers were overwritten after an op had used them is an error of the walk, never a wrong gradient.
+   Noticed are `mark_changed`, which optimizers, `load_state_dict` and `Module.to` call, and `x.data += y`; not noticed
+   is what a bare array does alone: `x.data[...] = y`, `np.add(x.data, 1, out=x.data)`.  `x.data = array` leaves the
+   old numbers to the graph, and the gradient is right for them.
 
 The engine knows no op by name, and of a Tensor only the attributes that `Leaf` lists.
 """
 
 import inspect
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from minimixer.backend import Array, Module, array_module
+from minimixer.grad_mode import grad_enabled, no_grad
+
+__all__ = ["Edge", "Leaf", "Node", "backward", "edge_to", "grad", "grad_enabled", "mark_changed", "no_grad"]
 
 
 class Leaf(Protocol):
@@ -29,6 +35,7 @@ class Leaf(Protocol):
     data: Array
     grad: Array | None
     requires_grad: bool
+    changed: int
 
     @property
     def node(self) -> "Node | None": ...                # noqa: D102
@@ -36,6 +43,19 @@ class Leaf(Protocol):
     def shape(self) -> tuple[int, ...]: ...             # noqa: D102
     @property
     def dtype(self) -> Any: ...                         # noqa: D102
+
+
+_ticks = itertools.count(1)
+_now = 0            # counts the times that leaves were overwritten
+
+
+def mark_changed(leaves: Iterable[Leaf]) -> None:
+    """Say that the numbers of leaves were overwritten in place: a graph that has used the old ones is refused."""
+    global _now
+    now = next(_ticks)
+    for leaf in leaves:
+        leaf.changed = now
+    _now = max(_now, now)
 
 
 class Node:
@@ -47,7 +67,7 @@ class Node:
     wanted.  It is never a Tensor made by an op: such a Tensor owns its Node, and the way back would close a cycle.
     """
 
-    __slots__ = ("__weakref__", "dtype", "edges", "op", "run", "saved", "shape", "xp")
+    __slots__ = ("__weakref__", "born", "dtype", "edges", "op", "run", "saved", "shape", "xp")
 
     def __init__(self, op: Any, run: Any, xp: Module, saved: tuple[Any, ...], edges: Sequence["Edge | None"],
                  y: Array):
@@ -58,6 +78,7 @@ class Node:
         self.edges = edges
         self.shape = y.shape
         self.dtype = y.dtype
+        self.born = _now
 
 
 Edge: TypeAlias = Node | Leaf
@@ -98,6 +119,8 @@ def _walk(root: Edge, gy: Array) -> dict[Edge, Array]:
         if node.saved is None:
             raise RuntimeError(f"backward through {node.op.__name__} a second time: its saved arrays were freed "
                                "by the first; run the forward pass again, or add the losses and go back once")
+        if node.born != _now:
+            _refuse_changed(node)
         gxs = node.run.backward(node.xp, gy, *node.saved)
         node.saved = None
         if not isinstance(gxs, tuple):
@@ -121,8 +144,19 @@ def _walk(root: Edge, gy: Array) -> dict[Edge, Array]:
     return gradients
 
 
+def _refuse_changed(node: Node) -> None:
+    """Rule 8."""
+    for edge in node.edges:
+        if edge is not None and not isinstance(edge, Node) and edge.changed > node.born:
+            raise RuntimeError(f"backward through {node.op.__name__}: its parameter of shape {edge.shape} was changed "
+                               "in place after the forward pass, by an optimizer's step, load_state_dict, .to() or "
+                               "x.data += y, so its gradient would be wrong: call backward before the change, or run "
+                               "the forward pass again")
+
+
 def _describe_mismatch(op: Any, position: int, gx: Array | None, edge: Edge) -> str:
-    argument = list(inspect.signature(op.forward).parameters)[1 + position]        # the first is xp
+    names = list(inspect.signature(op.forward).parameters)[1:]              # the first is xp
+    argument = names[position] if position < len(names) else position       # one of *arrays
     returned = "no gradient" if gx is None else f"a gradient of shape {gx.shape} and dtype {gx.dtype}"
     return (f"{op.__name__}.backward returned {returned} for its argument {argument!r}, "
             f"which has shape {edge.shape} and dtype {edge.dtype}")
@@ -139,6 +173,10 @@ def _start(tensor: Leaf, gradient: Array | None) -> tuple[Edge, Array]:
             raise ValueError(f"backward starts from a one-element Tensor, this one has shape {tensor.shape}: reduce "
                              "it with .sum() or .mean(), or pass a gradient of that shape")
         return root, array_module(tensor.data).ones_like(tensor.data)
+    if type(gradient) is not type(tensor.data) and (hasattr(gradient, "node") or not hasattr(gradient, "dtype")):
+        hint = "pass its bare array, gradient.data" if hasattr(gradient, "data") else "make an array of it"
+        raise TypeError(f"the gradient to start from is a {type(gradient).__name__}, expected an array of shape "
+                        f"{tensor.shape} and dtype {tensor.dtype}: {hint}")
     if gradient.shape != tensor.shape or gradient.dtype != tensor.dtype:
         raise ValueError(f"the gradient to start from has shape {gradient.shape} and dtype {gradient.dtype}: "
                          f"expected those of the Tensor, {tensor.shape} and {tensor.dtype}")
@@ -188,25 +226,3 @@ def grad(loss: Leaf, params: Iterable[Leaf]) -> list[Array]:
     gradients = _walk(*_start(loss, None))
     return [array_module(p.data).asarray(gradients[p]) if p in gradients else array_module(p.data).zeros_like(p.data)
             for p in params]
-
-
-class _GradMode(threading.local):
-    enabled = True
-
-
-_mode = _GradMode()
-
-
-def grad_enabled() -> bool:
-    """Whether ops of this thread are recorded."""
-    return _mode.enabled
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Within this block, and in this thread only, ops leave no Nodes.  Blocks nest; works as a decorator too."""
-    previous, _mode.enabled = _mode.enabled, False
-    try:
-        yield
-    finally:
-        _mode.enabled = previous

@@ -1,17 +1,18 @@
-from typing import Any, NoReturn, TypeAlias
+import math
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minimixer import autograd
-from minimixer.autograd import Node, edge_to, grad_enabled
-from minimixer.backend import Array, array_module, as_array, device_of, to_device, to_numpy
-from minimixer.ops import arithmetic, matmul, reduce, shape
+from minimixer.autograd import Node, grad_enabled
+from minimixer.backend import Array, array_module, as_array, to_device
+from minimixer.ops import arithmetic, elementwise, index, matmul, reduce, shape
 from minimixer.ops.op import Op
 from minimixer.ops.reduce import Axis
 from minimixer.ops.registry import choose
+from minimixer.protocols import Protocols
 
 Operand: TypeAlias = "Tensor | Array | float"
-NUMBERS = int, float, complex, list, tuple
 
 
 def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor":
@@ -33,8 +34,10 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
     ValueError, IndexError
         If the shapes do not fit; the message names the op and the shapes.
     """
-    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
-    options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    arrays = [x._data if isinstance(x, Tensor) else x for x in operands]
+    for name, value in options.items():
+        if isinstance(value, np.generic):
+            options[name] = value.item()
     xp = array_module(*arrays)
     run = choose(op, xp, getattr(arrays[0], "dtype", None))
     try:
@@ -44,18 +47,23 @@ def apply(op: type[Op], *operands: "Tensor | float", **options: Any) -> "Tensor"
         given = "".join(f", {name} = {value}" for name, value in options.items())
         raise type(error)(f"{op.__name__} of shape {shapes}{given}: {error}; expected {op.expects}") from error
     result = Tensor.__new__(Tensor)
-    result.data = xp.asarray(y)         # NumPy's reductions to one element return scalars
+    result._data = y = xp.asarray(y)        # NumPy's reductions to one element return scalars
     result.grad = result.node = None
-    result.requires_grad = result.is_parameter = False
+    result._requires_grad = result.is_parameter = False
+    result.changed = 0
     if grad_enabled():
-        edges = [edge_to(x) if isinstance(x, Tensor) else None for x in operands]
-        if edges.count(None) < len(edges):
-            result.node = Node(op, run, xp, saved, edges, result.data)
-            result.requires_grad = True
+        edges = []
+        for x in operands:
+            edge = (x.node or (x if x._requires_grad else None)) if isinstance(x, Tensor) else None
+            edges.append(edge)
+            if edge is not None:
+                result._requires_grad = True
+        if result._requires_grad:
+            result.node = Node(op, run, xp, saved, edges, y)
     return result
 
 
-class Tensor:
+class Tensor(Protocols):
     """An array, and where it came from: the Node of the op that made it, if a gradient is wanted.
 
     Parameters
@@ -72,81 +80,27 @@ class Tensor:
         If a gradient is wanted for numbers that are not floating point.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "is_parameter", "node", "requires_grad")
-    __array_ufunc__ = None              # array + tensor asks Tensor.__radd__
-    __array_priority__ = 1000
-    data: Array
-    grad: Array | None
-    node: Node | None
-    requires_grad: bool
-    is_parameter: bool
+    __slots__ = ()
 
     def __init__(self, data: Operand, requires_grad: bool = False):
         if isinstance(data, Tensor):
             raise TypeError("data is a Tensor already: use it as it is, or .detach() for one without history")
         data = as_array(data)
-        if data.dtype.kind not in "fiub":
-            raise TypeError(f"a Tensor holds numbers, not {data.dtype}: convert the array first")
-        if requires_grad and data.dtype.kind != "f":
-            raise TypeError(f"a gradient needs floating-point data, not {data.dtype}: use .astype('float32')")
-        self.data = data
+        dtype = data.dtype
+        if dtype.kind not in "fiub":
+            raise TypeError(f"a Tensor holds numbers, not {dtype}: convert the array first")
+        if dtype.kind == "f" and dtype.itemsize == 2:
+            raise TypeError("a Tensor computes in float32 or float64, not in float16, whose sums overflow at 65504: "
+                            "use .astype('float32') on the array")
+        if requires_grad and dtype.kind != "f":
+            raise TypeError(f"a gradient needs floating-point data, not {dtype}: use .astype('float32')")
+        if not dtype.isnative:                      # as files of another machine hold them
+            data = data.astype(dtype.newbyteorder("="))
+        self._data = data
         self.grad = self.node = None
-        self.requires_grad = requires_grad
+        self.changed = 0
+        self._requires_grad = requires_grad
         self.is_parameter = requires_grad       # and stays one when it is frozen
-
-    # What it is
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of every axis."""
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.data.size
-
-    @property
-    def dtype(self) -> Any:
-        """Type of an element."""
-        return self.data.dtype
-
-    @property
-    def device(self) -> str:
-        """``"cpu"`` or ``"gpu"``: where the data lives."""
-        return device_of(self.data).name
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __repr__(self) -> str:
-        made_by = f", made by {self.node.op.__name__}" if self.node else ""
-        leaf = ", requires_grad=True" if self.requires_grad and not self.node else ""
-        return f"Tensor({self.data!r}{leaf}{made_by})"
-
-    def item(self) -> float:
-        """The one element as a Python number.  Raises ValueError if there are several."""
-        if self.size != 1:
-            raise ValueError(f"item() needs a one-element Tensor, this one has shape {self.shape}: index or reduce it")
-        return self.data.item()
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def numpy(self) -> np.ndarray:
-        """The data as a numpy.ndarray, without history; shares memory on the CPU, is copied from a GPU."""
-        return to_numpy(self.data)
-
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("NumPy was handed a Tensor, and would lose its history: use minimixer's own operators and "
-                        "functions, or .data for the bare array")
 
     # Where it goes
     def detach(self) -> "Tensor":
@@ -201,11 +155,14 @@ class Tensor:
     def __neg__(self) -> "Tensor":
         return apply(arithmetic.Negative, self)
 
-    def __pow__(self, exponent: float) -> "Tensor":
+    def __pow__(self, exponent: Operand) -> "Tensor":
         n = operand(exponent)
         if isinstance(n, Tensor):
-            raise TypeError("the exponent of ** is a Python number; for Tensors x ** y is (y * x.log()).exp()")
+            return apply(arithmetic.PowerOf, self, n)
         return apply(arithmetic.Power, self, n=n)
+
+    def __rpow__(self, base: Operand) -> "Tensor":
+        return apply(arithmetic.PowerOf, operand(base), self)
 
     def __matmul__(self, other: "Tensor | Array") -> "Tensor":
         return apply(matmul.MatMul, self, operand(other))
@@ -213,19 +170,11 @@ class Tensor:
     def __rmatmul__(self, other: "Tensor | Array") -> "Tensor":
         return apply(matmul.MatMul, operand(other), self)
 
-    def __eq__(self, other: object) -> bool:
-        """Whether it is the same Tensor, as sets and dicts ask.  Raises TypeError for arrays and numbers."""
-        if not isinstance(other, (Tensor, Node)) and (isinstance(other, NUMBERS) or hasattr(other, "dtype")):
-            raise TypeError("== between a Tensor and numbers: compare the bare array, x.data == y")
-        return self is other
+    def abs(self) -> "Tensor":
+        """Distance of every element from 0; the gradient at 0 is 0."""
+        return apply(elementwise.Abs, self)
 
-    __hash__ = object.__hash__
-
-    def _refuse(self, *_: Any) -> NoReturn:
-        raise TypeError("Tensors are not changed in place, backward may still need the old numbers: "
-                        "write x = x + y instead of x += y or x[i] = y; a leaf's array is x.data")
-
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = __setitem__ = _refuse
+    __abs__ = abs
 
     def exp(self) -> "Tensor":
         """The number e to the power of every element."""
@@ -243,6 +192,10 @@ class Tensor:
         """Hyperbolic tangent of every element."""
         return apply(arithmetic.Tanh, self)
 
+    def sigmoid(self) -> "Tensor":
+        """1 / (1 + e^-x) of every element."""
+        return apply(elementwise.Sigmoid, self)
+
     # Shape
     def reshape(self, *shape_: Any) -> "Tensor":
         """The same elements in another shape, ``x.reshape(2, -1)`` or ``x.reshape((2, -1))``."""
@@ -256,7 +209,27 @@ class Tensor:
         """Axis i of the result is axis ``axes[i]`` of this Tensor; without axes their order is reversed."""
         return apply(shape.Transpose, self, axes=shape.unpack(axes) or tuple(range(self.ndim))[::-1])
 
+    @property
+    def T(self) -> "Tensor":
+        """The axes in reverse order; of a matrix, rows become columns."""
+        return self.transpose()
+
+    def flatten(self) -> "Tensor":
+        """All elements in one axis, in reading order."""
+        return self.reshape(self.size)
+
+    def squeeze(self, axis: Axis = None) -> "Tensor":
+        """Without the axes of length 1, or without the given ones.  Raises ValueError if one is longer."""
+        axes = [i for i, n in enumerate(self.shape) if n == 1] if axis is None else reduce.normalize(axis, self.ndim)
+        if any(self.shape[i] != 1 for i in axes):
+            raise ValueError(f"squeeze: axis {axis} of shape {self.shape} is longer than 1, and cannot be taken away")
+        return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
+
     def __getitem__(self, key: Any) -> "Tensor":
+        """Elements by ints, slices, None and ``...``; by arrays or lists of ints, whose gradients add up; by masks."""
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, (Tensor, list, np.bool_)) or getattr(part, "ndim", 0) for part in parts):
+            return apply(index.Take, self, key=tuple(self._index(part) for part in parts))
         return apply(shape.Slice, self, key=key)
 
     # Reductions
@@ -272,9 +245,29 @@ class Tensor:
         """Largest element over one axis, several, or all."""
         return apply(reduce.Max, self, axis=axis, keepdims=keepdims)
 
+    def min(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+        """Smallest element over one axis, several, or all."""
+        return -(-self).max(axis, keepdims)
+
+    def var(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> "Tensor":
+        """Variance over one axis, several, or all: the sum of squares over n - ddof, n elements each (as NumPy)."""
+        centered = self - self.mean(axis, keepdims=True)
+        count = math.prod(self.shape[i] for i in reduce.normalize(axis, self.ndim))
+        return (centered * centered).sum(axis, keepdims) / float(count - ddof)
+
+    def std(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> "Tensor":
+        """Square root of ``var``; its gradient is not finite where all elements are equal."""
+        return self.var(axis, keepdims, ddof).sqrt()
+
+    def cumsum(self, axis: int) -> "Tensor":
+        """Sums of the elements so far, along an axis."""
+        return apply(reduce.CumSum, self, axis=axis)
+
 
 def operand(x: Operand) -> "Tensor | float":
     """What apply takes: Tensors as they are, numbers as Python numbers (rule 7), arrays and lists as Tensors."""
     if isinstance(x, (Tensor, int, float)) and not isinstance(x, np.generic):
         return x
+    if x is None or isinstance(x, str):
+        raise TypeError(f"an operand is {x!r}, expected a Tensor, an array or a number: is a variable empty?")
     return x.item() if isinstance(x, np.generic) else Tensor(x)

@@ -235,6 +235,37 @@ def test_eight_threads_mixing_no_grad_and_grad_do_not_disturb_each_other():
     assert w.grad is None
 
 
+def test_a_generator_function_is_without_gradients_while_it_runs_and_its_user_is_not():
+    x = leaf(1.0)
+    seen = []
+
+    @mm.no_grad()
+    def numbers():
+        while True:
+            try:
+                sent = yield (x * 2.0).requires_grad
+            except KeyError:
+                seen.append((x * 2.0).requires_grad)
+                sent = None
+            if sent == "stop":
+                return "done"
+
+    generator = numbers()
+    assert grad_enabled()
+    assert next(generator) is False
+    assert grad_enabled()
+    assert next(generator) is False
+    assert generator.throw(KeyError) is False
+    assert seen == [False]
+    with pytest.raises(StopIteration, match="done"):
+        generator.send("stop")
+    assert grad_enabled()
+    with pytest.raises(TypeError, match="which is async"):
+        @mm.no_grad()
+        async def later():
+            pass
+
+
 # 7. float32 stays float32
 
 @pytest.mark.parametrize("scalar", [2, 2.5, np.float64(2.5), np.float32(2.5), np.int64(3)])
@@ -258,3 +289,72 @@ def test_a_whole_training_step_stays_in_float32(rng):
     arrays = [loss.data, *(p.data for p in model.parameters()), *(p.grad for p in model.parameters()),
               *(a for arrays in optimizer.state.values() for a in arrays)]
     assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+
+
+# 8. Overwritten numbers
+
+def overwrite_by_step(model, x):
+    mm.optim.SGD(model.parameters(), 0.1).step([np.ones_like(p.data) for p in model.parameters()])
+
+
+def overwrite_by_loading(model, x):
+    model.load_state_dict({name: 2 * a for name, a in model.state_dict().items()})
+
+
+def overwrite_by_operator(model, x):
+    model.weight.data -= 0.1
+
+
+def overwrite_by_moving(model, x):
+    model.to("standin")
+
+
+@pytest.mark.parametrize("overwrite", [overwrite_by_step, overwrite_by_loading, overwrite_by_operator,
+                                       overwrite_by_moving])
+def test_a_parameter_that_is_overwritten_between_forward_and_backward_is_an_error(overwrite):
+    model = mm.nn.Linear(3, 2)
+    x = Tensor(np.ones((4, 3), np.float32))
+    loss = (model(x) * model(x)).sum()
+    overwrite(model, x)
+    with pytest.raises(RuntimeError, match=r"parameter of shape \(3, 2\) was changed in place after the forward pass"):
+        loss.backward()
+    assert model.weight.grad is None
+    x = x.to(model.device)
+    model(x).sum().backward()                   # a new forward pass is as good as ever
+    assert model.weight.grad is not None
+
+
+def test_a_view_of_an_overwritten_parameter_and_the_gradient_by_grad_are_errors_too():
+    w = leaf(1.0, 2.0)
+    loss = (w.reshape(2, 1) @ w.reshape(1, 2)).sum()
+    w.data *= 2
+    with pytest.raises(RuntimeError, match="changed in place"):
+        mm.grad(loss, [w])
+
+
+def test_changes_that_no_graph_has_seen_are_fine():
+    w, other = leaf(1.0, 2.0), leaf(5.0)
+    w.data += 1                                 # before the forward pass
+    loss = (w * w).sum()
+    other.data += 1                             # another parameter
+    loss.backward()
+    assert w.grad.tolist() == [4, 6]
+    loss = (w * w).sum()
+    w.data = w.data - 1                         # the graph keeps the old array
+    w.grad = None
+    loss.backward()
+    assert w.grad.tolist() == [4, 6]
+    model = mm.nn.Linear(2, 2)
+    loss = model(Tensor(np.ones((1, 2), np.float32))).sum()
+    model.to("cpu")                             # it is there already
+    loss.backward()
+
+
+def test_means_that_a_graph_has_seen_may_not_move_before_its_backward():
+    w = leaf(1.0, 2.0)
+    ema = mm.optim.EMA([w], 0.5)
+    with ema.in_place_of_parameters():
+        loss = (w * w).sum()
+    ema.update(100)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()

@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from minimixer import autograd
 from minimixer.backend import Array, get_device, to_device, to_numpy
 from minimixer.tensor import Tensor
 
@@ -92,7 +93,10 @@ class Module:
         """Move every parameter to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError if there is no such device."""
         get_device(device)
         for _, tensor in self.named_tensors():
-            tensor.data = to_device(tensor.data, device)
+            data = to_device(tensor.data, device)
+            if data is not tensor.data:             # graphs hold the old array, and would leave gradients there
+                tensor.data = data
+                autograd.mark_changed([tensor])
             tensor.grad = None
         return self
 
@@ -117,3 +121,4 @@ class Module:
             raise ValueError(f"these weights do not fit this {type(self).__name__}:\n  " + "\n  ".join(problems))
         for name, tensor in tensors.items():
             tensor.data[...] = to_device(state[name], tensor.device)
+        autograd.mark_changed(tensors.values())

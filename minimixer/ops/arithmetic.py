@@ -137,3 +137,20 @@ class Tanh(Op):
     @staticmethod
     def backward(xp: Module, gy: Array, y: Array) -> Array:
         return gy * (1 - y * y)
+
+
+class PowerOf(Broadcasting):
+    """y = a ** b, element by element; one of them may be a Python number."""
+
+    @staticmethod
+    def forward(xp: Module, a: Array, b: Array) -> tuple[Array, tuple[Any, ...]]:
+        y = a**b
+        return y, (a, b, y)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, a: Array, b: Array, y: Array) -> tuple[Any, Any]:
+        to_a, to_b = like(a), like(b)
+        a, b = xp.asarray(a, gy.dtype), xp.asarray(b, gy.dtype)
+        ga = xp.where(b == 0, 0, b * a ** xp.where(b == 0, 1, b - 1)) if to_a else gy
+        log_a = xp.log(xp.where((a == 0) & (b >= 0), 1, a))         # 0 ** b is 0 for all b > 0
+        return unbroadcast(gy * ga, to_a), unbroadcast(gy * y * log_a, to_b) if to_b else None

@@ -71,3 +71,18 @@ class Max(Reduction):
     def backward(xp: Module, gy: Array, winners: Array, axes: Axes) -> Array:
         share = winners.astype(gy.dtype)
         return spread(xp, gy, winners.shape, axes) * (share / share.sum(axes, keepdims=True))
+
+
+class CumSum(Op):
+    """y_i = x_0 + ... + x_i, along an axis: x_i is part of y_i and of all behind it."""
+
+    expects = "an axis of x, counted from 0, or back from -1"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, axis: int) -> tuple[Array, tuple[int]]:
+        normalize(axis, x.ndim)
+        return xp.cumsum(x, axis), (axis,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, axis: int) -> Array:
+        return xp.flip(xp.cumsum(xp.flip(gy, axis), axis), axis)

@@ -12,4 +12,4 @@ class ReLU(Op):
 
     @staticmethod
     def backward(xp: Module, gy: Array, y: Array) -> Array:
-        return gy * (y > 0)
+        return xp.where(y <= 0, 0, gy)      # not gy * (y > 0): an infinite gy times 0 is NaN

@@ -1,10 +1,11 @@
 """Ops that move numbers without changing them.  NumPy returns views: no copy is made where none is needed."""
 
+from itertools import accumulate
 from numbers import Integral
 from typing import Any
 
 from minimixer.backend import Array, Module
-from minimixer.ops.op import Op
+from minimixer.ops.op import Like, Op, like, unbroadcast
 
 
 class Reshape(Op):
@@ -53,7 +54,7 @@ class Transpose(Op):
 class Slice(Op):
     """y = x[key], key made of ints, slices, None and Ellipsis only, so that no element is read twice."""
 
-    expects = "ints inside the shape, slices, None and ...; for other choices index .data, or multiply by a mask"
+    expects = "ints inside the shape, slices, None, ..., and arrays or lists of ints or booleans"
 
     @staticmethod
     def forward(xp: Module, x: Array, key: Any) -> tuple[Array, tuple[Any, ...]]:
@@ -72,3 +73,50 @@ class Slice(Op):
 def unpack(numbers: tuple[Any, ...]) -> tuple[int, ...]:
     """Let f(2, 3) and f((2, 3)) mean the same."""
     return tuple(numbers[0]) if len(numbers) == 1 and not isinstance(numbers[0], Integral) else numbers
+
+
+class BroadcastTo(Op):
+    """Axes of length 1 are repeated, and new ones come before the first: a read-only view."""
+
+    expects = "a shape that ends as x's does, up to axes of length 1"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, shape: tuple[int, ...]) -> tuple[Array, tuple[Like]]:
+        return xp.broadcast_to(x, shape), (like(x),)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, x: Like) -> Array:
+        return unbroadcast(gy, x)
+
+
+class Pad(Op):
+    """A margin of one value around x.  margins: (before, after) of every axis."""
+
+    expects = "two numbers >= 0 for every axis"
+
+    @staticmethod
+    def forward(xp: Module, x: Array, margins: tuple[tuple[int, int], ...], value: float) -> tuple[Array, tuple[Any]]:
+        inner = tuple(slice(before, before + n) for (before, _), n in zip(margins, x.shape, strict=True))
+        return (xp.pad(x, margins, constant_values=value) if margins else x), (inner,)
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, inner: tuple[slice, ...]) -> Array:
+        return gy[inner]
+
+
+class Concatenate(Op):
+    """Arrays one behind the other, along an axis that exists."""
+
+    expects = "arrays whose shapes differ along that axis only"
+
+    @staticmethod
+    def forward(xp: Module, *arrays: Array, axis: int) -> tuple[Array, tuple[Any, ...]]:
+        y = xp.concatenate(arrays, axis)
+        return y, (axis % y.ndim, *[(a.shape[axis], a.dtype) for a in arrays])
+
+    @staticmethod
+    def backward(xp: Module, gy: Array, axis: int, *parts: tuple[int, Any]) -> tuple[Array, ...]:
+        ends = list(accumulate(n for n, _ in parts))
+        before = (slice(None),) * axis
+        return tuple(gy[(*before, slice(end - n, end))].astype(dtype, copy=False)
+                     for end, (n, dtype) in zip(ends, parts, strict=True))

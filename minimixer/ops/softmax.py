@@ -7,7 +7,8 @@ class Softmax(Op):
 
     @staticmethod
     def forward(xp: Module, x: Array) -> tuple[Array, tuple[Array]]:
-        e = xp.exp(x - x.max(-1, keepdims=True))        # the shift changes nothing but keeps exp finite
+        largest = x.max(-1, keepdims=True) if x.size else 0
+        e = xp.exp(x - largest)                         # the shift changes nothing but keeps exp finite
         y = e / e.sum(-1, keepdims=True)
         return y, (y,)
 

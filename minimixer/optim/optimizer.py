@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from minimixer.autograd import mark_changed
 from minimixer.backend import Array, Module, array_module, as_array
 from minimixer.tensor import Tensor
 
@@ -60,6 +61,7 @@ class Optimizer:
         xp = array_module(*(p.data for p in self.params), *given, *remembered)
         self.step_count += 1
         self._update(xp, given, factor)
+        mark_changed(self.params)
 
     def _update(self, xp: Module, gradients: Sequence[Array], factor: Array | None) -> None:
         raise NotImplementedError

@@ -57,7 +57,8 @@ def graph(result: Tensor, names: Mapping[str, Tensor] | None = None) -> "Figure"
     for edge in order:
         sources = [source for source in edge.edges if source is not None] if isinstance(edge, Node) else []
         for position, source in enumerate(sources):
-            bend = 0.25 * (sources.count(source) - 1) * (1 if position == sources.index(source) else -1)
+            same = [other is source for other in sources]
+            bend = 0.25 * (sum(same) - 1) * (1 if position == same.index(True) else -1)
             span = places[edge][0] - places[source][0]
             if span > 1:                    # an arc, half an inch to one inch high, over the boxes in between
                 bend -= min(0.9 + 0.2 * span, 1.9) / (WIDE * span)
@@ -96,7 +97,7 @@ def _places(order: list[Edge]) -> dict[Edge, tuple[int, int]]:
         column[edge] = 1 + max(sources, default=-1)
     for edge in order:
         if not isinstance(edge, Node):
-            column[edge] = min(column[n] for n in order if isinstance(n, Node) and edge in n.edges) - 1
+            column[edge] = min(column[n] for n in order if isinstance(n, Node) and any(edge is e for e in n.edges)) - 1
     columns = [sorted((edge for edge in order if column[edge] == i), key=lambda edge: not isinstance(edge, Node))
                for i in range(1 + max(column.values()))]
     return {edge: (i, row) for i, edges in enumerate(columns) for row, edge in enumerate(edges)}

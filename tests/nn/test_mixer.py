@@ -162,7 +162,7 @@ def shapes_that_occur(block, x):
     from minimixer import functional
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tensor, "apply", spy)
-        patch.setattr(functional, "apply", spy)
+        patch.setattr(functional.layers, "apply", spy)
         block(x)
     return seen
 

@@ -194,3 +194,21 @@ def test_linear_on_a_swapped_view_copies_nothing_and_returns_a_swapped_view(rng)
     assert np.shares_memory(saved, memory)
     assert y.shape == (3, 5, 6)
     assert y.swapaxes(1, 2).flags.c_contiguous
+
+
+@pytest.mark.parametrize("form", ["reference", "inplace", pytest.param("compiled", marks=needs_numba)])
+def test_far_out_the_gradient_of_gelu_is_zero_or_one(form):
+    x = np.array([-3e38, -1e20, -1e14, 1e14, 1e20, 3e38], np.float32)
+    op = load(GELU, form)
+    with np.errstate(over="ignore"):
+        _, saved = op.forward(np, x)
+    assert np.allclose(op.backward(np, np.ones_like(x), *saved), [0, 0, 0, 1, 1, 1], atol=1e-30)
+
+
+@pytest.mark.parametrize("form", ["inplace", pytest.param("compiled", marks=needs_numba)])
+def test_rows_of_one_number_are_normalized_to_zero_as_exactly_as_by_the_reference(form):
+    for columns in (1, 3, 7, 70, 513, 768):
+        for value in (0.1, 3.3, 1e4 + 0.1, -7.7e-3, 0):
+            arguments = np.full((3, columns), value, F32), np.ones(columns, F32), np.zeros(columns, F32), 1e-6
+            ours, theirs = (load(LayerNorm, f).forward(np, *arguments)[0] for f in (form, "reference"))
+            assert np.abs(ours).max() <= max(1e-6, np.abs(theirs).max())

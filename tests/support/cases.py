@@ -5,17 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from minimixer.ops.arithmetic import Add, Divide, Exp, Log, Multiply, Negative, Power, Sqrt, Subtract, Tanh
+from minimixer.backend import to_device
+from minimixer.ops.arithmetic import Add, Divide, Exp, Log, Multiply, Negative, Power, PowerOf, Sqrt, Subtract, Tanh
+from minimixer.ops.choice import Maximum, Minimum, Where
 from minimixer.ops.cross_entropy import CrossEntropy
+from minimixer.ops.einsum import Einsum
+from minimixer.ops.elementwise import Abs, Cos, Cosh, Expm1, Log1p, Sigmoid, Sign, Sin, Sinh
 from minimixer.ops.gelu import GELU, GELUErf
 from minimixer.ops.groupnorm import GroupNorm
+from minimixer.ops.index import Take
 from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
 from minimixer.ops.matmul import MatMul
 from minimixer.ops.patches import Patches
-from minimixer.ops.reduce import Max, Mean, Sum
+from minimixer.ops.reduce import CumSum, Max, Mean, Sum
 from minimixer.ops.relu import ReLU
-from minimixer.ops.shape import Reshape, Slice, SwapAxes, Transpose
+from minimixer.ops.shape import BroadcastTo, Concatenate, Pad, Reshape, Slice, SwapAxes, Transpose
 from minimixer.ops.softmax import Softmax
 from minimixer.ops.unfold import Unfold
 
@@ -41,9 +46,17 @@ class Case:
             arrays = [np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2) if a.ndim > 1 else a for a in arrays]
         return arrays
 
+    def options_on(self, device: str) -> dict[str, Any]:
+        """The options, their arrays on a device."""
+        return {name: tuple(to_device(part, device) if isinstance(part, np.ndarray) else part for part in value)
+                if isinstance(value, tuple) else value for name, value in self.options.items()}
+
 
 LABELS = np.array([2, 0, 4])
 SOFT_LABELS = np.array([[0.1, 0.2, 0.3, 0.4, 0], [0, 0, 1, 0, 0], [0.5, 0, 0, 0, 0.5]])
+
+TWICE, MASK = np.array([[0, 2], [2, 0]]), np.array([True, False, True])
+ROWS = np.array([2, 0, 2])
 
 CASES = [
     *(Case(op, shapes, positive=True) for op in (Add, Subtract, Multiply, Divide)
@@ -69,6 +82,22 @@ CASES = [
     *(Case(Softmax, shapes) for shapes in (((5,),), ((3, 5),), ((2, 3, 5),))),
     *(Case(CrossEntropy, ((3, 5),), {"label_smoothing": s}, constants=(labels,))
       for s in (0.0, 0.1) for labels in (LABELS, SOFT_LABELS)),
+    *(Case(op, shapes, positive=op is PowerOf) for op in (PowerOf, Maximum, Minimum)
+      for shapes in (((2, 3), (2, 3)), ((2, 3, 4), (3, 1)), ((1, 4), (2, 3, 1)), ((), (2, 2)))),
+    *(Case(Where, shapes, constants=(MASK,)) for shapes in (((2, 3), (2, 3)), ((3,), (2, 1)), ((), (2, 3)))),
+    *(Case(op, ((3, 50),)) for op in (Abs, Sign, Sin, Cos, Sinh, Cosh, Expm1, Sigmoid)),
+    Case(Log1p, ((3, 50),), positive=True),
+    *(Case(CumSum, ((2, 3, 4),), {"axis": axis}) for axis in (0, 1, -1)),
+    *(Case(Take, ((3, 4, 3),), {"key": key})
+      for key in ((TWICE,), (MASK,), (slice(None), ROWS), (..., TWICE), (ROWS, slice(None), ROWS), (ROWS, 1),
+                  (MASK, None, slice(1, None)))),
+    *(Case(BroadcastTo, (shape,), {"shape": (2, 3, 4)}) for shape in ((2, 3, 4), (3, 1), (), (2, 1, 4))),
+    *(Case(Pad, ((2, 3),), {"margins": margins, "value": 1.5}) for margins in (((0, 0), (1, 2)), ((3, 0), (0, 0)))),
+    *(Case(Concatenate, shapes, {"axis": axis}) for shapes, axis in (
+        (((2, 3), (2, 1), (2, 4)), 1), (((2, 3), (1, 3)), -2), (((3,),), 0))),
+    *(Case(Einsum, shapes, {"terms": terms, "result": result}) for shapes, terms, result in (
+        (((2, 3, 4), (2, 5, 4)), ("bqd", "bkd"), "bqk"), (((2, 3), (3, 4), (4,)), ("ij", "jk", "k"), "i"),
+        (((2, 3),), ("ij",), "ji"), (((2, 3), (4,)), ("ij", "k"), "i"), (((3,), (3,)), ("i", "i"), ""))),
     *(Case(Patches, ((2, 4, 6, 3),), {"patch_size": p}) for p in (1, 2)),
     *(Case(Unfold, ((2, 5, 6, 3),), {"kernel_size": k, "stride": s, "padding": p})
       for k, s, p in ((1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (2, 3, 0), (5, 1, 0))),

@@ -221,7 +221,7 @@ class DeviceArray:
 
 def _operator(name, in_place=False):
     def method(self, *others):
-        if any(not isinstance(x, DeviceArray) and getattr(type(x), "__array_ufunc__", 0) is None for x in others):
+        if any(not isinstance(x, DeviceArray) and getattr(x, "__array_ufunc__", 0) is None for x in others):
             return NotImplemented                       # a Tensor knows what to do
         hosts = unwrap(others)
         if "matmul" in name:
@@ -286,6 +286,13 @@ class _Xp(types.ModuleType):
             hosts, options = unwrap(arguments), {key: unwrap(value) for key, value in options.items()}
             return run(name, lambda: np.asarray(function(*hosts, **options)) if name in ANSWERS else
                        function(*hosts, **options), hosts)
+
+        def at(array, key, values):
+            key, values = array._key(key), unwrap(values)
+            run(f"{name}.at", lambda: function.at(unwrap(array), key, values), unwrap(array), values)
+
+        if isinstance(function, np.ufunc):
+            call.at = at
         return call
 
 

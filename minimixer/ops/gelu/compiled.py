@@ -9,7 +9,7 @@ from minimixer.ops.gelu import inplace
 from minimixer.ops.gelu.reference import CUBIC, SQRT_2_OVER_PI
 
 F = np.float32
-ONE, CUBE, ROOT = F(1), F(CUBIC), F(SQRT_2_OVER_PI)
+ONE, CUBE, ROOT, FAR = F(1), F(CUBIC), F(SQRT_2_OVER_PI), F(inplace.FAR)
 
 # 2 to the power r, r in -0.5..0.5: the Taylor series, whose terms are (r ln 2)^k / k!
 C1, C2, C3, C4, C5, C6 = (F(np.log(2) ** k / np.prod(np.arange(1.0, k + 1))) for k in range(1, 7))
@@ -37,8 +37,9 @@ def gelu(x: Array, y: Array, s: Array) -> None:
 def gelu_gradient(gy: Array, x: Array, s: Array, gx: Array) -> None:
     """As there: gx = gy s (1 + x (1 - s) 2 u')."""
     for i in range(x.size):
-        du = ROOT * (ONE + F(3) * CUBE * x[i] * x[i])
-        gx[i] = gy[i] * s[i] * (ONE + x[i] * (ONE - s[i]) * F(2) * du)
+        near = F(0) if abs(x[i]) > FAR else x[i]            # farther out x^2 could overflow, and s is 0 or 1
+        du = ROOT * (ONE + F(3) * CUBE * near * near)
+        gx[i] = gy[i] * s[i] * (ONE + near * (ONE - s[i]) * F(2) * du)
 
 
 class GELU(inplace.GELU):

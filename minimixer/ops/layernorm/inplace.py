@@ -6,6 +6,9 @@ from minimixer.backend import Array, Module
 from minimixer.ops.layout import BLOCK
 from minimixer.ops.op import Op
 
+# By bytes of a float, a tenth of a rounding: c + 20 of them may be missing from the mean of a row of c equal numbers
+ROUNDING = {4: 0.1 * 2.0**-23, 8: 0.1 * 2.0**-52}
+
 
 def layer_norm(x: Array, weight: Array, bias: Array, eps: float, y: Array, normalized: Array, rstd: Array) -> None:
     """Normalize rows.  Sums along a row are products with a vector, which BLAS does at the speed of memory.
@@ -19,7 +22,14 @@ def layer_norm(x: Array, weight: Array, bias: Array, eps: float, y: Array, norma
         b = slice(i, i + step)
         np.subtract(x[b], (x[b] @ average)[:, None], out=normalized[b])
         np.multiply(normalized[b], normalized[b], out=y[b])
-        rstd[b, 0] = 1 / np.sqrt(y[b] @ average + eps)
+        variance = y[b] @ average
+        flat = np.sqrt(variance) < np.abs(ROUNDING[x.itemsize] * (c + 20) * x[b, 0])
+        if flat.any():                      # rows of nearly one number: all that is left may be what the mean rounded
+            rest = normalized[b][flat]
+            rest -= rest.mean(-1, keepdims=True)
+            normalized[b][flat] = rest
+            variance[flat] = (rest * rest).mean(-1)
+        rstd[b, 0] = 1 / np.sqrt(variance + eps)
         normalized[b] *= rstd[b]
         np.multiply(normalized[b], weight, out=y[b])
         y[b] += bias

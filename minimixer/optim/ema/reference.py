@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from minimixer.autograd import mark_changed
 from minimixer.backend import Array, Module, array_module
 from minimixer.ops.registry import choose, common_dtype
 from minimixer.tensor import Tensor
@@ -37,6 +38,7 @@ class EMA:
         share = 1 - min(self.decay, (1 + step) / (10 + step))
         xp = array_module(*self.means)
         choose(average, xp, common_dtype(self.means))(xp, self.means, [p.data for p in self.params], share)
+        mark_changed(self.params)               # a graph may have been made while they held the means
 
     @contextmanager
     def in_place_of_parameters(self) -> Iterator[None]:
