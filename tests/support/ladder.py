@@ -52,6 +52,10 @@ def work(op, form, xp, given):
         options = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "step": 10}
         p, g, m, v = given
         return lambda: run(xp, p, g, m, v, None, weight_decays=[0.1] * len(p), **options)
+    if name == "muon":
+        p, g, m, _ = ([a for a in arrays if a.ndim == 2][1:-1] for arrays in given)
+        options = {"lr": 1e-3, "momentum": 0.95, "nesterov": True, "map": map}
+        return lambda: run(xp, p, g, m, None, weight_decays=[0.1] * len(p), **options)
     if name == "norm_and_factor":
         return lambda: run(xp, given[0], 1.0)
     if name == "average":
@@ -89,7 +93,7 @@ def on_cpu(op, forms, images=16, rounds=25):
 
 
 def on_standin(op, form, images=2):
-    """Kernels, and megabytes moved per image (for update rules: in all)."""
+    """Kernels, and megabytes moved per image; for update rules in all, None where a kernel finds arrays by address."""
     given = inputs(op.__name__, images)
     if op.__name__ == "adamw":
         given[3] = [np.abs(a) for a in given[3]]
@@ -99,7 +103,9 @@ def on_standin(op, form, images=2):
 
     calls, _ = count.of(work(op, form, standin.xp, there(given)))
     moved = sum(map(count.moved, calls)) / 1e6
-    return len(calls), moved / images if op.__name__ in SHAPES else moved
+    if op.__name__ in SHAPES:
+        return len(calls), moved / images
+    return len(calls), None if form == "cuda" else moved
 
 
 def table(op):
@@ -113,7 +119,8 @@ def table(op):
              "| --- | ---: | ---: | ---: | ---: |"]
     for form in [*host, *(form for form in gpu if form not in host)]:
         ms, peak = (f"{cpu[form][0]:.2f}", f"{cpu[form][1]:.1f}") if form in cpu else ("", "")
-        kernels, moved = (str(gpu[form][0]), f"{gpu[form][1]:.2f}") if form in gpu else ("", "")
+        kernels, moved = gpu.get(form, ("", None))
+        moved = "" if moved is None else f"{moved:.2f}"
         lines.append(f"| `{form}` | {ms} | {peak} | {kernels} | {moved} |")
     return "\n".join(lines)
 
