@@ -48,9 +48,10 @@ def compiled(source, *options):
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 @pytest.mark.parametrize(("source", "option"), [
     *((source, option) for source in SOURCES for option in ("-DREAL=float", "-DREAL=double")),
-    (RANDAUGMENT, "--fmad=false")], ids=str)
+    (RANDAUGMENT, "-DREAL=float --fmad=false")], ids=str)
 def test_every_kernel_compiles_without_a_warning(architecture, source, option):
-    status, log, machine_code = compiled(code(source), "-std=c++17", option, f"--gpu-architecture={architecture}")
+    status, log, machine_code = compiled(code(source), "-std=c++17", *option.split(),
+                                        f"--gpu-architecture={architecture}")
     assert status == 0, log
     assert log.strip() == ""
     assert [name for name in names(source) if f".text.{name}".encode() not in machine_code] == []
@@ -58,8 +59,10 @@ def test_every_kernel_compiles_without_a_warning(architecture, source, option):
 
 @needs_nvrtc
 def test_an_error_in_the_source_is_seen():
-    status, log, _ = compiled(code(SOURCES[-1]).replace("REAL scale =", "REAL scale ;;= "), "-DREAL=float",
-                              "--gpu-architecture=sm_80")
+    source = code(SOURCES[-1])
+    broken = source.replace("__global__ void", "__global__ vooid")
+    assert broken != source
+    status, log, _ = compiled(broken, "-DREAL=float", "--gpu-architecture=sm_80")
     assert status != 0
     assert "cuda.cu" in log
 
@@ -70,9 +73,9 @@ def test_no_kernel_adds_up_in_an_order_that_may_change():
 
 @needs_nvrtc
 @pytest.mark.parametrize(("source", "option"), [
-    *((source, "-DREAL=float") for source in SOURCES), (RANDAUGMENT, "--fmad=false")], ids=str)
+    *((source, "-DREAL=float") for source in SOURCES), (RANDAUGMENT, "-DREAL=float --fmad=false")], ids=str)
 def test_no_kernel_spills_registers_into_memory(source, option):
-    _, log, _ = compiled(code(source), "-std=c++17", option, "--gpu-architecture=sm_90", "-Xptxas=-v")
+    _, log, _ = compiled(code(source), "-std=c++17", *option.split(), "--gpu-architecture=sm_90", "-Xptxas=-v")
     spills = re.findall(r"(\d+) bytes spill (?:stores|loads)", log)
     assert len(spills) == 2 * len(names(source))
     assert set(spills) == {"0"}

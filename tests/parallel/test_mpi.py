@@ -14,9 +14,11 @@ from tests.support.launch import ENVIRONMENT, NEEDS_MPI, command, train
 
 pytestmark = NEEDS_MPI
 # Everything that draws random numbers for a picture's place in the batch, and everything that is averaged or kept.
-FLAGS = ["digits", "--workers", "1", "--max-steps", "30", "--log-every", "4", "--checkpoint-every", "12",
-         "--ema", "0.9", "--dropout", "0.1", "--stochastic-depth", "0.2", "--crop-padding", "1", "--flip",
-         "--randaugment", "1", "--erasing", "0.3", "--cutmix", "1", "--mixup", "0.5", "--mixing", "0.7"]
+RECIPE = ["digits", "--max-steps", "30", "--log-every", "4", "--ema", "0.9", "--dropout", "0.1",
+          "--stochastic-depth", "0.2", "--crop-padding", "1", "--flip", "--randaugment", "1", "--erasing", "0.3",
+          "--cutmix", "1", "--mixup", "0.5", "--mixing", "0.7"]
+ONE_WORKER = [*RECIPE, "--workers", "1"]
+FLAGS = [*ONE_WORKER, "--checkpoint-every", "12"]
 FILES = ("last.safetensors", "best.safetensors")
 
 
@@ -24,7 +26,7 @@ FILES = ("last.safetensors", "best.safetensors")
 def single(tmp_path_factory):
     """The folder of a run of one process, with two threads."""
     out = tmp_path_factory.mktemp("single") / "run"
-    done = train(1, *FLAGS, "--workers", "2", "--out", out)
+    done = train(1, *RECIPE, "--checkpoint-every", "12", "--workers", "2", "--out", out)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -59,7 +61,7 @@ def test_another_order_of_the_sum_would_be_noticed(single, tmp_path):
 
 def test_a_run_goes_on_with_another_number_of_processes(single, tmp_path):
     out = tmp_path / "run"
-    assert train(2, "diverges", 1, *FLAGS, "--checkpoint-every", "5", "--out", out,
+    assert train(2, "diverges", 1, *ONE_WORKER, "--checkpoint-every", "5", "--out", out,
                  module="tests.support.launch").returncode == 4
     assert checkpoint.read(out / FILES[0])[1]["step"] == 5
     assert train(3, "--resume", "--out", out, "--checkpoint-every", "12").returncode == 0
@@ -137,7 +139,7 @@ def test_ctrl_c_on_mpiexec_saves_once(number, code, running):
                                             ("bug", "ZeroDivisionError: a bug")])
 def test_an_exception_in_one_process_ends_all_with_one_message(kind, said, rank, tmp_path):
     start = time.monotonic()
-    done = train(2, kind, rank, *FLAGS, "--checkpoint-every", "5", "--out", tmp_path / "run",
+    done = train(2, kind, rank, *ONE_WORKER, "--checkpoint-every", "5", "--out", tmp_path / "run",
                  module="tests.support.launch", limit=60)
     assert done.returncode != 0
     assert done.stderr.count(said) == 1, done.stderr
