@@ -24,6 +24,8 @@ def adamw(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: S
           factor: Array | None, *, weight_decays: Sequence[float], lr: float, beta1: float, beta2: float, eps: float,
           step: int) -> None:
     """AdamW of all parameters, and the scaling of their gradients: one kernel."""
+    if not params:                                  # of Muon's parameters, all may be matrices
+        return
     if not all(a.flags.c_contiguous for a in (*params, *ms, *vs)):         # a copy of them would not be them
         reference.adamw(xp, params, gradients, ms, vs, factor, weight_decays=weight_decays, lr=lr, beta1=beta1,
                         beta2=beta2, eps=eps, step=step)
