@@ -1,6 +1,5 @@
 """Processes under MPI, on one machine or on many, and NCCL between their GPUs."""
 
-import hashlib
 import os
 import socket
 import sys
@@ -160,7 +159,7 @@ class MpiGroup(Group):
 
         self._together(read_if(self.rank == 0))
         self._together(read_if(self.rank != 0 and self.node.Get_rank() == 0))
-        digest = self.node.bcast(None if dataset is None else digest_of(dataset))
+        digest = self.node.bcast(None if dataset is None else dataset.digest())
         self.check_equal(f"data ({self.world.bcast(dataset and dataset.name)})", digest)
         with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as folder:
             here = Path(self.node.bcast(folder))
@@ -205,16 +204,6 @@ class MpiGroup(Group):
         except self.mpi.Exception:
             pass
         self.world.Abort(report(error, f"train, process {self.rank} of {self.size}"))
-
-
-def digest_of(dataset: Dataset) -> str:
-    """A digest of a data set: its arrays, their shapes, and the names of its classes."""
-    found = hashlib.blake2b(repr(dataset.class_names).encode(), digest_size=16)
-    for name in ARRAYS:
-        array = np.ascontiguousarray(to_numpy(getattr(dataset, name)))
-        found.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        found.update(array.data)
-    return found.hexdigest()
 
 
 def library_of(mpi: Any) -> str:

@@ -44,22 +44,13 @@ def origin_of(config: TrainConfig, dataset: Dataset, device: str, compiled: bool
     values = {field.name: getattr(config, field.name) for field in fields(TrainConfig)}
     settings = json.loads(json.dumps({name: value for name, value in values.items() if name not in FREE - ROUNDING},
                                      default=str))
-    data = data_digest(dataset)
+    data = dataset.digest()
     if not config.resume:
         begun = "sha256:" + hashlib.sha256(json.dumps([settings, data], sort_keys=True).encode()).hexdigest()
     environment = {"numpy": np.__version__, "blas_kernel": blas_kernel() or "unknown",
                    "numba": str(sys.modules["numba"].__version__) if compiled else "not used", "device": device,
                    "forms": "compiled" if compiled else config.kernels}
     return {"settings": settings, "data_digest": data, "environment": environment, "begun": begun}
-
-
-def data_digest(dataset: Dataset) -> str:
-    """SHA-256 of all images, labels and class names."""
-    found = hashlib.sha256(json.dumps(dataset.class_names).encode())
-    for array in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
-        found.update(f"{array.dtype.str} {array.shape}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return f"sha256:{found.hexdigest()}"
 
 
 def check_origin(path: Path, metadata: Mapping[str, Any], total_steps: int, origin: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from minimixer.data import load_digits
 from minimixer.errors import RunError
 from minimixer.parallel import Group
-from minimixer.parallel.mpi import MpiGroup, digest_of
+from minimixer.parallel.mpi import MpiGroup
 from tests.support.launch import NEEDS_MPI, train
 
 
@@ -37,13 +37,13 @@ def test_the_process_that_has_something_else_is_named():
 
 def test_a_digest_tells_data_of_the_same_shape_apart():
     digits, other = load_digits(), load_digits()
-    assert digest_of(digits) == digest_of(other)
+    assert digits.digest() == other.digest()
     changed = other.train_images.copy()
     changed[5, 3, 3, 0] ^= 1
     object.__setattr__(other, "train_images", changed)
-    assert digest_of(digits) != digest_of(other)
+    assert digits.digest() != other.digest()
     object.__setattr__(digits, "class_names", tuple(reversed(digits.class_names)))
-    assert len({digest_of(digits), digest_of(other), digest_of(load_digits())}) == 3
+    assert len({digits.digest(), other.digest(), load_digits().digest()}) == 3
 
 
 def main(kind, *flags):
