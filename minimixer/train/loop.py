@@ -88,6 +88,9 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
     saved = state.step                          # the step that the disk holds
     news: list[tuple[Any, ...]] = []            # for the callbacks, once it is on the disk
 
+    def write() -> None:
+        state.save(history.out / resume.LAST, {**run.about, **run.origin, "epoch": run.epoch})
+
     def tell(what: str, *about: Any) -> None:
         try:
             for callback in callbacks:
@@ -95,7 +98,7 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
         except Exception:
             if saved != state.step:             # by this process alone: the others do not know of the error
                 with suppress(MinimixerError):  # the first error is the one to report
-                    state.save(history.out / resume.LAST, {**run.about, "epoch": run.epoch})
+                    write()
             raise
 
     def log(**numbers: float) -> None:
@@ -108,7 +111,7 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
 
     def save() -> None:
         nonlocal saved
-        group.on_first(lambda: state.save(history.out / resume.LAST, {**run.about, **run.origin, "epoch": run.epoch}))
+        group.on_first(write)
         state.broadcast_arrays(group)           # processors of two kinds may round differently: keep them together
         saved = state.step
 
