@@ -1,5 +1,4 @@
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import numpy as np
 
 from minimixer.backend import Array
 from minimixer.errors import DATA, MinimixerError
+from minimixer.files import json_text
 
 
 class DataError(MinimixerError):
@@ -48,7 +48,7 @@ class Dataset:
 
     def digest(self) -> str:
         """SHA-256 of all images, labels and class names: runs and processes compare it."""
-        found = hashlib.sha256(json.dumps(self.class_names).encode())
+        found = hashlib.sha256(json_text(self.class_names).encode())
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             found.update(f"{array.dtype.str} {array.shape}".encode())
             found.update(np.ascontiguousarray(array).data)
