@@ -105,7 +105,7 @@ def test_adamw_takes_the_steps_of_its_reference(layout, gradient_layout, weight_
         assert np.allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("form", offers()[adamw])
+@pytest.mark.parametrize("form", [pytest.param(form, marks=MARKS[form]) for form in offers()[adamw]])
 def test_adamw_of_no_parameters_does_nothing(form):
     xp = standin.xp if form == "cuda" else np
     assert load(adamw, form)(xp, [], [], [], [], None, weight_decays=[], lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8,
