@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from minimixer.backend import Array
-from minimixer.plots.style import BLUE, GREEN, ORANGE, declutter, figure, label
+from minimixer.plots.style import BLUE, GREEN, ORANGE, canvas, declutter, figure, label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,14 +98,16 @@ def image_grid(images: Array, captions: Sequence[str], path: Path, title: str = 
     columns : int
     """
     rows = max(1, -(-len(images) // columns))
-    fig = figure(2.1 * columns, 2.2 * rows + 0.4)
-    grid = fig.subplots(rows, columns, squeeze=False).reshape(-1)
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, image, caption in zip(grid, images, captions, strict=False):
-        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
-        axes.set_title(fill(label(caption), 22), fontsize=8)
-    fig.suptitle(label(title))
+    width, height = 2.1 * columns, 2.2 * rows + 0.4
+    fig, axes = canvas(width, height, margin=0)         # one pair of axes for all: twenty take a second to draw
+    for i, (image, caption) in enumerate(zip(images, captions, strict=False)):
+        tall, wide = (1.8 * side / max(image.shape[:2]) for side in image.shape[:2])            # inches
+        x, top = 2.1 * (i % columns + 0.5), height - 0.8 - 2.2 * (i // columns)
+        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255,
+                    extent=(x - wide / 2, x + wide / 2, top - tall, top))
+        axes.text(x, top + 0.05, fill(label(caption), 22), fontsize=8, ha="center", va="bottom", color="black")
+    axes.set(xlim=(0, width), ylim=(0, height))         # imshow has set them to the last image
+    fig.suptitle(label(title), y=1 - 0.12 / height, va="top")
     fig.savefig(path)
 
 

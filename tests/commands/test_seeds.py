@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from minimixer.commands.train import parse
 from minimixer.train import Callback, fit
 from minimixer.train.resume import read_metrics
@@ -11,6 +13,7 @@ from tests.support.commands import seeds as main
 QUICK = ["digits", "--max-steps", "6", "--workers", "1"]
 
 
+@pytest.mark.slow
 def test_every_seed_is_reported_and_a_second_call_only_reads(tmp_path, capsys):
     command = [*QUICK, "--out", str(tmp_path), "--seeds", "3", "5"]
     assert main(command) == 0
@@ -43,6 +46,7 @@ def test_what_cannot_be_asked_for(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_wherever_a_seed_was_stopped(tmp_path, capsys):
     config = parse(QUICK)[0]
     started, half = tmp_path / "seed-0", tmp_path / "seed-1"

@@ -103,5 +103,6 @@ def test_the_sources_name_the_functions_that_are_checked():
             assert inspect.getdoc(function)
 
 
+@pytest.mark.slow
 def test_the_page_of_common_bugs_equals_its_generator():
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.support.common_bugs"

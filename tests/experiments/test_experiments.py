@@ -33,6 +33,7 @@ def workers():
         yield workers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_runs_writes_and_draws_the_same_again(name, tmp_path, capsys):
     assert main([name, "--quick", "--workers", "1", "--out", str(tmp_path)]) == 0
@@ -234,6 +235,7 @@ def test_a_mosaic_shows_every_map_in_its_place():
     assert np.allclose(sheet[28 + 10, -10], 1), "the last place is empty"
 
 
+@pytest.mark.slow
 def test_a_runs_own_mixer_is_shown_and_a_vit_is_refused(tmp_path, capsys):
     config = replace(PRESETS["digits"], max_steps=2, workers=1)
     for model in ("pico", "vit-pico"):

@@ -49,6 +49,7 @@ def test_a_reporter_that_raises_at_every_call(error, untouched, tmp_path, capsys
     assert note in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_reporter_that_raises_at_one_of_them(event, untouched, tmp_path):
     fit(replace(QUICK, out=tmp_path / "run"), reporter=Broken([event], OSError("gone")))

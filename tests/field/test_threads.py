@@ -72,6 +72,7 @@ def test_fit_in_a_thread_after_fit_in_the_main_thread(tmp_path):
     assert blas_threads() == {2}
 
 
+@pytest.mark.slow
 def test_fit_beside_a_thread_that_predicts_and_one_that_trains(tmp_path):
     fit(replace(CONFIG, out=tmp_path / "alone"))
     trained, images, ended = load_run(tmp_path / "alone"), load_digits().test_images[:64], threading.Event()

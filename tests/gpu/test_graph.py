@@ -92,6 +92,7 @@ def are_recorded(graphs, device, different=1):
     return None not in graphs and len(set(graphs)) == different
 
 
+@pytest.mark.slow
 def test_steps_of_a_graph_give_the_bits_of_plain_ones(device):
     before = standin.Tape.launches
     assert are_recorded(graphs_of(device, steps(6)), device)
@@ -105,6 +106,7 @@ def test_a_loss_that_was_kept_is_not_overwritten(device):
     assert len(set(map(float, run.losses))) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"dtype": np.float64}, {"config": VIT}, {"config": CONVNET}],
                          ids=["float64", "ViT", "ConvNet"])
 def test_other_numbers_and_other_models_are_recorded_too(options, device):

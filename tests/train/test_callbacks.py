@@ -110,6 +110,7 @@ def test_an_estimate_says_its_parts_and_writes_nothing(tmp_path, monkeypatch):
     assert [duration(s) for s in (0.4, 99, 100, 1064, 7200)] == ["0 s", "99 s", "2 min", "18 min", "2.0 h"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("terminal", "width"), [(True, 80), (False, 80), (False, 200)])
 def test_what_stays_on_the_screen_fits_80_columns(terminal, width, tmp_path):
     text = io.StringIO()

@@ -57,6 +57,7 @@ def test_it_starts_where_the_source_ended(trained_run, tmp_path):
     assert f"| started with | the weights of {trained_run} |" in (run / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_it_learns_faster_than_from_random_weights(trained_run, tmp_path):
     tuned = fit(replace(QUICK, init_from=trained_run, out=tmp_path / "tuned"))
     fresh = fit(replace(QUICK, out=tmp_path / "fresh"))
@@ -102,6 +103,7 @@ def test_larger_images_grow_the_token_mixing(trained_run):
     assert part_order(4, 2)[1] == 1
 
 
+@pytest.mark.slow
 def test_smaller_images_are_enlarged_to_the_model(trained_run, tmp_path, monkeypatch):
     wide = fit(replace(QUICK, image_size=16, out=tmp_path / "wide")).out
     tuned = fit(replace(QUICK, init_from=wide, out=tmp_path / "tuned", max_steps=3)).out
