@@ -17,8 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import minimixer
+
 ALL = ("KILL", "INT", "TERM", "QUIT", "HUP", "USR1", "USR2", "XCPU")
 MOMENTS = ("anywhere", "a write", "the report")
+PACKAGE = str(Path(minimixer.__file__).parent)
 FILES = ("last.safetensors", "best.safetensors")
 
 
@@ -63,6 +66,8 @@ def run(arguments, out, number=None, moment="anywhere", seconds=0.0, rng=None):
     if process.returncode == 0:
         return True
     # Before the first step, nobody listens yet: the signal ends the process, and Ctrl-C says that it was interrupted.
+    if number == signal.SIGINT and stderr.endswith("KeyboardInterrupt\n") and PACKAGE not in stderr:
+        return False                            # Python itself was still starting
     if number is None or process.returncode not in (-number, 128 + number):
         raise RuntimeError(f"exit code {process.returncode}: {stdout}{stderr}")
     if process.returncode == 128 + number and f"by {signal.Signals(number).name};" not in stdout and (
