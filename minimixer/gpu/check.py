@@ -26,6 +26,7 @@ from minimixer.ops.matmul import MatMul
 from minimixer.optim.adamw import adamw
 from minimixer.optim.clip import norm_and_factor
 from minimixer.optim.ema import average
+from minimixer.optim.muon import muon
 from minimixer.version import __version__
 
 TOLERANCE = 2e-5        # of the largest number of a result, in float32
@@ -65,6 +66,11 @@ def trials() -> list[Trial]:
         form(xp, p, g, m, v, None, weight_decays=[0.1, 0.0], lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, step=2)
         return [*p, *m, *v]
 
+    def orthogonal(form: Any, xp: Any, arrays: list[Array]) -> list[Array]:
+        p, g, m = arrays[:3], arrays[3:6], arrays[6:]
+        form(xp, p, g, m, None, weight_decays=[0.1, 0.0, 0.1], lr=0.1, momentum=0.95, nesterov=True, map=map)
+        return [*p, *m]
+
     def averaged(form: Any, xp: Any, arrays: list[Array]) -> list[Array]:
         form(xp, arrays[:2], arrays[2:], 0.3)
         return arrays[:2]
@@ -84,6 +90,7 @@ def trials() -> list[Trial]:
         Trial(CrossEntropy, [numbers(70, 33), rng.integers(0, 33, 70), np.array(0.7, np.float32)],
               both_directions(0.1)),
         Trial(adamw, [*pair, *map(np.sin, pair), *map(np.cos, pair), *map(np.abs, pair)], adam),
+        Trial(muon, [numbers(*shape) for _ in range(3) for shape in [(20, 33), (33, 20), (20, 33)]], orthogonal),
         Trial(norm_and_factor, pair, lambda form, xp, arrays: list(form(xp, arrays, 1.0))),
         Trial(average, [*pair, *map(np.sin, pair)], averaged),
         Trial(change, [images], lambda form, xp, arrays: [form(arrays[0], chosen, strength)])]
