@@ -18,7 +18,9 @@ from minimixer.ops.registry import reference_kernels
 from minimixer.tensor import Tensor
 from minimixer.version import __version__
 
-backend.set_gpu(backend.GPU(*(backend.lazily("minimixer.gpu.enable", name) for name in ("problem", "enable"))))
+backend.set_gpu(backend.GPU(backend.lazily("minimixer.gpu.enable", "problem"),
+                            backend.lazily("minimixer.gpu.enable", "enable"),
+                            backend.lazily("minimixer.gpu.check", "check")))
 
 if TYPE_CHECKING:
     from minimixer import data, exercises, plots, train, weights

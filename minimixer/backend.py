@@ -6,7 +6,7 @@ never from a global setting.  This file imports no CuPy: ``minimixer/__init__.py
 
 import importlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -54,11 +54,13 @@ class GPU:
     """What knows the GPU.
 
     ``problem()`` says in one sentence why there is none, or returns None, and changes nothing; ``enable()`` makes the
-    device, and may be called where there is no problem.
+    device, and may be called where there is no problem; ``check(device)`` says which ops have a fast form that is wrong
+    there, and why, warns, and keeps these forms from being used.
     """
 
     problem: Callable[[], str | None]
     enable: Callable[[], Device]
+    check: Callable[[Device], Mapping[str, str]]
 
 
 def lazily(module: str, name: str) -> Callable[..., Any]:
@@ -72,6 +74,7 @@ _by_type: dict[type, Device] = {}
 _by_module: dict[Module, Device] = {}
 _by_types: dict[tuple[type, ...], Module] = {}
 _gpu: GPU | None = None
+_faults: Mapping[str, str] = {}
 _precision: Precision = "float32"
 
 
@@ -103,7 +106,15 @@ def _enable_gpu() -> None:
     if problem := gpu_problem():
         raise DeviceError(f"device 'gpu' cannot be used: {problem}")
     if "gpu" not in _devices and _gpu is not None:
-        register(_gpu.enable())
+        global _faults
+        register(device := _gpu.enable())
+        _faults = _gpu.check(device)
+
+
+def gpu_faults() -> Mapping[str, str]:
+    """The ops whose fast form is wrong on the GPU, so not used, and what is wrong.  Raises DeviceError."""
+    _enable_gpu()
+    return _faults
 
 
 def get_device(name: str) -> Device:
@@ -121,7 +132,7 @@ def choose_device(wanted: str) -> tuple[str, str]:
     Parameters
     ----------
     wanted : "auto", "cpu" or "gpu"
-        "auto" takes the GPU where there is one.
+        "auto" takes the GPU where there is one on which every fast form agrees with its reference.
 
     Raises
     ------
@@ -129,9 +140,11 @@ def choose_device(wanted: str) -> tuple[str, str]:
         If "gpu" cannot be used, or for another word.
     """
     if wanted == "auto":
-        problem = gpu_problem()
-        return (("cpu", f"on the CPU: {problem.split(';')[0]}") if problem
-                else ("gpu", f"on the GPU: {get_device('gpu').model()}"))
+        if problem := gpu_problem():
+            return "cpu", f"on the CPU: {problem.split(';')[0]}"
+        if faults := gpu_faults():
+            return "cpu", f"on the CPU: on this GPU the fast form of {' and '.join(faults)} is wrong"
+        return "gpu", f"on the GPU: {get_device('gpu').model()}"
     if wanted not in ("cpu", "gpu"):
         raise DeviceError(f"unknown device {wanted!r}: expected 'auto', 'cpu' or 'gpu'")
     device = get_device(wanted)

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from tests.support import fake_cupy
 @pytest.fixture
 def fake(monkeypatch):
     """Put a CuPy of our own in the place of CuPy; what the backend learns from it is forgotten afterwards."""
-    def start(**options):
+    def start(faults=None, **options):
         for name in ("_devices", "_by_type", "_by_module", "_by_types"):
             known = {key: value for key, value in getattr(backend, name).items() if key != "gpu"}
             monkeypatch.setattr(backend, name, known)
+        monkeypatch.setattr(backend, "_faults", {})
+        monkeypatch.setattr(backend, "_gpu", replace(backend._gpu, check=lambda device: faults or {}))
         cupy, linalg = fake_cupy.make(**options)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setitem(sys.modules, "cupy._core._routines_linalg", linalg)
@@ -93,6 +96,15 @@ def test_a_gpu_is_chosen_and_named(fake):
     assert type(backend.to_numpy(there)) is np.ndarray
     with pytest.raises(DeviceError, match="'gpu' and 'cpu'"):
         backend.array_module(there, np.ones(3))
+
+
+def test_a_gpu_that_computes_something_else_is_chosen_only_if_asked_for(fake):
+    fake(faults={"GELU": "differs", "LayerNorm": "fails"})
+    assert backend.choose_device("auto") == (
+        "cpu", "on the CPU: on this GPU the fast form of GELU and LayerNorm is wrong")
+    assert backend.choose_device("gpu") == ("gpu", "on the GPU, as asked: NVIDIA Test")
+    assert doctor.gpu_kernels() == (
+        "GPU kernels", "GELU differs; LayerNorm fails: not used, and --device auto takes the CPU")
 
 
 def test_tf32_is_switched_on_and_off_where_the_gpu_has_it(fake):

@@ -30,6 +30,8 @@ class Run:
     def __init__(self, dataset, device, workers, optimizer=optim.AdamW, dtype=np.float32):
         self.batches = Batches(dataset, 40, 3, Augmentation(crop_padding=1, flip=True), device)
         self.model = nn.MlpMixer(CONFIG)
+        # With a head of zeros all logits tie, and AdamW moves weights by lr whose gradients are nothing but rounding.
+        self.model.head.weight.data += np.random.default_rng(0).standard_normal((12, 10)).astype(np.float32)
         for p in self.model.parameters():
             p.data = p.data.astype(dtype)
         self.model.to(device)
@@ -46,16 +48,15 @@ class Run:
         return loss, correct
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-8), (np.float32, 1e-2)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-10), (np.float32, 1e-4)])
 def test_a_run_on_a_device_sees_the_images_of_the_cpu_and_gets_its_weights(dataset, device, dtype, tolerance):
-    # In float32 AdamW makes much of little: a gradient that is all rounding still moves its weight by lr.
     with Workers(1) as workers:
         here, there = (Run(dataset, on, workers, dtype=dtype) for on in ("cpu", device))
         for number in range(30):
             for ours, theirs in zip(here.batches[number], there.batches[number], strict=True):
                 assert np.array_equal(ours, backend.to_numpy(theirs))
             (loss, correct), (loss_there, correct_there) = here.step(number), there.step(number)
-            assert float(loss_there) == pytest.approx(float(loss), rel=tolerance * 1e-2)
+            assert float(loss_there) == pytest.approx(float(loss), rel=tolerance)
             assert abs(int(correct_there) - int(correct)) <= 1
         state = there.model.state_dict()
         for name, array in here.model.state_dict().items():
@@ -65,7 +66,7 @@ def test_a_run_on_a_device_sees_the_images_of_the_cpu_and_gets_its_weights(datas
             score(run.sharded.predict(backend.to_device(dataset.test_images, on)),
                   backend.to_device(dataset.test_labels, on))
             for run, on in ((here, "cpu"), (there, device)))
-        assert loss_there == pytest.approx(loss, rel=tolerance * 0.1)
+        assert loss_there == pytest.approx(loss, rel=tolerance)
         assert accuracy_there == pytest.approx(accuracy, abs=0.101)         # one of ten images
 
 

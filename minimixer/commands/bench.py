@@ -1,11 +1,11 @@
-"""``minimixer bench [race|ladder|resolution|augmentation|scaling|gpu]``: how fast minimixer is, next to its peers."""
+"""``minimixer bench [race|learn|ladder|resolution|augmentation|scaling|gpu]``: how fast minimixer is, and its peers."""
 
 import importlib
 from collections.abc import Sequence
 
 from minimixer.errors import UsageError, nearest
 
-BENCHMARKS = ("race", "ladder", "resolution", "augmentation", "scaling", "gpu")     # files in bench/
+BENCHMARKS = ("race", "learn", "ladder", "resolution", "augmentation", "scaling", "gpu")     # files in bench/
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minimixer.backend import get_device, gpu_problem
+from minimixer.backend import get_device, gpu_faults, gpu_problem
 from minimixer.console import Computing, parse, show, table
 from minimixer.errors import OK
 from minimixer.gpu.rates import copy_rate, product_rate
@@ -79,8 +79,16 @@ def describe() -> list[tuple[str, str]]:
         ("freed memory", "is kept for the next arrays" if keep_freed_memory() else "is returned to the system"),
         ("loops", loops),
         ("MPI", mpi_library()),
-        *([("GPU", problem)] if (problem := gpu_problem()) else describe_gpu(get_device("gpu").xp)),
+        *([("GPU", problem)] if (problem := gpu_problem()) else [*describe_gpu(get_device("gpu").xp), gpu_kernels()]),
     ]
+
+
+def gpu_kernels() -> tuple[str, str]:
+    """Whether the fast forms agree with their references on the GPU, and which do not."""
+    faults = gpu_faults()
+    return "GPU kernels", ("agree with their references" if not faults else
+                           "; ".join(f"{name} {why}" for name, why in faults.items()) +
+                           ": not used, and --device auto takes the CPU")
 
 
 def mpi_library() -> str:

@@ -24,6 +24,7 @@ Wish = Literal["compiled", "inplace", "reference"]
 
 FORMS = {"numpy": ("compiled", "inplace"), "cupy": ("cuda",)}       # by array module, the fastest first
 _offers: dict[Any, tuple[str, ...]] = {}                            # reference -> its faster forms
+_refused: dict[tuple[Any, str], str] = {}                           # forms that compute something else on this machine
 _chosen: dict[Wish, dict[Any, Any]] = {wish: {} for wish in get_args(Wish)}     # what choose has found before
 
 
@@ -65,10 +66,18 @@ def _find(reference: Any, module: str, dtype: Any, wish: Wish) -> Any:
     if wish == "reference":
         return reference
     for form in FORMS.get(module, ()):
+        if (reference, form) in _refused:
+            continue
         if form in _offers.get(reference, ()) and (form != "compiled" or (wish == form and dtype == "float32"
                                                                           and numba_problem() is None)):
             return load(reference, form)
     return reference
+
+
+def refuse(reference: Any, form: str, why: str) -> None:
+    """Never choose a form of an op in this process."""
+    _refused[reference, form] = why
+    forget()
 
 
 def common_dtype(arrays: Sequence[Array]) -> Any:

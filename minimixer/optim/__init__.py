@@ -10,7 +10,7 @@ from typing import Any
 from minimixer.optim.adamw import AdamW, adamw_update
 from minimixer.optim.clip import clip_by_global_norm, clip_factor
 from minimixer.optim.ema import EMA
-from minimixer.optim.muon import Muon
+from minimixer.optim.muon import Muon, orthogonalize
 from minimixer.optim.optimizer import Optimizer
 from minimixer.optim.schedule import Schedule, ScheduleKind
 from minimixer.optim.sgd import SGD
@@ -25,4 +25,4 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = ["EMA", "SGD", "AdamW", "Muon", "Optimizer", "Schedule", "ScheduleKind", "adamw_update",
-           "clip_by_global_norm", "clip_factor"]
+           "clip_by_global_norm", "clip_factor", "orthogonalize"]

@@ -114,10 +114,8 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
                       sharded.plan(config.batch_size).images)
     total_steps = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
     schedule = optim.Schedule(config.schedule, config.lr, total_steps, min(config.warmup_steps, total_steps // 5))
-    params = model.parameters()
-    kind = {"adamw": optim.AdamW, "sgd": optim.SGD}[config.optimizer]
-    optimizer = kind(params, config.lr, weight_decay=config.weight_decay, decay_vectors=False)
-    ema = optim.EMA(params, config.ema) if config.ema else None
+    optimizer = build_optimizer(config, model, workers)
+    ema = optim.EMA(model.parameters(), config.ema) if config.ema else None
     about = {"model_name": config.model, "model": asdict(model.config), "class_names": dataset.class_names,
              "mean": mean.tolist(), "std": std.tolist(), "data": config.data, "side": side}
     origin = origin_of(config, dataset, device, workers.compiled, begun_as(out) if config.resume else None)
@@ -136,6 +134,15 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
                      **asked)
     except ValueError as error:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error
+
+
+def build_optimizer(config: TrainConfig, model: Model, workers: Workers) -> optim.Optimizer:
+    """The optimizer of a run; its rate is set before each step."""
+    shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "decay_vectors": False}
+    if config.optimizer == "muon":
+        return optim.Muon(model, map=workers.map, **shared)
+    kind = {"adamw": optim.AdamW, "sgd": optim.SGD}[config.optimizer]
+    return kind(model.parameters(), **shared)
 
 
 def image_size(config: TrainConfig, side: int, trained_for: int = 0) -> int:

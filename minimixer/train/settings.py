@@ -65,8 +65,8 @@ class Recipe:
     """Passes over the training images."""
     max_steps: int | None = None
     """Stop after this many steps, with the schedule fitted to them."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """SGD uses momentum 0.9."""
+    optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
+    """Muon takes the matrices of the blocks, AdamW the rest; SGD uses momentum 0.9."""
     lr: float = 2e-3
     """Peak learning rate."""
     schedule: ScheduleKind = "cosine"
@@ -74,7 +74,7 @@ class Recipe:
     warmup_steps: int = 100
     """Steps of linear warm-up, at most a fifth of the run."""
     weight_decay: float = 0.05
-    """Decoupled with adamw; on matrices only."""
+    """Decoupled with adamw and muon; on matrices only."""
     clip_norm: float = 1.0
     """Largest global norm of the gradient; 0 for no clipping."""
     label_smoothing: float = 0.0

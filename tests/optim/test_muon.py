@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minimixer as mm
 from minimixer import nn, optim
-from minimixer.backend import to_device, to_numpy
+from minimixer.backend import get_device, to_device, to_numpy
 from minimixer.ops.registry import load
 from minimixer.optim.muon import muon, orthogonalize
 from minimixer.tensor import Tensor
@@ -70,6 +70,25 @@ def test_the_form_in_place_takes_the_steps_of_the_reference(nesterov, factor, dt
     for exact, ours in zip(*results, strict=True):
         assert ours.dtype == dtype
         assert np.allclose(ours, exact, atol=tolerance)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("factor", [None, 0.25])
+def test_the_form_for_cupy_takes_the_steps_of_the_reference(nesterov, factor, emulate, rng):
+    emulate()
+    shapes = [(7, 3), (3, 7), (7, 3), (1, 5), (6, 6)]
+    starts, results = [rng.standard_normal(shape) for shape in shapes], []
+    for form, device in (("reference", "cpu"), ("cuda", "standin")):
+        xp = get_device(device).xp
+        params, ms = [to_device(s.copy(), device) for s in starts], [to_device(0 * s, device) for s in starts]
+        numbers = np.random.default_rng(1)
+        for _ in range(3):
+            gradients = [to_device(numbers.standard_normal(shape), device) for shape in shapes]
+            load(muon, form)(xp, params, gradients, ms, None if factor is None else to_device(np.array(factor), device),
+                             lr=0.1, weight_decays=[0.1, 0, 0.2, 0.1, 0.1], momentum=0.95, nesterov=nesterov, map=map)
+        results.append([to_numpy(a) for a in (*params, *ms)])
+    for exact, ours in zip(*results, strict=True):
+        assert np.allclose(ours, exact, atol=1e-12)
 
 
 def test_ten_steps_agree_with_pytorch(rng):

@@ -40,11 +40,11 @@ class CtrlC(Callback):
             signal.raise_signal(self.number)
 
 
-@pytest.fixture(scope="module", params=["digits", "cifar10"])
+@pytest.fixture(scope="module", params=["digits", "cifar10", "muon"])
 def untouched(request, tmp_path_factory):
     """A configuration, and the run that it makes when nobody disturbs it."""
     folder = tmp_path_factory.mktemp(request.param)
-    config = DIGITS
+    config = replace(DIGITS, optimizer="muon") if request.param == "muon" else DIGITS
     if request.param == "cifar10":
         unpack(folder / "cifar-10-batches-bin", official(CIFAR10, count=40))
         config = replace(PRESETS["cifar10"], data_dir=folder, model="pico", batch_size=32, epochs=4, warmup_steps=3,

@@ -30,7 +30,8 @@ def orthogonalize(matrix: Array) -> Array:
 def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array], factor: Array | None, *,
          weight_decays: Sequence[float], lr: float, momentum: float, nesterov: bool, map: Map) -> None:
     """As the reference."""
-    def update(p: Array, g: Array, m: Array, weight_decay: float) -> None:
+    def update(matrix: tuple[Array, Array, Array, float]) -> None:
+        p, g, m, weight_decay = matrix
         g = g if factor is None else g * factor
         difference = g - m
         m += (1 - momentum) * difference
@@ -40,5 +41,5 @@ def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Se
         step *= lr * 0.2 * max(p.shape) ** 0.5
         p -= step
 
-    for _ in map(update, params, gradients, ms, weight_decays):
+    for _ in map(update, zip(params, gradients, ms, weight_decays, strict=True)):
         pass

@@ -41,14 +41,15 @@ def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Se
 
     ``map`` may work on several matrices at once.
     """
-    def update(p: Array, g: Array, m: Array, weight_decay: float) -> None:
+    def update(matrix: tuple[Array, Array, Array, float]) -> None:
+        p, g, m, weight_decay = matrix
         g = g if factor is None else g * factor
         m += (1 - momentum) * (g - m)
         direction = g + momentum * (m - g) if nesterov else m
         p *= 1 - lr * weight_decay
         p -= (lr * 0.2 * max(p.shape) ** 0.5) * orthogonalize(direction)
 
-    for _ in map(update, params, gradients, ms, weight_decays):
+    for _ in map(update, zip(params, gradients, ms, weight_decays, strict=True)):
         pass
 
 
