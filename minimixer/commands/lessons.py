@@ -16,7 +16,7 @@ import tyro
 
 from minimixer.console import run_subcommand, show, table
 from minimixer.errors import OK, MinimixerError, UsageError, command_line
-from minimixer.files import write_atomically
+from minimixer.files import set_aside, write_atomically
 from minimixer.text import printable
 
 LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
@@ -95,20 +95,12 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
         if os.path.lexists(target):
             if target.is_file() and target.read_bytes() == content:
                 continue
-            kept.append(_aside(target) if force else target)
+            kept.append(set_aside(target) if force else target)
             if not force:
                 continue
         write_atomically(target, content)
         copied.append(target)
     return copied, kept
-
-
-def _aside(path: Path) -> Path:
-    """Give a file of the student's another name, the first that is free, and return it."""
-    number = 1
-    while os.path.lexists(other := path.with_suffix(f".yours-{number}{path.suffix}")):
-        number += 1
-    return path.rename(other)
 
 
 def copy_lessons(folder: Path, /, force: bool = False) -> int:
