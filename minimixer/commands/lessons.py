@@ -93,7 +93,7 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
     for lesson in lessons():
         target, content = folder / lesson.path.name, lesson.path.read_bytes()
         if os.path.lexists(target):
-            if target.is_file() and target.read_bytes() == content:
+            if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
                 continue
             kept.append(set_aside(target) if force else target)
             if not force:
