@@ -1,4 +1,4 @@
-"""Files that are whole at any moment, and what may be read and deleted."""
+"""Files that are whole at any moment, what may be read, and the one door through which anything is deleted."""
 
 import contextlib
 import errno
@@ -8,17 +8,15 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from minimixer.errors import MinimixerError, UsageError
 from minimixer.text import printable
 
-TEMPORARY = ".tmp"                  # how the names of unfinished files end
-LEFTOVER = re.compile(r".+\.[0-9a-f]{8}\.tmp")     # what replacing() calls them
+LEFTOVER = re.compile(r"(.+)\.[0-9a-f]{8}\.tmp")   # what replacing() calls unfinished files
 LARGEST_TEXT = 1 << 26              # bytes
 LARGEST_EXPANSION = 20              # an archive of arrays that unpacks to more times its size is a trap,
 ALWAYS_ALLOWED = 1 << 26            # bytes; unless it is small anyway
@@ -103,6 +101,77 @@ def read_json(path: Path, limit: int = LARGEST_TEXT) -> Any:
         raise FileRefusedError(f"{printable(path, None)} is not JSON ({why}): restore it") from error
 
 
+def remove(path: Path, proof: Callable[[Path], bool]) -> None:
+    """Delete a file, a link or an empty folder that minimixer made.  Nothing else in the package deletes anything.
+
+    Parameters
+    ----------
+    path : Path
+        If nothing is there, nothing happens.  A link is deleted, never what it leads to.
+    proof : callable
+        Says whether minimixer made it.
+
+    Raises
+    ------
+    FileRefusedError
+        If there is no proof.
+    OSError
+        If the system refuses.
+    """
+    if not os.path.lexists(path):
+        return
+    if not proof(path):
+        raise FileRefusedError(f"{printable(path, None)} was not made by minimixer, so it is not deleted: move it "
+                               "away, or name another place")
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Give what the user has in the way another name, ``NAME.yours-1.SUFFIX`` or the next, and return it."""
+    number = 1
+    while os.path.lexists(other := path.with_suffix(f".yours-{number}{path.suffix}")):
+        number += 1
+    return give_name(path, other)
+
+
+def give_name(path: Path, name: Path) -> Path:
+    """Rename a file, and return its name.  Raises FileExistsError rather than replace another, OSError otherwise."""
+    if os.path.lexists(name):
+        raise FileExistsError(errno.EEXIST, "it is there already", str(name))
+    return path.rename(name)
+
+
+def check_replaceable(path: Path, ours: Callable[[Path], bool], writer: str, option: str = "--out") -> None:
+    """Raise FileRefusedError if something is in the way that minimixer did not write; nothing is changed.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    ours : callable
+        Says whether an ordinary file there is an earlier one of the same command.  What it raises counts as no.
+    writer, option : str
+        The command and its option, for the message.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        proved = path.is_file() and ours(path)
+    except Exception:               # parsers of others' bytes raise anything
+        proved = False
+    if not proved:
+        raise FileRefusedError(f"{printable(path, None)} exists, and minimixer {writer} did not write it, so it is "
+                               f"kept: name another place with {option}")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a path is what ``replacing`` has not finished: by its name, and no folder."""
+    return LEFTOVER.fullmatch(path.name) is not None and (path.is_symlink() or path.is_file())
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the name of a new file beside ``path``; at the end of the block it is on the disk and takes that name.
@@ -110,7 +179,7 @@ def replacing(path: Path) -> Iterator[Path]:
     At any moment ``path`` is the old file or the new one, whole.  If the block raises, nothing is left of the new one.
     Raises OSError.
     """
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
         with open(temporary, "r+b") as file:        # Windows syncs only what is open for writing
@@ -118,7 +187,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            remove(temporary, proof=is_unfinished)
         raise
     _sync_folder(path.parent)
 
@@ -168,77 +237,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """The temporary files of ``replacing`` that a crash has left in a folder."""
-    return [path for path in sorted(folder.iterdir())
-            if LEFTOVER.fullmatch(path.name) and (path.is_file() or path.is_symlink())]
-
-
-def remove_leftovers(folder: Path) -> list[Path]:
-    """Delete the temporary files that a crash has left in a folder, and return them.
-
-    Only the owner of the folder may call it: another process may still be writing its temporary file.
-    """
-    found = leftovers(folder)
-    for path in found:
-        path.unlink(missing_ok=True)
-    return found
-
-
-def made_by_a_run(folder: Path) -> bool:
-    """Whether a folder holds the config.json of a run."""
-    try:
-        content = read_json(folder / "config.json")
-    except (OSError, FileRefusedError):
-        return False
-    return isinstance(content, dict) and isinstance(content.get("config"), dict)
-
-
-def check_owned(folder: Path, names: Sequence[str], proof: Callable[[Path], bool] = made_by_a_run) -> list[Path]:
-    """The files that ``remove_owned`` would delete.  Raises FileRefusedError as it does; nothing is deleted."""
-    shown = printable(folder, None)
-    if folder.is_symlink() or not folder.is_dir():
-        raise FileRefusedError(f"{shown} is not a folder of its own, so nothing in it is deleted: name another folder")
-    inside = sorted(folder.iterdir())
-    if inside and not proof(folder):
-        raise FileRefusedError(f"{shown} was not made by minimixer (it has no config.json that proves it), so nothing "
-                               "in it is deleted: name another folder")
-    foreign = [path.name for path in inside if not LEFTOVER.fullmatch(path.name)
-               and not any(fnmatchcase(path.name, name) for name in names)]
-    foreign += [path.name for path in inside if path.is_dir() and not path.is_symlink() and path.name not in foreign]
-    if foreign:
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
-        raise FileRefusedError(f"{shown} holds {', '.join(printable(name) for name in foreign[:3])}{more}, not written "
-                               "by minimixer, so nothing in it is deleted: move that away, or name another folder")
-    return inside
-
-
-def remove_owned(folder: Path, names: Sequence[str], proof: Callable[[Path], bool] = made_by_a_run,
-                 keep: Sequence[str] = ()) -> None:
-    """Delete what minimixer wrote into a folder that it made; the folder itself stays.
-
-    This is the only function that empties folders.
-
-    Parameters
-    ----------
-    folder : Path
-    names : sequence of str
-        Names of all files that minimixer writes there; ``*`` and ``?`` as in the shell.
-    proof : callable
-        Whether minimixer made the folder; by default by the config.json of a run.
-    keep : sequence of str
-        Names of those that stay.
-
-    Raises
-    ------
-    FileRefusedError
-        If there is no proof, or the folder holds anything else, which is named.  Then nothing is deleted.
-    """
-    for path in check_owned(folder, names, proof):
-        if path.name not in keep:
-            path.unlink()
 
 
 def unpacks_too_large(packed: int, unpacked: int) -> bool:

@@ -43,7 +43,7 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     with files.replacing(path) as temporary:
         temporary.write_bytes(b"new")
         assert path.read_bytes() == b"old"
-        assert temporary.name.endswith(files.TEMPORARY)
+        assert files.is_unfinished(temporary)
     assert path.read_bytes() == b"new"
     assert os.listdir(tmp_path) == ["x"]
 

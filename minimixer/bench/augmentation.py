@@ -14,6 +14,7 @@ import numpy as np
 from minimixer import data, nn, plots
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
+from minimixer.bench.results import check_results
 from minimixer.bench.timing import seconds_of
 from minimixer.console import Computing, at_least, parse
 from minimixer.data import Augmentation, Batches, Dataset
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, print, draw."""
     options = parse(Cost, "bench augmentation",
                     "Cost of preparing a batch of CIFAR-10, compared to a step of the micro Mixer.", arguments)
+    check_results("augmentation", plot=options.plot)
     dataset = data.load_cifar10(options.data_dir)
     if options.plot:
         gallery(dataset, options.plot)

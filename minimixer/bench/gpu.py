@@ -25,10 +25,10 @@ from minimixer import nn
 from minimixer.backend import Precision, choose_device, get_device, use_matmul_precision
 from minimixer.bench.gpu_steps import Step, is_recorded, minimixer_step, torch_step
 from minimixer.bench.report import flops_per_image
+from minimixer.bench.results import check_results, write_json
 from minimixer.bench.timing import interleave
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, UsageError
-from minimixer.files import json_text, write_atomically
 from minimixer.gpu.rates import copy_rate, describe, milliseconds, product_rate
 from minimixer.ops.registry import reference_kernels
 from minimixer.version import __version__
@@ -203,14 +203,13 @@ class GpuRace:
 def main(arguments: Sequence[str]) -> int:
     """Run the race, print a table and write FOLDER/gpu.json; return the exit code."""
     options = parse(GpuRace, "bench gpu", "Race minimixer and PyTorch on training steps on one GPU.", arguments)
+    file = options.folder / "gpu.json"
+    check_results("gpu", json=file)
     print(choose_device("gpu")[1])
     if import_torch() is None:
         print("PyTorch is not installed or sees no GPU: only minimixer runs.")
     print(f"\ntraining, images per second; shares of the floors\n\n{HEADER}")
-    options.folder.mkdir(parents=True, exist_ok=True)
-    file = options.folder / "gpu.json"
-    result = measure(options.rounds, options.block, lambda found: write_atomically(
-        file, (json_text(found, indent=2) + "\n").encode()))
+    result = measure(options.rounds, options.block, lambda found: write_json(file, found))
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in result["rates"].items() if rate)
     for row in result["races"]:
         print(f"kernels per step, {row['size']}, {row['precision']}: {row['launches']}")

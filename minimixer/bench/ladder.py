@@ -18,10 +18,10 @@ from minimixer.autograd import grad
 from minimixer.bench.children import Child
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
+from minimixer.bench.results import check_results, write_json
 from minimixer.bench.timing import Timed, interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
-from minimixer.files import json_text
 from minimixer.ops.registry import reference_kernels
 from minimixer.parallel.host import keep_freed_memory
 from minimixer.tensor import Tensor
@@ -120,6 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the ladder and print it."""
     options = parse(Ladder, "bench ladder",
                     "What each optimization of the engine gains, on a block of the micro Mixer.", arguments)
+    check_results("ladder", json=options.json)
     here = machine()
     with rungs() as children:
         sums = {name: child.call("checksums") for name, child in children.items()}
@@ -138,6 +139,5 @@ def main(arguments: Sequence[str]) -> int:
             for i, name in enumerate(RUNGS, 1)]
     print(describe(here), table(["rung", "ms", "speed-up", "page faults"], rows), sep="\n\n")
     if options.json:
-        options.json.write_text(json_text({"machine": here, "batch": BATCH, "steps": steps, "samples": samples},
-                                           indent=1))
+        write_json(options.json, {"machine": here, "batch": BATCH, "steps": steps, "samples": samples})
     return OK

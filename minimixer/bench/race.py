@@ -18,11 +18,11 @@ from minimixer.bench.children import Child, ChildError
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.peers import CONTENDERS, PACKAGE
 from minimixer.bench.report import failures, flops_per_image, memory_table, race_table, speeds
+from minimixer.bench.results import check_results, write_json, write_markdown
 from minimixer.bench.roofline import Roofline
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, UsageError
-from minimixer.files import json_text
 from minimixer.options import Rule
 from minimixer.parallel.host import physical_cores
 
@@ -150,6 +150,7 @@ def start(options: Race, threads: int) -> dict[str, Child]:
 def main(arguments: Sequence[str]) -> int:
     """Run the race and print its tables."""
     options = parse(Race, "bench race", DESCRIPTION, arguments, FULL if "--full" in arguments else None)
+    check_results("race", json=options.json, markdown=options.markdown)
     threads = options.threads or physical_cores()
     os.environ["JAX_PLATFORMS"] = "cpu"
     here = machine()
@@ -164,8 +165,8 @@ def main(arguments: Sequence[str]) -> int:
 
     def save() -> None:
         if options.json:
-            options.json.write_text(json_text({"machine": here, "settings": asdict(options) | {"threads": threads},
-                                                "cells": raced, "memory": measured}, indent=1, default=str))
+            write_json(options.json, {"machine": here, "settings": asdict(options) | {"threads": threads},
+                                      "cells": raced, "memory": measured})
 
     roofline = Child(Roofline, threads, cpus=threads)
     for size, batch, mode in cells if options.rounds else []:
@@ -190,5 +191,5 @@ def main(arguments: Sequence[str]) -> int:
     text += failures(raced + measured)
     print("\n" + "\n\n".join(text))
     if options.markdown:
-        options.markdown.write_text("\n\n".join(text) + "\n")
+        write_markdown(options.markdown, "race", "\n\n".join(text))
     return OK

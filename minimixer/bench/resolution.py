@@ -15,11 +15,11 @@ import numpy as np
 from minimixer import nn
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
+from minimixer.bench.results import check_results, write_json
 from minimixer.bench.steps import step_of
 from minimixer.bench.timing import interleave, seconds_per_call
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
-from minimixer.files import json_text
 from minimixer.parallel.workers import Workers
 
 PIXELS = (32, 64, 96, 128)
@@ -36,7 +36,7 @@ def plot(patches: list[int], seconds: dict[str, list[float]], slopes: dict[str, 
     from matplotlib.ticker import NullFormatter
 
     from minimixer.plots import BLUE, ORANGE, figure
-    from minimixer.plots.style import declutter
+    from minimixer.plots.style import declutter, save
     fig = figure(5.4, 4)
     axes = fig.subplots()
     for mode, color, marker in zip(MODES, (BLUE, ORANGE), "os", strict=True):
@@ -50,7 +50,7 @@ def plot(patches: list[int], seconds: dict[str, list[float]], slopes: dict[str, 
     axes.xaxis.set_minor_formatter(NullFormatter())
     declutter(axes)
     axes.legend(frameon=False)
-    fig.savefig(path)
+    save(fig, path)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, fit, print."""
     options = parse(Resolution, "bench resolution", "Time per image of the micro Mixer at 32, 64, 96 and 128 pixels.",
                     arguments)
+    check_results("resolution", json=options.json, plot=options.plot)
     here = machine()
     with Workers(options.threads) as workers:
         models = {pixels: nn.mixer("micro", image_size=pixels) for pixels in PIXELS}
@@ -95,6 +96,6 @@ def main(arguments: Sequence[str]) -> int:
     if options.plot:
         plot(patches, seconds, slopes, options.plot)
     if options.json:
-        options.json.write_text(json_text({"machine": here, "batch": options.batch, "patches": patches,
-                                            "samples": samples, "slopes": slopes}, indent=1))
+        write_json(options.json, {"machine": here, "batch": options.batch, "patches": patches, "samples": samples,
+                                  "slopes": slopes})
     return OK

@@ -18,10 +18,11 @@ from typing import Any, ClassVar, Literal
 
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
+from minimixer.bench.results import check_results, write_json
 from minimixer.bench.timing import interleave
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK, MinimixerError
-from minimixer.files import json_text
+from minimixer.files import json_text, read_json
 from minimixer.options import Rule
 from minimixer.parallel.host import physical_cores
 
@@ -225,15 +226,16 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, fit, predict, print."""
     options = parse(Scaling, "bench scaling",
                     "Measure processes against threads, and predict the speed of more processes.", arguments)
+    check_results("scaling", json=options.json)
     if options.again:
-        everything = json.loads(options.again.read_text())
+        everything = read_json(options.again)
     else:
         cores = physical_cores()
         if cores < 2:
             raise MinimixerError("this machine has one core: measuring several processes takes at least two")
         everything = {"machine": machine(), "sizes": [measure(size, cores, options.rounds) for size in options.sizes]}
         if options.json:
-            options.json.write_text(json_text(everything, indent=1))
+            write_json(options.json, everything)
     print(describe(everything["machine"]))
     for measured in everything["sizes"]:
         model, work = fitted(measured), WORK[measured["size"]]

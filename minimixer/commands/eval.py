@@ -1,6 +1,6 @@
 """``minimixer eval RUN``: loss and accuracy of a trained model on the test images, class by class."""
 
-import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from minimixer.console import Computing, OnDevice, parse, show, table
 from minimixer.data import Dataset
 from minimixer.data.known import KNOWN, Name, load
 from minimixer.errors import OK, UsageError, nearest
-from minimixer.files import json_text
+from minimixer.files import json_text, read_json
 from minimixer.nn import list_pretrained
 from minimixer.options import INCLUDED, check
 from minimixer.text import printable
@@ -58,13 +58,13 @@ def find_data(options: Evaluation, trained: Trained) -> Dataset:
         name = trained.metadata["data"]
     if name is None:
         file = trained.path.parent / "config.json"
-        if not file.is_file():
+        if not os.path.lexists(file):
             raise UsageError(f"there is no config.json beside {trained.path}: name the data set with --data")
         try:
-            config = json.loads(file.read_text("utf-8-sig"))["config"]
+            config = read_json(file)["config"]
             name, before = config["data"], config.get("data_dir")
             data_dir = data_dir or (Path(before) if before and Path(before).exists() else None)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"{file} cannot be read ({printable(error)}): name the data set with --data") from error
         if name not in KNOWN:
             raise UsageError(f"{file} names an unknown data set {name!r}; {nearest(str(name), KNOWN)}")

@@ -1,5 +1,6 @@
 """``minimixer exercises``: list, start, check and hint for students; grade for teachers."""
 
+import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.source import STUDENT, find_submission, fresh
+from minimixer.files import write_atomically
 
 Name = Annotated[str, tyro.conf.arg(metavar="EXERCISE")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="[FILE]", help_behavior_hint="")]
@@ -54,13 +56,13 @@ def start(exercise: Name, /, notebook: bool = False) -> int:
     started = load(exercise)
     target = Path(started.filename).with_suffix(".ipynb" if notebook else ".py")
     for path in (target.with_suffix(".py"), target.with_suffix(".ipynb")):
-        if path.exists():
+        if os.path.lexists(path):
             raise MinimixerError(f"{path} is here already, and is kept; rename it to start again")
     if notebook:
         text = (STUDENT / started.filename).read_text(encoding="utf-8")
-        target.write_text(as_notebook(text, started.id), encoding="utf-8")
+        write_atomically(target, as_notebook(text, started.id).encode())
     else:
-        target.write_text(fresh(started), encoding="utf-8")
+        write_atomically(target, fresh(started).encode())
     print(f"{target}: {started.title}, lesson {started.lesson[:2]}.")
     print(f"Fill it in (`jupyter lab {target}`) and run its last cell." if notebook else
           f"Fill it in with your editor, then run `minimixer exercises check {started.id}`.")

@@ -7,6 +7,7 @@ can hold; ``report(found)``, which describes them; and ``draw(found)``, which pl
 import importlib
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from minimixer.bench.machine import describe, machine
@@ -14,7 +15,8 @@ from minimixer.console import parse, show, table
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.experiments import stored
 from minimixer.experiments.options import Options
-from minimixer.files import json_text
+from minimixer.files import check_replaceable, json_text, write_atomically
+from minimixer.plots.style import is_plot, save
 
 
 class Experiment(NamedTuple):
@@ -72,6 +74,13 @@ def run(name: str, arguments: Sequence[str]) -> int:
     description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0]
     options: Options = parse(module.Options, f"experiments {name}", description[0].upper() + description[1:], arguments)
     path = options.out / f"{name}{'-quick' * options.quick}.json"
+    image = path.with_suffix(".png")
+
+    def is_stored(_: Path) -> bool:             # older images have no mark, but lie beside their numbers
+        return stored.read(path).get("experiment") == name
+
+    check_replaceable(path, is_stored, f"experiments {name}")
+    check_replaceable(image, lambda image: is_plot(image) or is_stored(image), f"experiments {name}")
     if options.redraw:
         content = stored.read(path)
     else:
@@ -82,11 +91,10 @@ def run(name: str, arguments: Sequence[str]) -> int:
                    "options": vars(options), "machine": (here := machine()), "described": describe(here),
                    "found": found}
         options.out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json_text(content, indent=1, default=str) + "\n")
+        write_atomically(path, (json_text(content, indent=1, default=str) + "\n").encode())
     print(f"The paper: {experiment.claim} ({experiment.where}).\n", module.report(content["found"]),
           f"\n{content['seconds']:.0f} s, expected {60 * experiment.minutes:.0f} s; {content['described']}",
           sep="\n")
-    image = path.with_suffix(".png")
-    module.draw(content["found"]).savefig(image, metadata={"Software": None})
+    save(module.draw(content["found"]), image)
     print(f"{path}\n{image}")
     return OK

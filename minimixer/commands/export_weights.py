@@ -1,6 +1,5 @@
 """``minimixer export RUN --format official|timm --out FILE``: write a run's weights for other people's code."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import tyro
 from minimixer import weights
 from minimixer.console import parse
 from minimixer.errors import OK, RunError
+from minimixer.files import check_replaceable
 from minimixer.nn import MlpMixer
 from minimixer.train.lock import LOCK
 from minimixer.train.resume import BEST, LAST, METRICS
@@ -41,15 +41,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def export_weights(config: ExportConfig) -> Report:
-    """Write the file.  Raises CheckpointError, RunError or WeightsError."""
+    """Write the file.  Raises CheckpointError, FileRefusedError, RunError or WeightsError."""
     if config.out.is_dir():
         raise WeightsError(f"{config.out} is a folder: name a file with --out")
     if config.out.name in OF_A_RUN and (config.out.parent / CONFIG).exists():
         raise RunError(f"{config.out} is the name of a file of a run, which keeps its own format: name another file "
                        "with --out")
-    if os.path.lexists(config.out) and not weights.is_export(config.out):
-        raise RunError(f"{config.out} exists, and minimixer export did not write it, so it is kept: name another file "
-                       "with --out")
+    check_replaceable(config.out, weights.is_export, "export")
     save = {"official": weights.save_official, "timm": weights.save_timm}[config.format]
     model = load_run(config.run).model
     if not isinstance(model, MlpMixer):

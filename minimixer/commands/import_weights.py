@@ -1,10 +1,8 @@
 """``minimixer import FILE --out RUN``: turn a weights file into a run folder, as if the model had been trained here."""
 
-import json
 import math
 import os
 import platform
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +13,9 @@ import tyro
 from minimixer import weights
 from minimixer.console import at_least, parse
 from minimixer.errors import OK, RunError, UsageError
-from minimixer.files import json_text, remove_leftovers, write_atomically
+from minimixer.files import FileRefusedError, json_text, read_json, read_text, write_atomically
 from minimixer.nn import MlpMixer
+from minimixer.owned import leftovers, remove_leftovers
 from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.lock import LOCK
@@ -25,7 +24,7 @@ from minimixer.train.run_folder import CONFIG, is_empty
 from minimixer.version import __version__
 from minimixer.weights import Report
 
-UNFINISHED = re.compile(rf"({re.escape(CONFIG)}|{re.escape(BEST)})\.[0-9a-f]{{8}}\.tmp")
+WRITTEN = (CONFIG, BEST)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
     names = _class_names(config.labels, model.config.num_classes)
     channels = model.config.in_channels
     config.out.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(config.out)
+    remove_leftovers(config.out, WRITTEN)
     content = {"config": {}, "import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
                "environment": {"minimixer": __version__, "python": platform.python_version()}}
     write_atomically(config.out / CONFIG, (json_text(content, indent=2, default=str) + "\n").encode())
@@ -88,12 +87,12 @@ def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
 
 def _is_begun(folder: Path) -> bool:
     """Whether a folder holds nothing but what an import leaves that was killed before it had written the weights."""
-    names = {path.name for path in folder.iterdir()} - {LOCK}
-    if not all(name == CONFIG or UNFINISHED.fullmatch(name) for name in names):
+    names = {path.name for path in folder.iterdir()} - {LOCK} - {path.name for path in leftovers(folder, WRITTEN)}
+    if names - {CONFIG}:
         return False
     try:
-        return CONFIG not in names or "import" in json.loads((folder / CONFIG).read_text("utf-8"))
-    except (OSError, ValueError, TypeError, RecursionError):
+        return CONFIG not in names or "import" in read_json(folder / CONFIG)
+    except (OSError, FileRefusedError, TypeError):
         return False
 
 
@@ -101,11 +100,11 @@ def _class_names(labels: Path | None, num_classes: int) -> list[str]:
     if labels is None:
         return [str(number) for number in range(num_classes)]
     try:
-        names = [line.strip() for line in labels.read_text("utf-8-sig").rstrip().splitlines()]
+        names = [line.strip() for line in read_text(labels).rstrip().splitlines()]
     except FileNotFoundError:
         raise UsageError(f"there is no file {labels}: name a text file with one class name per line") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{labels} is not UTF-8 text: name a text file with one class name per line") from None
+    except (OSError, FileRefusedError) as error:
+        raise UsageError(f"--labels cannot be read ({error}): name a text file with one class name per line") from error
     if len(names) != num_classes:
         raise UsageError(f"{labels} names {len(names):,} classes, the model has {num_classes:,}: expected one name "
                          "per line, in the order of the class numbers")

@@ -10,19 +10,22 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT
 from typing import Annotated
 
 import tyro
 
 from minimixer.console import run_subcommand, show, table
 from minimixer.errors import OK, MinimixerError, UsageError, command_line
-from minimixer.files import write_atomically
+from minimixer.files import set_aside, write_atomically
 from minimixer.text import printable
+from minimixer.train.signals import signals_into
 
 LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
 Ip = Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")]
 Port = Annotated[int | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
+WITHOUT_ASKING = "--ServerApp.answer_yes=True"      # or Ctrl-C would ask "Shut down this server (y/[n])?"
 INSTALL = 'pip install "minimixer[lessons]"'
 
 
@@ -93,22 +96,14 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
     for lesson in lessons():
         target, content = folder / lesson.path.name, lesson.path.read_bytes()
         if os.path.lexists(target):
-            if target.is_file() and target.read_bytes() == content:
+            if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
                 continue
-            kept.append(_aside(target) if force else target)
+            kept.append(set_aside(target) if force else target)
             if not force:
                 continue
         write_atomically(target, content)
         copied.append(target)
     return copied, kept
-
-
-def _aside(path: Path) -> Path:
-    """Give a file of the student's another name, the first that is free, and return it."""
-    number = 1
-    while os.path.lexists(other := path.with_suffix(f".yours-{number}{path.suffix}")):
-        number += 1
-    return path.rename(other)
 
 
 def copy_lessons(folder: Path, /, force: bool = False) -> int:
@@ -166,13 +161,43 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
           flush=True)
     options = [*["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
                *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
-    code = subprocess.run([sys.executable, "-m", "jupyterlab", *options, str(place)], check=False).returncode
+    code, signal = serve([sys.executable, "-m", "jupyterlab", WITHOUT_ASKING, *options, str(place)])
+    if signal:
+        return OK if signal == SIGINT else 128 + signal
     if code:
         root = ("; you are root, and Jupyter does not run as root unless you add --allow-root"
                 if hasattr(os, "geteuid") and os.geteuid() == 0 and not allow_root else "")
         raise MinimixerError(f"JupyterLab ended with exit code {code}, its last lines say why{root}; the notebooks are "
                              f"in {folder}, and any other notebook editor opens them too")
     return OK
+
+
+def serve(command: Sequence[str]) -> tuple[int, int]:
+    """Run a server until it ends; returns its exit code, and the signal that ended it by way of this process, or 0.
+
+    A signal that asks this process to end makes the server shut down, with its kernels; a second one kills it.
+    """
+    asked: list[int] = []
+    started: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int) -> None:
+        asked.append(number)
+        for process in started:
+            if os.name != "nt":             # where terminate() kills, and Ctrl-C has reached the server anyway
+                process.terminate()
+
+    with signals_into(pass_on):
+        process = subprocess.Popen(command)
+        started.append(process)
+        try:
+            if asked:                       # while it was started
+                pass_on(asked.pop())
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    return code, asked[0] if asked else 0
 
 
 def has_browser() -> bool:

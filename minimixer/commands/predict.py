@@ -1,7 +1,6 @@
 """``minimixer predict [RUN] IMAGE...``: what a trained model sees in your own images."""
 
 import glob
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -96,7 +95,6 @@ def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
 
 def expanded(file: Path) -> list[Path]:
     """The files that match a pattern such as ``*.png``, where the shell does not expand it (Windows)."""
-    file = Path(os.path.expanduser(file))
     if any(letter in str(file) for letter in "*?[") and not file.exists():
         return [Path(name) for name in sorted(glob.glob(str(file)))] or [file]
     return [file]

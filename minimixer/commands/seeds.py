@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from minimixer.commands.train import parse
 from minimixer.console import parse_known
 from minimixer.errors import OK, RunError, UsageError, flag
-from minimixer.files import json_text, write_atomically
+from minimixer.files import check_replaceable, json_text, read_json, read_text, write_atomically
 from minimixer.options import given_in
 from minimixer.train.config import TrainConfig
 from minimixer.train.initialize import with_model_of_source
@@ -29,6 +29,7 @@ class Seeds:
     """One run is trained for each."""
 
 
+HEADER = ("| seed | accuracy after the last step | best of its tests | steps |", "| ---: | ---: | ---: | ---: |")
 DESCRIPTION = """Train once per seed, and report every seed.
 
 The preset and flags of minimixer train are accepted too (see its --help).
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     if only_estimate:
         raise UsageError("--estimate is for one run: give it to minimixer train, with the same preset and flags")
     config = with_model_of_source(config, read_source(config.init_from))
+    check_ours(given.out)
     rows = []
     for seed in given.seeds:
         if signal := train(replace(config, seed=seed, out=given.out / f"seed-{seed}")):
@@ -90,15 +92,22 @@ def result(out: Path, seed: int) -> dict[str, Any]:
             "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
 
 
+def check_ours(folder: Path) -> None:
+    """Raise FileRefusedError if one of the two files is there and is none of an earlier report; before any run."""
+    check_replaceable(folder / "seeds.json", lambda path: "last_accuracy" in read_json(path)[0], "seeds")
+    check_replaceable(folder / "seeds.md", lambda path: read_text(path).startswith(HEADER[0]), "seeds")
+
+
 def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
     """Write both files, and return the text of seeds.md."""
     last = [row["last_accuracy"] for row in rows]
     spread = f" ± {statistics.stdev(last):.2%} (standard deviation)" if len(last) > 1 else ""
-    lines = ["| seed | accuracy after the last step | best of its tests | steps |", "| ---: | ---: | ---: | ---: |",
+    lines = [*HEADER,
              *(f"| {row['seed']} | {row['last_accuracy']:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
                for row in rows),
              "", f"After the last step: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
     text = "\n".join(lines) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "seeds.json", (json_text(list(rows), indent=1) + "\n").encode())
     write_atomically(folder / "seeds.md", text.encode())
     return text

@@ -5,7 +5,6 @@ which is written from the JSON alone.  The same run gives the same bytes.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,8 +17,16 @@ import tyro
 from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
 from minimixer.data.known import KNOWN, load
-from minimixer.errors import OK, MinimixerError, RunError, UsageError, command_line, flag
-from minimixer.files import json_text, replacing, write_atomically
+from minimixer.errors import OK, UsageError, command_line, flag
+from minimixer.files import (
+    FileRefusedError,
+    check_replaceable,
+    json_text,
+    read_json,
+    read_text,
+    replacing,
+    write_atomically,
+)
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
 from minimixer.options import INCLUDED, check
@@ -65,7 +72,7 @@ def ship(options: Shipment) -> dict[str, Any]:
 
     Raises
     ------
-    UsageError, RunError, CheckpointError, WeightsError, DataError
+    UsageError, FileRefusedError, RunError, CheckpointError, WeightsError, DataError
         If the run was not trained here to its end, or its data are not found.
     """
     trained = load_run(options.run)
@@ -78,8 +85,8 @@ def ship(options: Shipment) -> dict[str, Any]:
     if not isinstance(trained.model, MlpMixer):
         raise UsageError(f"{options.run} holds a {type(trained.model).__name__}: only Mixers come with the package")
     try:
-        environment = json.loads((folder / CONFIG).read_text("utf-8-sig"))["environment"]
-    except (OSError, ValueError, KeyError, RecursionError) as error:
+        environment = read_json(folder / CONFIG)["environment"]
+    except (OSError, FileRefusedError, KeyError) as error:
         raise UsageError(f"{folder / CONFIG} does not say what the run was made with ({printable(error)}): the card "
                          "needs its environment") from error
     check(SimpleNamespace(data=config.data, data_dir=options.data_dir), ["data_dir"], [INCLUDED])
@@ -110,21 +117,15 @@ def ship(options: Shipment) -> dict[str, Any]:
 
 
 def check_ours(file: Path) -> None:
-    """Raise RunError if one of the three files exists and is none that ``ship`` wrote."""
-    def written(path: Path) -> bool:
-        try:
-            if path == file:
-                arrays, said = checkpoint.read(path)
-                return "data" in said and {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
-            text = path.read_text("utf-8")
-            return MARK in text if path.suffix == ".md" else {"name", "recipe", "confusion"} <= set(json.loads(text))
-        except (MinimixerError, OSError, ValueError, TypeError, RecursionError):
-            return False
+    """Raise FileRefusedError if one of the three files exists and is none that ``ship`` wrote."""
+    def is_shipped(path: Path) -> bool:
+        arrays, said = checkpoint.read(path)
+        return "data" in said and {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
 
-    for path in (file, file.with_suffix(".json"), file.with_suffix(".md")):
-        if os.path.lexists(path) and not (path.is_file() and written(path)):
-            raise RunError(f"{path} exists, and minimixer ship did not write it, so it is kept: name another folder "
-                           "with --out")
+    check_replaceable(file, is_shipped, "ship")
+    check_replaceable(file.with_suffix(".json"), lambda path: {"name", "recipe", "confusion"} <= {*read_json(path)},
+                      "ship")
+    check_replaceable(file.with_suffix(".md"), lambda path: MARK in read_text(path), "ship")
 
 
 def halve(model: Model) -> None:

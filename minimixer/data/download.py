@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedRandom
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -21,6 +21,8 @@ from filelock import FileLock, Timeout
 
 from minimixer.data.dataset import DataError
 from minimixer.data.download_causes import cannot_write, cause_of, check_bundle, hopeless
+from minimixer.data.part import Part, begin, check_part, discard, finish, is_begun
+from minimixer.files import FileRefusedError, remove, set_aside
 from minimixer.text import printable
 
 TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
@@ -30,31 +32,12 @@ BLOCK = 1 << 16         # bytes
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)        # of some network disks
 
 
-class _Part:
-    """The bytes downloaded so far, with their length and running sha256."""
-
-    def __init__(self, file: BufferedRandom) -> None:
-        self.file = file
-        file.seek(0)
-        self.hash = hashlib.file_digest(file, "sha256")
-        self.length = file.tell()
-
-    def append(self, block: bytes) -> None:
-        self.file.write(block)
-        self.hash.update(block)
-        self.length += len(block)
-
-    def clear(self) -> None:
-        self.file.truncate(0)
-        self.hash = hashlib.sha256()
-        self.length = 0
-
-
 def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = False) -> Path:
     """Download `url` into the file `target`; do nothing if it is already there and complete.
 
     Bytes are collected in `target` + ``.part``, which an interrupted download leaves behind and the next one
-    continues.  `target` itself appears only at the end, with the right length and hash.
+    continues, if ``.part.json`` beside it says that it is of the same file.  `target` itself appears only at the end,
+    with the right length and hash; another file of this name is kept under another.
 
     Parameters
     ----------
@@ -73,29 +56,33 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
     Raises
     ------
     DataError
-        If the server cannot be reached or refuses, length or hash differ, or the file cannot be written.
+        If the server cannot be reached or refuses, length or hash differ, the file cannot be written, or a ``.part``
+        is in the way that this download did not begin.
     """
     part_path = target.with_name(target.name + ".part")
+    is_ours = partial(is_begun, url=url, sha256=sha256, size=size)
     try:
         if _is_whole(target, sha256, size):
             return target
         check_bundle()
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(part_path):
-            if part_path.is_symlink() or (part_path.exists() and not part_path.is_file()):
-                raise DataError(f"{part_path} is a link or no ordinary file, and the download would be written there: "
-                                "choose another folder")
+            check_part(part_path, is_ours)
+            begin(part_path, url=url, sha256=sha256, size=size)
             with part_path.open("a+b") as file:                         # every write appends
-                part = _Part(file)
+                part = Part(file, part_path)
                 with _progress(target.name, part.length, size, quiet) as show:
                     _fetch(url, target, part, size, show)
                 file.flush()
                 os.fsync(file.fileno())
             if (got := part.hash.hexdigest()) != sha256:
-                part_path.unlink()
+                discard(part_path, is_ours)
                 raise DataError(f"{url} came with sha256 {got}, expected {sha256}: it has changed or was damaged in "
                                 "transit; the download is deleted, so run the same command again")
-            os.replace(part_path, target)
+            if os.path.lexists(target):
+                print(f"minimixer: {printable(target, None)} is not the file at {url}; it is kept as "
+                      f"{printable(set_aside(target).name)}", file=sys.stderr)
+            finish(part_path, target, is_ours)
     except Timeout:
         raise DataError(f"{target} is being downloaded by another process: wait for it, then run the same command again"
                         ) from None
@@ -107,7 +94,11 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
 @contextmanager
 def _alone(part_path: Path) -> Iterator[None]:
     """Keep other processes from downloading the same file.  Raises Timeout if one already does."""
-    lock = FileLock(part_path.with_name(part_path.name + ".lock"), blocking=False)
+    path = part_path.with_name(part_path.name + ".lock")
+    if os.path.lexists(path) and not _is_lock(path):
+        raise DataError(f"{printable(path, None)} is there, and is no lock of a download: move it away, or choose "
+                        "another folder")
+    lock = FileLock(path, blocking=False)
     try:
         lock.acquire()
     except (OSError, NotImplementedError) as error:
@@ -120,8 +111,13 @@ def _alone(part_path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        with suppress(OSError):             # Windows cannot delete an open file
-            Path(lock.lock_file).unlink()
+        with suppress(OSError, FileRefusedError):       # Windows cannot delete an open file
+            remove(path, proof=_is_lock)
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether this is what FileLock makes: an empty file."""
+    return path.is_file() and not path.is_symlink() and not path.stat().st_size
 
 
 def _is_whole(file: Path, sha256: str, size: int) -> bool:
@@ -131,7 +127,7 @@ def _is_whole(file: Path, sha256: str, size: int) -> bool:
         return hashlib.file_digest(content, "sha256").hexdigest() == sha256
 
 
-def _fetch(url: str, target: Path, part: _Part, size: int, show: Callable[[int], None]) -> None:
+def _fetch(url: str, target: Path, part: Part, size: int, show: Callable[[int], None]) -> None:
     """Append until the part is `size` bytes long, with at most RETRIES retries."""
     failures = 0
     while part.length != size:      # the first request empties a part that is too long
@@ -153,10 +149,11 @@ def _fetch(url: str, target: Path, part: _Part, size: int, show: Callable[[int],
             time.sleep(PAUSE * failures)
 
 
-def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> None:
+def _request(url: str, part: Part, size: int, show: Callable[[int], None]) -> None:
     """Append the bytes of one request; if the server cannot resume, empty the part instead."""
     rest = {"Range": f"bytes={part.length}-"} if part.length else {}
-    headers = {"Accept-Encoding": "identity", **rest}
+    same = {"If-Range": part.validator} if part.length and part.validator else {}
+    headers = {"Accept-Encoding": "identity", **rest, **same}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         status = response.status_code
         if status not in (200, 206, 416):
@@ -168,7 +165,7 @@ def _request(url: str, part: _Part, size: int, show: Callable[[int], None]) -> N
             raise DataError(f"{url} is {total} bytes long, expected {size}: it has changed, or a login page "
                             "of the network answered; open it in a browser to see")
         if status == 200:           # the whole file, whatever was requested
-            part.clear()
+            part.clear(response.headers.get("ETag", ""))
         elif status == 416 or sent is None or sent[1] != str(part.length):
             return part.clear()     # not the rest of the part: the next request starts over
         # Raw bytes: requests would unpack a .tar.gz that a server labels "Content-Encoding: gzip".

@@ -9,6 +9,7 @@ from pathlib import Path
 import requests
 
 from minimixer.data.dataset import DataError
+from minimixer.files import FileRefusedError, check_regular
 from minimixer.text import printable
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")      # environment variables that requests obeys, in this order
@@ -33,9 +34,11 @@ def check_bundle() -> None:
         if not (bundle := os.environ.get(variable)):
             continue
         try:
+            if not os.path.isdir(bundle):
+                check_regular(Path(bundle))
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
-        except OSError as error:
+        except (OSError, FileRefusedError) as error:
             raise DataError(f"{variable} names {printable(bundle)}, which holds no CA certificates ({_words(error)}): "
                             "name a .pem file, or unset it") from error
         return
@@ -71,5 +74,5 @@ def cannot_write(target: Path, part: Path, error: OSError) -> DataError:
                      "continue")
 
 
-def _words(error: OSError) -> str:
-    return printable(error.strerror or str(error) or type(error).__name__)
+def _words(error: OSError | FileRefusedError) -> str:
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)

@@ -4,15 +4,13 @@ import csv
 import html
 import io
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from minimixer.errors import UsageError
 from minimixer.exercises.graded import Graded
-from minimixer.files import json_text, write_atomically
+from minimixer.files import check_replaceable, json_text, read_text, write_atomically
 
 COLUMNS = ("student", "exercise", "task", "status", "points", "max_points", "diagnosis", "file", "sha256")
 SECONDS = ("student", "exercise", "seconds")
@@ -53,7 +51,7 @@ def _results(out: Path, student: str, students: Collection[str]) -> Path:
 
 
 def check_ours(students: Collection[str], out: Path, how: str, feedback: Path | None) -> None:
-    """Raise UsageError if a file is in the way that ``grade`` did not write; asked before anything is graded.
+    """Raise FileRefusedError if a file is in the way that ``grade`` did not write; asked before anything is graded.
 
     Parameters
     ----------
@@ -72,15 +70,10 @@ def check_ours(students: Collection[str], out: Path, how: str, feedback: Path | 
         beginning, _, _ = PAGE.partition("{student}")
         written |= {feedback / f"{student}.html": lambda text: text.startswith(beginning) for student in students}
     for path, is_ours in written.items():
-        if not os.path.lexists(path):
-            continue
-        try:
-            ours = path.is_file() and is_ours(path.read_text("utf-8"))
-        except (OSError, ValueError, csv.Error):
-            ours = False
-        if not ours:
-            raise UsageError(f"{path} exists, and minimixer exercises grade did not write it, so it is kept: name "
-                             f"another place with {'--feedback' if path.suffix == '.html' else '--out'}")
+        def is_written(path: Path, is_ours: Callable[[str], bool] = is_ours) -> bool:
+            return is_ours(read_text(path))
+
+        check_replaceable(path, is_written, "exercises grade", "--feedback" if path.suffix == ".html" else "--out")
 
 
 def _is_results(text: str) -> bool:

@@ -14,8 +14,9 @@ from minimixer.exercises.definitions import load, names
 from minimixer.exercises.graded import Graded
 from minimixer.exercises.report import STATUSES, uniform_report
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import STUDENT, find_submission
+from minimixer.exercises.source import LARGEST_NOTEBOOK, STUDENT, find_submission
 from minimixer.exercises.words import say
+from minimixer.files import check_regular
 
 EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
 
@@ -90,6 +91,7 @@ def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
         path = find_submission(folder, exercise)
         if path is None:
             return Graded(student, uniform_report(exercise, "missing"))
+        check_regular(path, LARGEST_NOTEBOOK)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         run = check_file(name, path, limits)
         return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)

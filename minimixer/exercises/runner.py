@@ -21,8 +21,10 @@ from minimixer.errors import MinimixerError
 from minimixer.exercises import checker, worker
 from minimixer.exercises.definitions import load
 from minimixer.exercises.report import Report, TaskResult, uniform_report
+from minimixer.exercises.source import LARGEST_NOTEBOOK
 from minimixer.exercises.task import Exercise
 from minimixer.exercises.words import say
+from minimixer.files import FileRefusedError, check_regular
 
 MARK = "MINIMIXER_SUBMISSION"       # in the environment of everything that a submission starts
 PACKAGE_ROOT = Path(__file__).parent.parent.parent
@@ -80,8 +82,9 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
     with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as scratch:
         try:
             copies = {name: _copy(file, scratch) for name, file in {"": path, **(earlier or {})}.items()}
-        except OSError as error:
-            problem = say("broken-file", error=f"it cannot be read: {error.strerror}", where="")
+        except (OSError, FileRefusedError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            problem = say("broken-file", error=f"it cannot be read: {why}", where="")
             return Run(uniform_report(wanted, "error", problem), "", 0.0)
         found, printed, end = _run(exercise, copies, scratch, limits)
     results = []
@@ -114,6 +117,7 @@ def _copy(path: Path, scratch: str) -> str:
     target = Path(scratch) / path.name
     if not path.is_file():
         raise FileNotFoundError(2, "no such file")
+    check_regular(path, LARGEST_NOTEBOOK)
     shutil.copyfile(path, target)
     return str(target)
 

@@ -17,6 +17,8 @@ from typing import Any
 from numba import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, UserProvidedCacheLocator
 
+from minimixer.files import check_regular
+
 DIGEST = hashlib.sha256().digest_size
 _said: set[str] = set()
 
@@ -80,13 +82,16 @@ class Files(IndexDataCacheFile):            # type: ignore[misc]
         return data + hashlib.sha256(data).digest()
 
     def _load_index(self) -> Any:
-        with contextlib.suppress(FileNotFoundError), open(self._index_path, "rb") as file:
-            pickle.load(file)               # Numba's version
-            check(file.read())
+        with contextlib.suppress(FileNotFoundError):
+            check_regular(Path(self._index_path))
+            with open(self._index_path, "rb") as file:
+                pickle.load(file)           # Numba's version
+                check(file.read())
         return super()._load_index()
 
     def _load_data(self, name: str) -> Any:
-        check(Path(self._data_path(name)).read_bytes())
+        check_regular(path := Path(self._data_path(name)))
+        check(path.read_bytes())
         return super()._load_data(name)
 
 

@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from minimixer.backend import Array
-from minimixer.plots.style import BLUE, GREEN, ORANGE, canvas, declutter, figure, label
+from minimixer.plots.style import BLUE, GREEN, ORANGE, canvas, declutter, figure, label, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
         declutter(axes)
     if title:
         fig.suptitle(label(title))
-    fig.savefig(path)
+    save(fig, path)
 
 
 def confusion(counts: Array, class_names: Sequence[str], path: Path | None = None, title: str = "") -> "Figure":
@@ -81,7 +81,7 @@ def confusion(counts: Array, class_names: Sequence[str], path: Path | None = Non
     fig.colorbar(shown, label="share of the true class (%)", shrink=0.8)
     fig.suptitle(label(title))
     if path is not None:
-        fig.savefig(path)
+        save(fig, path)
     return fig
 
 
@@ -108,7 +108,7 @@ def image_grid(images: Array, captions: Sequence[str], path: Path, title: str = 
         axes.text(x, top + 0.05, fill(label(caption), 22), fontsize=8, ha="center", va="bottom", color="black")
     axes.set(xlim=(0, width), ylim=(0, height))         # imshow has set them to the last image
     fig.suptitle(label(title), y=1 - 0.12 / height, va="top")
-    fig.savefig(path)
+    save(fig, path)
 
 
 def _smooth(values: Sequence[float]) -> list[float]:

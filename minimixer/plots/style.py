@@ -1,9 +1,11 @@
 """What all plots share: the palette of Okabe & Ito, figures and axes, and simple curves."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minimixer.backend import Array, as_array, to_numpy
+from minimixer.files import check_regular, replacing
 from minimixer.text import printable
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 PALE = "#EAF1F7"        # fill of boxes
 INK = "#222222"
+MARK, BEGINNING = "minimixer", 1024        # in every PNG file, and within how many of its first bytes
 
 
 def figure(width: float = 6.0, height: float = 3.4) -> "Figure":
@@ -38,6 +41,19 @@ def canvas(width: float, height: float, *, margin: float = 0.1) -> "tuple[Figure
 def label(text: object, limit: int | None = 120) -> str:
     """``printable`` text that matplotlib draws as it is: between two dollar signs it would expect a formula."""
     return printable(text, limit).replace("$", r"\$")
+
+
+def save(fig: "Figure", path: Path) -> None:
+    """Write a PNG file, whole or not at all, marked as a plot of minimixer; equal plots give equal bytes."""
+    with replacing(path) as unfinished:
+        fig.savefig(unfinished, format="png", metadata={"Software": MARK})
+
+
+def is_plot(path: Path) -> bool:
+    """Whether a file is one that ``save`` wrote.  Raises OSError."""
+    check_regular(path)
+    with open(path, "rb") as file:
+        return f"Software\0{MARK}".encode() in file.read(BEGINNING)
 
 
 def declutter(axes: "Axes") -> None:

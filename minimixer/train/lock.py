@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from minimixer.errors import RunError
-from minimixer.files import FileRefusedError, read_json
+from minimixer.files import FileRefusedError, read_json, read_text, remove
 from minimixer.text import printable
 
 LOCK, LEASE = ".lock", ".lease"
@@ -75,7 +75,7 @@ class FolderLock:
         except (OSError, FileRefusedError, KeyError, TypeError, ValueError):
             host, pid = "unknown", 0
         if host == socket.gethostname() and not _is_alive(pid):
-            lease.unlink(missing_ok=True)
+            remove(lease, proof=lambda lease: read_json(lease, 10_000) == said)
             return False
         raise RunError(f"{printable(lease, None)} says that process {pid} on {printable(host)} is writing into this "
                        "folder: wait for it, or choose another folder with --out; if that process has ended, remove "
@@ -104,7 +104,7 @@ class FolderLock:
         try:
             mine = os.path.samestat(os.lstat(self.path), os.fstat(self.file))
             if mine and self.lease is not None:
-                mine = (self.folder / LEASE).read_text("utf-8") == self.lease
+                mine = self._is_my_lease(self.folder / LEASE)
         except FileNotFoundError:
             if not self.folder.is_dir():
                 return                          # whoever writes now says that the folder is gone
@@ -119,19 +119,26 @@ class FolderLock:
         if held(self.folder) is self:
             del _held[self.folder]
         removable = False
-        with contextlib.suppress(OSError, RunError):
+        with contextlib.suppress(OSError, RunError, FileRefusedError):
             self.check()
             removable = unused
             if self.lease is not None:
-                (self.folder / LEASE).unlink()
+                remove(self.folder / LEASE, proof=self._is_my_lease)
             if removable and self.place is not None:
-                self.path.unlink()
+                lock, place = os.fstat(self.file), os.fstat(self.place)
+                remove(self.path, proof=lambda path: os.path.samestat(os.lstat(path), lock))
+                remove(self.folder, proof=lambda path: os.path.samestat(os.lstat(path), place))
         self._close()
-        if removable:
-            with contextlib.suppress(OSError):
-                if self.place is None:                  # Windows removes no open files
-                    self.path.unlink()
-                self.folder.rmdir()
+        if removable and self.place is None:            # Windows removes no open files
+            with contextlib.suppress(OSError, FileRefusedError):
+                remove(self.path, proof=lambda path: path.is_file() and not path.stat().st_size)
+                remove(self.folder, proof=Path.is_dir)
+
+    def _is_my_lease(self, lease: Path) -> bool:
+        try:
+            return read_text(lease, 10_000) == self.lease
+        except FileRefusedError:
+            return False
 
     def _close(self) -> None:
         self.released = True

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from minimixer import files, optim
+from minimixer import optim
 from minimixer.backend import Array, synchronize, to_device, to_numpy, use_matmul_precision
 from minimixer.data import Prefetch
 from minimixer.errors import MinimixerError, RunError, explain
+from minimixer.owned import remove_leftovers
 from minimixer.parallel.group import Group
 from minimixer.parallel.launch import open_group
 from minimixer.parallel.step import score
@@ -25,7 +26,7 @@ from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate, measure
 from minimixer.train.initialize import Run, initialize, with_model_of_source
 from minimixer.train.progress import default_reporter, introduction, resume_command
-from minimixer.train.run_folder import begin_config, check_saved, check_there, open_folder, versions
+from minimixer.train.run_folder import WRITTEN, begin_config, check_saved, check_there, open_folder, versions
 from minimixer.train.signals import signals_into
 from minimixer.train.source import read_source
 from minimixer.train.state import History
@@ -217,7 +218,7 @@ def begin(run: Run) -> list[str]:
     environment = {**versions(), **run.origin["environment"], "processes": run.group.size, "workers": workers.count,
                    "compiled": workers.compiled}
     if config.resume:
-        files.remove_leftovers(out)
+        remove_leftovers(out, WRITTEN)
         resumed_with = list(dict.fromkeys([*check_saved(out, config),
                                            *resume.go_back(run.state, run.total_steps, run.origin)]))
     begin_config(out, config, environment=environment, begun=run.origin["begun"],

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minimixer import files
+from minimixer import files, owned
 from minimixer.errors import RunError, UsageError, flag
 from minimixer.files import FileRefusedError
 from minimixer.text import printable
@@ -57,14 +57,14 @@ def check_free(folder: Path, overwrite: bool) -> None:
     """Raise RunError if a run cannot begin in a folder that holds something; nothing is deleted."""
     shown = printable(folder, None)
     if not overwrite:
-        advice = ("--resume goes on with the run in it, and --out names another folder" if files.made_by_a_run(folder)
+        advice = ("--resume goes on with the run in it, and --out names another folder" if owned.made_by_a_run(folder)
                   else "choose another one with --out")
         raise RunError(f"{shown} is not empty: {advice}")
     if runs := sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}")):
         raise RunError(f"{shown} is a folder of runs ({', '.join(map(printable, runs[:3]))}), which is not deleted as "
                        "a whole: name one of them with --out")
     try:
-        files.check_owned(folder, WRITTEN)
+        owned.check_owned(folder, WRITTEN)
     except FileRefusedError as error:
         raise RunError(f"{error} with --out") from error
 
@@ -105,7 +105,7 @@ def _next_free(config: TrainConfig) -> Path:
 
 def is_empty(folder: Path) -> bool:
     """Whether a folder holds nothing, or only its lock and what a crash left of files that were never there."""
-    return all(path.name in (LOCK, LEASE) or files.LEFTOVER.fullmatch(path.name) for path in folder.iterdir())
+    return {*folder.iterdir()} <= {folder / LOCK, folder / LEASE, *owned.leftovers(folder, WRITTEN)}
 
 
 def versions() -> dict[str, str]:
@@ -148,9 +148,9 @@ def begin_config(folder: Path, config: TrainConfig, *, environment: Mapping[str,
         about["begun"] = begun
     replaces = config.overwrite and not is_empty(folder)
     if replaces or "replaces" in before:                # if the end comes now, --resume finishes the deletion
-        files.check_owned(folder, WRITTEN)
+        owned.check_owned(folder, WRITTEN)
         write_config(folder, config, replaces=True, **about)
-        files.remove_owned(folder, WRITTEN, keep=(CONFIG, LOCK, LEASE))
+        owned.remove_owned(folder, WRITTEN, keep=(CONFIG, LOCK, LEASE))
     write_config(folder, config, **about)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minimixer.errors import MinimixerError, command_line
+from minimixer.files import FileRefusedError, check_regular
 from minimixer.text import printable
 
 HEAD = 512                      # bytes that are looked at
@@ -78,8 +79,11 @@ def kind_of(path: Path) -> Kind:
         if not stat.S_ISREG(mode):              # reading a named pipe would wait for its writer
             what = "a folder" if stat.S_ISDIR(mode) else "a device or a named pipe"
             raise WeightsError(f"{path} cannot be read: it is {what}, expected an .npz or a .safetensors file")
+        check_regular(path)                     # a header may claim what is a hole in the file
         with open(path, "rb") as file:
             head = file.read(HEAD)
+    except FileRefusedError as error:
+        raise WeightsError(str(error)) from error
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}: check the name") from None
     except OSError as error:

@@ -2,7 +2,7 @@ import contextlib
 import hashlib
 import importlib
 import io
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from minimixer.data.dataset import DataError
 from minimixer.data.download import download
+from minimixer.data.part import begin
 
 BODY = np.random.default_rng(0).bytes(300_000)
 HASH = hashlib.sha256(BODY).hexdigest()
@@ -36,6 +37,8 @@ class Server(ThreadingHTTPServer):
         self.shift = 0              # how far a range starts from where it should
         self.says_length = True
         self.says_gzip = False
+        self.etag = ""
+        self.if_ranges = []         # the If-Range header of every request
         self.cuts = []              # bytes to send before breaking off, one entry a request
         self.leads_to = None        # where the answer sends the client
         self.says = b""             # what is answered instead of HTTP
@@ -48,7 +51,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         server, wanted = self.server, self.headers["Range"]
         server.ranges.append(wanted)
-        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and server.knows_ranges else 0
+        server.if_ranges.append(self.headers["If-Range"])
+        resumes = wanted and server.knows_ranges and self.headers["If-Range"] in (None, server.etag)
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if resumes else 0
         if server.says:
             self.wfile.write(server.says)
             return None
@@ -63,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
+        if server.etag:
+            self.send_header("ETag", server.etag)
         if server.says_length:
             self.send_header("Content-Length", str(len(content)))
         if server.says_gzip:
@@ -106,6 +113,12 @@ def part(target):
     return target.with_name("file.tar.gz.part")
 
 
+def begun(server, part, content, **about):
+    """An unfinished download of this file, as an earlier call leaves it."""
+    begin(part, **{"url": server.url, "sha256": HASH, "size": len(BODY)} | about)
+    part.write_bytes(content)
+
+
 def fetch(server, target, **kwargs):
     return download(server.url, target, **({"sha256": HASH, "size": len(BODY)} | kwargs))
 
@@ -137,7 +150,7 @@ def test_the_part_is_closed_before_it_is_moved_or_deleted(server, target, monkey
         return checked
 
     monkeypatch.setattr(type(target), "open", watched)
-    monkeypatch.setattr(os, "replace", as_windows(os.replace))
+    monkeypatch.setattr(type(target), "rename", as_windows(type(target).rename))
     monkeypatch.setattr(type(target), "unlink", as_windows(type(target).unlink))
     fetch(server, target)
     assert_whole(target)
@@ -160,12 +173,76 @@ def test_already_there(server, target):
     assert len(server.ranges) == 1
 
 
-@pytest.mark.parametrize("old", [BODY[:-1], bytes(len(BODY)), b""])
-def test_a_wrong_target_is_replaced(server, target, old):
+@pytest.mark.parametrize("old", [BODY[:-1], bytes(len(BODY)), b"years of work"])
+def test_another_file_of_this_name_is_kept_under_another(server, target, old, capsys):
     target.parent.mkdir(parents=True)
     target.write_bytes(old)
+    server.status = 404
+    with pytest.raises(DataError, match="was refused"):
+        fetch(server, target)
+    assert target.read_bytes() == old           # nothing moves until there is something better
+    server.status = None
+    fetch(server, target)
+    assert target.read_bytes() == BODY
+    kept = target.with_name("file.tar.yours-1.gz")
+    assert kept.read_bytes() == old
+    assert {*target.parent.iterdir()} == {target, kept}
+    assert "it is kept as file.tar.yours-1.gz" in capsys.readouterr().err
+
+
+NOTE = {"url": "http://elsewhere/file.tar.gz", "sha256": HASH, "size": len(BODY)}
+
+
+@pytest.mark.parametrize("note", [None, "", "[]", '{"url": 1}', NOTE, NOTE | {"url": None, "sha256": "0" * 64},
+                                  NOTE | {"url": None, "size": 1}], ids=str)
+def test_a_part_that_this_download_did_not_begin_stays_as_it_is(server, target, part, note):
+    part.write_bytes(b"years of work")
+    if note is not None:
+        text = note if isinstance(note, str) else json.dumps(note | {"url": note["url"] or server.url})
+        part.with_name(part.name + ".json").write_text(text)
+    before = {path: path.read_bytes() for path in target.parent.iterdir()}
+    with pytest.raises(DataError, match=r"does not say that this download began it.*another folder"):
+        fetch(server, target)
+    assert {path: path.read_bytes() for path in target.parent.iterdir()} == before
+    assert server.ranges == []
+
+
+@pytest.mark.parametrize("name", [".part.json", ".part.lock"])
+def test_nor_is_what_stands_where_its_note_and_its_lock_go(server, target, name):
+    target.parent.mkdir(parents=True)
+    mine = target.with_name(target.name + name)
+    mine.write_text("years of work")
+    with pytest.raises(DataError, match=f"{name} is there, and .*another folder"):
+        fetch(server, target)
+    assert [path.read_text() for path in target.parent.iterdir()] == ["years of work"]
+
+
+def test_a_file_that_changed_on_the_server_is_fetched_from_its_start(server, target):
+    old = bytes(len(BODY))
+    server.body, server.etag, server.cuts = old, '"old"', [HALF, 0, 0, 0]
+    with pytest.raises(DataError, match="could not be downloaded"):
+        fetch(server, target)
+    server.body, server.etag = BODY, '"new"'
+    fetch(server, target)                       # a part of the old file with the rest of the new one would not be it
+    assert_whole(target)
+    assert server.ranges[-1] is not None
+    assert server.if_ranges[-1] == '"old"'
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"weak"', "unquoted"])
+def test_a_server_without_a_strong_etag_is_asked_for_the_range_alone(server, target, etag):
+    server.etag, server.cuts = etag, [HALF]
     fetch(server, target)
     assert_whole(target)
+    assert server.if_ranges == [None, None]
+
+
+def test_what_a_kill_leaves_of_a_note_is_taken_away(server, target, part):
+    left = part.with_name(part.name + ".json.0123abcd.tmp")
+    left.write_text("{")
+    (other := part.with_name("thesis.tex.0123abcd.tmp")).write_text("years of work")
+    fetch(server, target)
+    assert {*target.parent.iterdir()} == {target, other}
 
 
 def test_dropped_connections_go_on_where_they_stopped(server, target):
@@ -214,7 +291,7 @@ def test_server_out_of_reach(server, target):
 
 
 def test_continues_a_part(server, target, part):
-    part.write_bytes(BODY[:HALF])
+    begun(server, part, BODY[:HALF])
     fetch(server, target)
     assert_whole(target)
     assert server.ranges == [f"bytes={HALF}-"]
@@ -229,7 +306,7 @@ def test_continues_a_part(server, target, part):
 ])
 def test_a_part_that_cannot_be_continued(server, target, part, old, options, ranges):
     vars(server).update(options)
-    part.write_bytes(old)
+    begun(server, part, old)
     fetch(server, target)
     assert_whole(target)
     assert server.ranges == ranges
@@ -242,7 +319,7 @@ def test_wrong_hash(server, target):
 
 
 def test_a_damaged_part_is_deleted_so_that_the_next_call_succeeds(server, target, part):
-    part.write_bytes(b"x" * HALF)
+    begun(server, part, b"x" * HALF)
     with pytest.raises(DataError, match=f"expected {HASH}"):
         fetch(server, target)
     fetch(server, target)
@@ -254,7 +331,7 @@ def test_another_length_is_refused_before_a_byte_is_lost(server, target, part, b
     server.body = body
     for knows_ranges in (True, False):
         server.knows_ranges = knows_ranges
-        part.write_bytes(BODY[:HALF])
+        begun(server, part, BODY[:HALF])
         with pytest.raises(DataError, match=f"is {len(body)} bytes long, expected 300000"):
             fetch(server, target)
         assert part.read_bytes() == BODY[:HALF]
@@ -278,7 +355,7 @@ def test_too_short_body_of_unknown_length(server, target):
                                               (503, "Service Unavailable")])
 def test_refused_by_the_server(server, target, part, status, reason):
     server.status = status
-    part.write_bytes(BODY[:HALF])
+    begun(server, part, BODY[:HALF])
     with pytest.raises(DataError, match=f"was refused: {status} {reason}.*open it in a browser"):
         fetch(server, target)
     assert len(server.ranges) == 1      # asking again would not help
@@ -317,7 +394,7 @@ def test_answers_that_are_hardly_http(server, target, says):
 
 def test_a_full_disk_keeps_what_was_fetched(server, target, part, monkeypatch):
     module = importlib.import_module("minimixer.data.download")
-    append = module._Part.append
+    append = module.Part.append
 
     def full(self, block):
         if self.length > HALF:
@@ -325,7 +402,7 @@ def test_a_full_disk_keeps_what_was_fetched(server, target, part, monkeypatch):
         append(self, block)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module._Part, "append", full)
+        patch.setattr(module.Part, "append", full)
         with pytest.raises(DataError, match=r"cannot be written: .*No space.*are kept in .*\.part; free disk space"):
             fetch(server, target)
     assert HALF < part.stat().st_size < len(BODY)

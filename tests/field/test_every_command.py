@@ -1,4 +1,4 @@
-"""What holds for every command: ``~`` in paths, options without effect, deletes, and printed commands."""
+"""What holds for every command: ``~`` in paths, options without effect, and printed commands."""
 
 import ast
 import importlib
@@ -199,23 +199,6 @@ def test_a_mistake_is_one_sentence(arguments, message, capsys):
     assert "\n" not in error
 
 
-# Who may delete, and what.
-DELETES = {
-    "files.py": "temporary files of its own, and what remove_owned proves to be minimixer's",
-    "data/download.py": "its own unfinished download and lock",
-    "train/lock.py": "its own lock and lease",
-    "train/run_folder.py": "an unused folder that this run made, and the run that --overwrite replaces"}
-REMOVERS = {"shutil.rmtree", "os.remove", "os.unlink", "os.rmdir", "os.removedirs"}
-
-
-def test_only_these_files_delete():
-    found = {file for file, tree in SOURCES.items() for call in calls(tree)
-             if ast.unparse(call.func) in REMOVERS or getattr(call.func, "attr", "") in ("unlink", "rmdir", "rmtree")}
-    assert found <= DELETES.keys()
-    assert {file for file, tree in SOURCES.items() for call in calls(tree) if "rmtree" in ast.unparse(call.func)} <= {
-        "files.py", "train/run_folder.py"}
-
-
 # What a command may be printed with outside of command_line: words of our own, which need no quotes.
 PLAIN = {"name", "archive.name", "started.id", "checked.id", "hinted.id", "later[0].id", "later[0]", "number + 1",
          "self.exercise.id", "self.exercise.lesson[:2]", "pretrained", "each"}
@@ -236,7 +219,6 @@ def test_printed_commands_are_quoted():
                 elif isinstance(part, ast.FormattedValue) and after and ast.unparse(part.value) not in PLAIN:
                     found.add((file, ast.unparse(part.value)))
     assert found <= {("nn/mixer.py", "changes[field]"), ("commands/train.py", "presets"),      # no part of a command
-                     ("exercises/formats.py", "'--feedback' if path.suffix == '.html' else '--out'"),
                      ("commands/doctor.py", "CORETYPE"), ("commands/doctor.py", "AVX512_KERNEL")}
 
 

@@ -9,13 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minimixer import nn
+from minimixer import nn, plots
+from minimixer.bench import results
 from minimixer.cli import main
-from minimixer.commands import lessons
+from minimixer.commands import lessons, seeds
 from minimixer.exercises import formats
 from minimixer.exercises.definitions import load
 from minimixer.exercises.graded import Graded
 from minimixer.exercises.report import uniform_report
+from minimixer.plots import style
 from minimixer.train import PRESETS, fit
 from minimixer.weights import is_export, save_official, save_timm
 
@@ -126,6 +128,64 @@ def test_lessons_lose_no_notebook(tmp_path, capsys):
     assert main(["lessons", "copy", str(folder), "--force"]) == 0
     assert mine.with_suffix(".yours-2.ipynb").read_text() == "more answers"
     assert mine.with_suffix(".yours-1.ipynb").read_text() == "my answers"
+
+
+@pytest.mark.parametrize("name", ["seeds.json", "seeds.md"])
+def test_seeds_replace_their_own_report_only_and_say_so_before_a_run(name, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_text('{"years": "of work"}')
+    refused(capsys, path, "seeds", "digits", "--seeds", "1", "--out", tmp_path)
+    assert os.listdir(tmp_path) == [name]
+    seeds.write(tmp_path / "new", rows := [{"seed": 1, "last_accuracy": 0.5, "best_accuracy": 0.5, "steps": 1}])
+    seeds.write(tmp_path / "new", rows)
+    seeds.check_ours(tmp_path / "new")
+
+
+@pytest.mark.parametrize(("benchmark", "option"), [
+    ("race", "--json"), ("race", "--markdown"), ("ladder", "--json"), ("resolution", "--json"),
+    ("resolution", "--plot"), ("scaling", "--json"), ("augmentation", "--plot")])
+def test_benchmarks_replace_their_own_files_only_and_say_so_before_they_measure(benchmark, option, tmp_path, capsys):
+    path = tmp_path / "mine"
+    path.write_text('["years of work"]')
+    refused(capsys, path, "bench", benchmark, option, path, option=option)
+    path.unlink()
+    path.symlink_to("nowhere")
+    refused(capsys, path, "bench", benchmark, option, path, option=option)
+
+
+def test_what_benchmarks_wrote_they_replace(tmp_path):
+    there = {"json": tmp_path / "a" / "x.json", "markdown": tmp_path / "b" / "x.md", "plot": tmp_path / "x.png"}
+    for _ in range(2):
+        results.check_results("race", **there)
+        results.write_json(there["json"], {"machine": {}})
+        results.write_markdown(there["markdown"], "race", "| a table |")
+        style.save(style.figure(), there["plot"])
+
+
+@pytest.mark.parametrize("suffix", [".json", ".png"])
+def test_experiments_replace_their_own_files_only_and_say_so_before_they_measure(suffix, tmp_path, capsys):
+    path = tmp_path / f"cnn-identity-quick{suffix}"
+    path.write_text('{"experiment": "mine"}')
+    refused(capsys, path, "experiments", "cnn-identity", "--quick", "--out", tmp_path)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("make", [lambda path, mine: path.symlink_to(mine), lambda path, mine: os.link(mine, path)])
+def test_a_plot_is_written_whole_and_through_no_link(make, tmp_path):
+    (mine := tmp_path / "mine").write_text("years of work")
+    make(tmp_path / "curves.png", mine)
+    plots.curves([{"epoch": 1, "train_loss": 1.0}], tmp_path / "curves.png")
+    assert mine.read_text() == "years of work"
+    assert style.is_plot(tmp_path / "curves.png")
+    assert not style.is_plot(mine)
+
+
+def test_an_exercise_is_not_begun_through_a_link(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ex01_unbroadcast.py").symlink_to(tmp_path / "elsewhere")
+    assert main(["exercises", "start", "ex01"]) == 1
+    assert "is here already, and is kept" in capsys.readouterr().err
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def graded(*students):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from minimixer import files
+from minimixer import files, owned
 from minimixer.errors import RunError, UsageError
 from minimixer.train import PRESETS, Callback, fit, load_run, loop, report
 from minimixer.train.checkpoint import CheckpointError
@@ -72,8 +72,8 @@ def test_a_folder_is_emptied_only_with_proof(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     for folder in ("mine", "link", "nowhere"):
         with pytest.raises(files.FileRefusedError, match="name another folder"):
-            files.remove_owned(tmp_path / folder, ["*"])
-    files.remove_owned(tmp_path / "mine" / "thesis", ["*.tex"], proof=lambda folder: True)
+            owned.remove_owned(tmp_path / folder, ["*"])
+    owned.remove_owned(tmp_path / "mine" / "thesis", ["*.tex"], proof=lambda folder: True)
     assert os.listdir(tmp_path / "mine" / "thesis") == []
 
 
@@ -116,7 +116,7 @@ def moved_and_begun_anew(out):
 
 
 def deleted_and_begun_anew(out):
-    files.remove_owned(out, ["*", ".*"])
+    owned.remove_owned(out, ["*", ".*"])
     out.rmdir()
     fit(replace(QUICK, out=out, seed=1))
 
@@ -152,7 +152,7 @@ def test_an_overwrite_that_is_cut_off_ends_as_the_new_run(tmp_path, monkeypatch)
     fit(replace(QUICK, out=out, max_steps=4))
     new = replace(QUICK, out=out, seed=5, max_steps=3)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "remove_owned", lambda *_, **__: (_ for _ in ()).throw(SystemError("the power is gone")))
+        patch.setattr(owned, "remove_owned", lambda *_, **__: (_ for _ in ()).throw(SystemError("the power is gone")))
         with pytest.raises(SystemError):
             fit(replace(new, overwrite=True))
     assert fit(replace(new, resume=True)).metrics[-1]["step"] == 3

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minimixer import files, nn, optim
+from minimixer import files, nn, optim, owned
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
 
@@ -410,9 +410,10 @@ def test_a_crash_between_write_and_rename(path, moment):
     assert len(leftovers) == 2          # each under a name of its own
     (path.parent / "folder.tmp").mkdir()
     (path.parent / "metrics.jsonl").touch()
-    assert files.remove_leftovers(path.parent) == sorted(leftovers)
+    assert owned.remove_leftovers(path.parent, ["another"]) == []
+    assert owned.remove_leftovers(path.parent, [path.name]) == sorted(leftovers)
     assert {p.name for p in path.parent.iterdir()} == {path.name, "folder.tmp", "metrics.jsonl"}
-    assert files.remove_leftovers(path.parent) == []
+    assert owned.remove_leftovers(path.parent, [path.name]) == []
 
 
 def test_what_is_written_is_on_the_disk_before_it_takes_the_name(path, monkeypatch):
