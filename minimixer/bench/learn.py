@@ -15,9 +15,9 @@ from minimixer.bench.children import Child
 from minimixer.bench.learners import LEARNERS
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
+from minimixer.bench.results import check_results, write_json, write_markdown
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
-from minimixer.files import json_text
 from minimixer.parallel.host import physical_cores
 from minimixer.train.config import PRESETS
 
@@ -99,7 +99,7 @@ def _seconds(seconds: float) -> str:
 def plot(runs: Sequence[dict[str, list[Test]]], path: Path) -> None:
     """Draw accuracy over seconds, one line per run, into a PNG file."""
     from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, figure
-    from minimixer.plots.style import declutter
+    from minimixer.plots.style import declutter, save
     fig = figure(6.4, 4)
     axes = fig.subplots()
     for name, color in zip(runs[0], (GREEN, BLUE, PURPLE, ORANGE), strict=False):
@@ -110,13 +110,14 @@ def plot(runs: Sequence[dict[str, list[Test]]], path: Path) -> None:
     axes.set(xlabel="seconds of training", ylabel="test accuracy (%)", xlim=(0, None))
     declutter(axes)
     axes.legend(frameon=False, loc="lower right")
-    fig.savefig(path)
+    save(fig, path)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Train, print, draw."""
     options = parse(Learn, "bench learn", "Seconds until a Mixer has learned, with Muon and AdamW, in minimixer and in "
                     "PyTorch; the machine must be idle.", arguments)
+    check_results("learn", json=options.json, markdown=options.markdown, plot=options.plot)
     here, threads = machine(), options.threads or physical_cores()
     print(describe(here), flush=True)
     if here["load_average"] > 0.5:
@@ -139,14 +140,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"seed {seed}:", ", ".join(f"{name} {tests[-1][2]:.1%} in {tests[-1][1]:,.0f} s"
                                          for name, tests in runs[-1].items()), flush=True)
         if options.json:
-            options.json.write_text(json_text({"machine": here, "settings": asdict(options) | {"threads": threads},
-                                               "runs": runs}, indent=1, default=str))
+            write_json(options.json, {"machine": here, "settings": asdict(options) | {"threads": threads}, "runs": runs})
     text = (f"{describe(here)}; {threads} threads; {options.preset}, {options.epochs} epochs, seeds "
             f"{', '.join(map(str, options.seeds))}\n\nSeconds of training and epochs until the first test of at least "
             f"this accuracy (means over the seeds).\n\n{learn_table(runs)}")
     print(f"\n{text}")
     if options.markdown:
-        options.markdown.write_text(text + "\n")
+        write_markdown(options.markdown, "learn", text)
     if options.plot:
         plot(runs, options.plot)
     return OK
