@@ -293,15 +293,15 @@ U, S, Vt = np.linalg.svd(G, full_matrices=False)
 print(f"{G.shape[0]} x {G.shape[1]}; of {len(S)} singular values the largest is {S[0] / S[31]:,.0f} times the median")
 
 # %% [markdown]
-# So a plain step goes almost entirely in a few directions, and the others wait. **Muon** keeps all directions and makes
-# the changes equally large: it steps by $U V^T$, the gradient with every singular value replaced by 1. (More precisely, it
-# does this to the running mean of the gradients.) An SVD at every step would take too long. A polynomial does nearly the
-# same with products only: after $X \leftarrow G / \lVert G \rVert$, repeat five times
+# So a plain step goes almost entirely in a few directions, and the others wait. **Muon** keeps all directions and
+# makes the changes equally large: it steps by $U V^T$, the gradient with every singular value replaced by 1. (More
+# precisely, it does this to the running mean of the gradients.) An SVD at every step would take too long. A polynomial
+# does nearly the same with products only: after $X \leftarrow G / \lVert G \rVert$, repeat five times
 #
 # $$X \leftarrow a X + b\,(X X^T) X + c\,(X X^T)^2 X, \qquad a = 3.4445,\; b = -4.7750,\; c = 2.0315$$
 #
-# Put $X = U S V^T$ in: $U$ and $V$ stay, and each singular value $s$ becomes $a s + b s^3 + c s^5$. The coefficients are
-# chosen so that small values grow fast and end near 1.
+# Put $X = U S V^T$ in: $U$ and $V$ stay, and each singular value $s$ becomes $a s + b s^3 + c s^5$. The coefficients
+# are chosen so that small values grow fast and end near 1.
 
 
 # %%

@@ -140,7 +140,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"seed {seed}:", ", ".join(f"{name} {tests[-1][2]:.1%} in {tests[-1][1]:,.0f} s"
                                          for name, tests in runs[-1].items()), flush=True)
         if options.json:
-            write_json(options.json, {"machine": here, "settings": asdict(options) | {"threads": threads}, "runs": runs})
+            write_json(options.json, {"machine": here, "settings": asdict(options) | {"threads": threads},
+                                      "runs": runs})
     text = (f"{describe(here)}; {threads} threads; {options.preset}, {options.epochs} epochs, seeds "
             f"{', '.join(map(str, options.seeds))}\n\nSeconds of training and epochs until the first test of at least "
             f"this accuracy (means over the seeds).\n\n{learn_table(runs)}")
