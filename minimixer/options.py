@@ -35,8 +35,7 @@ class Rule(NamedTuple):
 
 
 INCLUDED = Rule(("data_dir", "download"), lambda given: given.data == "digits",
-                "with --data digits (the digits come with minimixer)",
-                "choose --data cifar10; for images of your own, name their folder: --data FOLDER")
+                "with --data digits (the digits come with minimixer)", "choose --data cifar10")
 THREADS = Rule(("workers",), lambda given: given.device == "gpu",
                "on a GPU (threads share the work of a CPU)", "choose --device cpu")
 

@@ -14,6 +14,7 @@ from minimixer.options import given_in
 from minimixer.train.config import TrainConfig
 from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
+from minimixer.train.measured import tests_of
 from minimixer.train.resume import METRICS, read_metrics
 from minimixer.train.run_folder import check_resumed, read_config
 from minimixer.train.source import read_source
@@ -82,22 +83,28 @@ def train(run: TrainConfig) -> int | None:
 def result(out: Path, seed: int) -> dict[str, Any]:
     """The accuracies of one run.  Raises RunError if its metrics are lost."""
     metrics = read_metrics(out)
-    accuracies = [line["test_accuracy"] for line in metrics if "test_accuracy" in line]
-    if not accuracies:
+    part, tests = tests_of(metrics)
+    if not tests:
         raise RunError(f"{out / METRICS} holds no test, so this seed cannot be reported: restore the file, or delete "
                        "the folder to train this seed again")
+    accuracies = [line[f"{part}_accuracy"] for line in tests]
+    chosen = {} if part == "test" else {"chosen_on": part, "test_accuracy": metrics[-1]["test_accuracy"]}
     return {"seed": seed, "last_accuracy": accuracies[-1], "best_accuracy": max(accuracies), "tests": len(accuracies),
-            "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
+            **chosen, "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
 
 
 def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
     """Write both files, and return the text of seeds.md."""
-    last = [row["last_accuracy"] for row in rows]
+    validated = "chosen_on" in rows[0]
+    heads = ("test accuracy of the weights chosen on validation images", "best on those") if validated else (
+             "accuracy after the last step", "best of its tests")
+    last = [row["test_accuracy" if validated else "last_accuracy"] for row in rows]
     spread = f" ± {statistics.stdev(last):.2%} (standard deviation)" if len(last) > 1 else ""
-    lines = ["| seed | accuracy after the last step | best of its tests | steps |", "| ---: | ---: | ---: | ---: |",
-             *(f"| {row['seed']} | {row['last_accuracy']:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
-               for row in rows),
-             "", f"After the last step: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
+    lines = [f"| seed | {heads[0]} | {heads[1]} | steps |", "| ---: | ---: | ---: | ---: |",
+             *(f"| {row['seed']} | {accuracy:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
+               for row, accuracy in zip(rows, last, strict=True)),
+             "", f"{'On the test images' if validated else 'After the last step'}: {statistics.mean(last):.2%}{spread}, "
+             f"{len(rows)} seeds, none left out."]
     text = "\n".join(lines) + "\n"
     write_atomically(folder / "seeds.json", (json_text(list(rows), indent=1) + "\n").encode())
     write_atomically(folder / "seeds.md", text.encode())

@@ -125,6 +125,9 @@ PRESETS |= {
         CIFAR, model="micro", epochs=30, batch_size=64, lr=1.5e-3, warmup_steps=800, cutmix=1.0, mixing=0.25,
         ema=0.999),
     "cifar100": replace(CIFAR, data="cifar100", epochs=20),
+    "photos": TrainConfig(
+        data="photos", model="nano", epochs=60, batch_size=32, warmup_steps=60, label_smoothing=0.1, crop_padding=8,
+        flip=True, randaugment=2, magnitude=5, ema=0.99),
     # The recipe of the official code, configs/common.py and mixer_base16_cifar10.py; its crops of any area are shifts.
     "finetune": replace(
         CIFAR, data="cifar100", model="micro", init_from=Path("cifar10-micro"), batch_size=512, epochs=104,
@@ -137,6 +140,7 @@ SUMMARIES = {
     "cifar10-micro": "1.13 M parameters, 300 epochs: for a GPU",
     "cifar10-micro-cpu": "the same in 30 epochs: 90 min on two cores, 80 %",
     "cifar100": "100 classes, 0.49 M parameters, 20 epochs",
+    "photos": "photographs of your own, named by --data: a few hundred or thousand",
     "finetune": "the paper's recipe for the weights of --init-from",
 }
 
@@ -148,6 +152,11 @@ FIXED = {"data", "classes", "validation", "test_share", "model", "patch_size", "
          "batch_size", "seed", "ema"}
 # Settings of a later version: a checkpoint states them only where they are not the defaults.
 NEW = {"classes", "validation", "test_share"}
+
+
+def is_unsaid(name: str, value: object) -> bool:
+    """Whether a setting goes without saying, as it did before it existed."""
+    return name in NEW and value == getattr(TrainConfig, name)
 
 
 def without_old_names(settings: Mapping[str, Any]) -> dict[str, Any]:

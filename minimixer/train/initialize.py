@@ -21,7 +21,7 @@ from minimixer.train.inputs import check_same, read_data, settings_of, tell_of
 from minimixer.train.lock import held
 from minimixer.train.origin import origin_of
 from minimixer.train.own_model import examine, is_own, nearest_name
-from minimixer.train.run_folder import begun_as
+from minimixer.train.run_folder import begun_as, told_in
 from minimixer.train.source import Source
 from minimixer.train.state import History, TrainState
 
@@ -111,7 +111,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
         check_same(out, dataset, model)
     trained_for = 0 if source is None else source.trained.sizes.image_size
     given = dataset
-    dataset = group.load(lambda: given or read_data(config, trained_for, out if config.resume else None))
+    dataset = group.load(lambda: given or read_data(config, trained_for, told_in(out, "dataset") if config.resume else {}))
     told = tell_of(config, dataset, given is not None, model)
     start = begin_with(config, dataset, device, source, model)
     side = dataset.train_images.shape[1]

@@ -39,17 +39,17 @@ def check_inputs(config: TrainConfig, dataset: Dataset | None, model: Module | N
         dataset.check()
 
 
-def read_data(config: TrainConfig, image_size: int | None = None, out: Path | None = None) -> Dataset:
+def read_data(config: TrainConfig, image_size: int = 0, told: Mapping[str, Any] | None = None) -> Dataset:
     """The data set that a configuration names.
 
     Parameters
     ----------
     config : TrainConfig
-    image_size : int, optional
-        Side to which images from files are fitted; by default that of the configuration.
-    out : Path, optional
-        The folder of a run that was trained on it: it says where images of one's own were, should they not be where
-        the configuration says, seen from here.
+    image_size : int
+        Side to which images from files are fitted, unless the configuration has one; 0 for any.
+    told : mapping, optional
+        What config.json says of the images of a run: where they were, should they not be where the configuration says,
+        seen from here.
 
     Raises
     ------
@@ -59,14 +59,13 @@ def read_data(config: TrainConfig, image_size: int | None = None, out: Path | No
         If a setting does not fit it.
     """
     name, source = config.data, config.data
-    said = {} if out is None else told_in(out, "dataset")
-    if name not in KNOWN and not Path(source).exists() and said:
-        source = said.get("source") or source
+    if name not in KNOWN and not Path(source).exists() and told:
+        source = told.get("source") or source
         if not Path(source).exists():
             raise DataError(f"the run was trained on {printable(source, None)}, which is not there any more: name its "
                             "new place with --data (the same images and classes are recognized)")
     return data.load(source, data_dir=config.data_dir, download=config.download,
-                     image_size=None if name in KNOWN else image_size or config.image_size,
+                     image_size=None if name in KNOWN else config.image_size or image_size or None,
                      classes=config.classes, validation=config.validation, test_share=config.test_share)
 
 

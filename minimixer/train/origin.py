@@ -16,7 +16,7 @@ from minimixer.errors import flag
 from minimixer.parallel.host import blas_kernel
 from minimixer.text import printable
 from minimixer.train.checkpoint import CheckpointError
-from minimixer.train.config import FIXED, FREE, NEW, ROUNDING, TrainConfig
+from minimixer.train.config import FIXED, FREE, NEW, ROUNDING, TrainConfig, is_unsaid
 
 # Another value of any of these may give other bytes.
 ENVIRONMENT = {"numpy": "NumPy", "blas_kernel": "BLAS kernel", "numba": "Numba", "device": "device", "forms": "forms"}
@@ -45,7 +45,7 @@ def origin_of(config: TrainConfig, values: Mapping[str, Any], dataset: Dataset, 
         ``begun``, a digest of the first two as they were when the run began.
     """
     settings = json.loads(json.dumps({name: value for name, value in values.items() if name not in FREE - ROUNDING
-                                      and not (name in NEW and value == getattr(TrainConfig, name))}, default=str))
+                                      and not is_unsaid(name, value)}, default=str))
     data = dataset.digest()
     if not config.resume:
         begun = "sha256:" + hashlib.sha256(json.dumps([settings, data], sort_keys=True).encode()).hexdigest()

@@ -87,7 +87,7 @@ def check_there(folder: Path) -> None:
 
 def _next_free(name: str) -> Path:
     """Make runs/NAME-NUMBER with the first free number.  Raises RunError if ``runs`` cannot be a folder."""
-    runs, name = Path("runs"), re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "run"
+    runs, name = Path("runs"), folder_name(name)
     try:
         runs.mkdir(exist_ok=True)
         for number in count(1):
@@ -103,6 +103,11 @@ def _next_free(name: str) -> Path:
     except OSError as error:
         raise RunError(f"no folder can be made in runs ({error.strerror}): name one with --out") from error
     raise AssertionError
+
+
+def folder_name(name: str) -> str:
+    """A name as that of a folder: letters, digits, dots, - and _ only."""
+    return re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "run"
 
 
 def is_empty(folder: Path) -> bool:

@@ -37,7 +37,7 @@ class Data:
     """Images per step."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
-        INCLUDED,
+        INCLUDED._replace(instead="choose --data cifar10; to train on images of your own, name them: --data FOLDER"),
         Rule(("data_dir", "download"), lambda given: given.data not in KNOWN,
              "with --data {data} (your own images are read where they are)", "name a data set that is known"),
         Rule(("test_share",), lambda given: given.data in KNOWN,
