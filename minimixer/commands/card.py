@@ -45,7 +45,7 @@ $ {command}
 | loss | {loss:.4f} nats |
 | accuracy at the end of the run | {last_accuracy:.2%} |
 
-{chosen}
+These are the weights of step {step:,}, {chosen}
 
 | class | images | correct | accuracy | most often taken for |
 | --- | ---: | ---: | ---: | --- |
@@ -69,10 +69,10 @@ The weights: MIT, like the rest of minimixer. The data belong to others (see abo
 
 
 CHOSEN = {
-    "test": """These are the weights of step {step:,}, the best of {tests} tests on the test images. So the first number was
-selected, and is a little too high; the last one was not.""",
-    "validation": """These are the weights of step {step:,}, the best of {tests} tests on validation images; the last number is of those.
-The test images of the first number chose nothing.""",
+    "test": "the best of {tests} tests on the test images. So the first number was\nselected, and is a little too high; "
+            "the last one was not.",
+    "validation": "the best of {tests} tests on validation images, and the last number is of\nthose. The test images of "
+                  "the first number chose nothing.",
 }
 SEEN = {
     True: """It has seen only small photographs
@@ -91,7 +91,8 @@ def card(facts: dict[str, Any]) -> str:
     matrix = [["", *names], ["---", *["---:"] * len(names)], *(
         [name, *map(str, row)] for name, row in zip(names, facts["confusion"], strict=True))]
     return CARD.format(
-        **{key: value for key, value in facts.items() if key not in ("model", "classes", "known", "chosen_on")}, **facts["model"],
+        **{key: value for key, value in facts.items() if key not in ("model", "classes", "known", "chosen_on")},
+        **facts["model"],
         **environment | {"device": device}, seed=facts["recipe"]["seed"], time=duration(facts["seconds"]),
         settings=", ".join(f"{name} {value}" for name, value in facts["recipe"].items() if value),
         chosen=CHOSEN[facts.get("chosen_on", "test")].format(**facts), seen=SEEN[facts.get("known", True)],

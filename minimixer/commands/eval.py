@@ -41,7 +41,7 @@ class Evaluation(OnDevice, Computing):
     part: Literal["test", "validation", "train", "all"] = "test"
     """Which of its images; all of them are for images that the run was not trained on."""
     test_share: float | None = None
-    """Share of the images of --data PATH that is the test part, if they are not divided; by default that of training."""
+    """Share of the images of --data PATH that is the test part, if they are not divided; by default as in training."""
     data_dir: Path | None = None
     """Folder that holds the files of a known data set; by default where the run found them."""
     download: bool = False
@@ -112,23 +112,23 @@ def fitted(dataset: Dataset, trained: Trained) -> Dataset:
     """The data set with the class numbers of the model, which may know more classes.  Raises UsageError."""
     sizes, shape = trained.sizes, dataset.test_images.shape[1:]
     sides = (sizes.image_size, trained.metadata.get("side"))    # the training may have enlarged smaller images
-    if shape[0] not in sides or shape[2] != sizes.in_channels or not set(dataset.class_names) <= set(trained.class_names):
-        size = sizes.image_size
-        raise UsageError(f"the model takes images of shape {(size, size, sizes.in_channels)} in "
-                         f"{len(trained.class_names)} classes ({trained.class_names[0]}, ...), {dataset.name} has {shape} "
-                         f"in {dataset.num_classes} ({dataset.class_names[0]}, ...): choose the data set it was trained "
-                         "on")
+    knows = set(dataset.class_names) <= set(trained.class_names)
+    if shape[0] not in sides or shape[2] != sizes.in_channels or not knows:
+        takes = sizes.image_size, sizes.image_size, sizes.in_channels
+        raise UsageError(f"the model takes images of shape {takes} in {len(trained.class_names)} classes "
+                         f"({trained.class_names[0]}, ...), {dataset.name} has {shape} in {dataset.num_classes} "
+                         f"({dataset.class_names[0]}, ...): choose the data set it was trained on")
     if dataset.class_names == trained.class_names:
         return dataset
     numbers = np.array([trained.class_names.index(name) for name in dataset.class_names])
-    labels = {name: numbers[array] for name, array in dataset.arrays.items() if name.endswith("labels")}
+    labels: dict[str, Any] = {name: numbers[array] for name, array in dataset.arrays.items() if name.endswith("labels")}
     return replace(dataset, class_names=trained.class_names, **labels)
 
 
 def report(result: dict[str, Any]) -> None:
     """Print the result as text and a table."""
-    print(printable(f"{result['checkpoint']}, step {result['step']}, on {result['images']:,} {PARTS[result['part']]} of "
-                    f"{result['data']}", None))
+    print(printable(f"{result['checkpoint']}, step {result['step']}, on {result['images']:,} "
+                    f"{PARTS[result['part']]} of {result['data']}", None))
     print(f"loss {result['loss']:.4f} nats, accuracy {result['accuracy']:.2%} ({result['correct']:,} of "
           f"{result['images']:,}), {result['seconds']:.2f} s\n")
     rows = table("class", ">images", ">correct", ">accuracy", "most often taken for")

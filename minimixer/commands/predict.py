@@ -57,8 +57,8 @@ To fit the model, each image is
 - cropped to the square in the middle,
 - resized (bicubic, antialiased), and made gray if the model expects gray.
 
-Of a folder, all images in it and below it are read.  Unreadable ones are reported and skipped, and the exit code is
-then 3."""
+All images in a folder and below it are read.  Unreadable images are reported
+and skipped, and the exit code is then 3."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,13 +83,14 @@ def main(arguments: Sequence[str]) -> int:
 def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     """Split what the command line names into the run, which may be left out, and the images.  Raises UsageError.
 
-    The first name is an image if it is there, but is no folder and no checkpoint, or has the extension of an image.
+    The first name is an image if it is there, but is no folder and no checkpoint, or has the extension of an image; it
+    may also be a folder of images.
     """
     from PIL import Image
     files = [match for file in files for match in expanded(file)]
     first = files[0] if files else Path()
-    like_an_image = (first.suffix.lower() in Image.registered_extensions() if not first.exists() else
-                     not first.is_dir() or (not any((first / name).exists() for name in OF_A_RUN) and holds_images(first)))
+    like_an_image = ((not first.is_dir() or holds_images(first)) if first.exists() else
+                     first.suffix.lower() in Image.registered_extensions())
     if files and first.suffix != ".safetensors" and like_an_image:
         return Path(SHIPPED), [image for file in files for image in inside(file)]
     if not files[1:] and first.suffix and not first.exists():
@@ -114,8 +115,8 @@ def inside(path: Path) -> list[Path]:
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether there is an image in a folder or below it."""
-    return bool(images_below(folder)[0])
+    """Whether this is a folder of images, and none of a run, whose report has pictures, too."""
+    return not any((folder / name).exists() for name in OF_A_RUN) and bool(images_below(folder)[0])
 
 
 def expanded(file: Path) -> list[Path]:

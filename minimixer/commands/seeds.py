@@ -100,11 +100,11 @@ def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
              "accuracy after the last step", "best of its tests")
     last = [row["test_accuracy" if validated else "last_accuracy"] for row in rows]
     spread = f" ± {statistics.stdev(last):.2%} (standard deviation)" if len(last) > 1 else ""
+    when = "On the test images" if validated else "After the last step"
     lines = [f"| seed | {heads[0]} | {heads[1]} | steps |", "| ---: | ---: | ---: | ---: |",
              *(f"| {row['seed']} | {accuracy:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
                for row, accuracy in zip(rows, last, strict=True)),
-             "", f"{'On the test images' if validated else 'After the last step'}: {statistics.mean(last):.2%}{spread}, "
-             f"{len(rows)} seeds, none left out."]
+             "", f"{when}: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
     text = "\n".join(lines) + "\n"
     write_atomically(folder / "seeds.json", (json_text(list(rows), indent=1) + "\n").encode())
     write_atomically(folder / "seeds.md", text.encode())

@@ -110,7 +110,8 @@ def ship(options: Shipment) -> dict[str, Any]:
                                                       if field not in FREE and not is_unsaid(field, value)},
             "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
             "environment": environment, "tests": len(tests),
-            **({} if part == "test" else {"chosen_on": part}), **({} if config.data in KNOWN else {"known": False}), "last_accuracy": tests[-1][f"{part}_accuracy"],
+            **({} if part == "test" else {"chosen_on": part}),
+            **({} if config.data in KNOWN else {"known": False}), "last_accuracy": tests[-1][f"{part}_accuracy"],
             **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
         facts = json.loads(json_text(facts, default=str))           # as the JSON file will be read
         for suffix, text in ((".json", json_text(facts, indent=1) + "\n"), (".md", card(facts))):

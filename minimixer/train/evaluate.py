@@ -13,7 +13,6 @@ from minimixer.text import printable
 from minimixer.train.report import confusion_matrix
 from minimixer.train.trained import Trained
 
-
 PARTS = {"test": "test images", "validation": "validation images", "train": "training images", "all": "images"}
 
 
@@ -69,7 +68,8 @@ def _part(dataset: Dataset, part: str) -> tuple[Array, Array]:
         raise UsageError(f"{dataset.name} has no validation part: choose another one")
     arrays = dataset.arrays
     if part == "all":
-        images, labels = ([array for name, array in arrays.items() if name.endswith(kind)] for kind in ("images", "labels"))
+        images, labels = ([array for name, array in arrays.items() if name.endswith(kind)]
+                          for kind in ("images", "labels"))
         return np.concatenate(images), np.concatenate(labels)
     return arrays[f"{part}_images"], arrays[f"{part}_labels"]
 

@@ -111,7 +111,8 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
         check_same(out, dataset, model)
     trained_for = 0 if source is None else source.trained.sizes.image_size
     given = dataset
-    dataset = group.load(lambda: given or read_data(config, trained_for, told_in(out, "dataset") if config.resume else {}))
+    before = told_in(out, "dataset") if config.resume else {}
+    dataset = group.load(lambda: given or read_data(config, trained_for, before))
     told = tell_of(config, dataset, given is not None, model)
     start = begin_with(config, dataset, device, source, model)
     side = dataset.train_images.shape[1]

@@ -30,8 +30,8 @@ def check_inputs(config: TrainConfig, dataset: Dataset | None, model: Module | N
     check(SimpleNamespace(**vars(config), dataset=dataset, module=model), config.unusual(),
           [NOT_WITH_DATASET, NOT_WITH_MODEL])
     if not (model is None or isinstance(model, Module)):
-        raise UsageError(f"model is a {type(model).__name__}: expected a Module that maps images (B, H, W, channels) to "
-                         "logits (B, classes)")
+        raise UsageError(f"model is a {type(model).__name__}: expected a Module that maps images (B, H, W, channels) "
+                         "to logits (B, classes)")
     if dataset is not None:
         if not isinstance(dataset, Dataset):
             raise UsageError(f"dataset is a {type(dataset).__name__}: expected what mm.data.load, from_folder or "
@@ -66,7 +66,8 @@ def read_data(config: TrainConfig, image_size: int = 0, told: Mapping[str, Any] 
                             "new place with --data (the same images and classes are recognized)")
     return data.load(source, data_dir=config.data_dir, download=config.download,
                      image_size=None if name in KNOWN else config.image_size or image_size or None,
-                     classes=config.classes, validation=config.validation, test_share=config.test_share)
+                     classes=config.classes, validation=config.validation, test_share=config.test_share,
+                     quiet=bool(told))          # a run has said it before
 
 
 def tell_of(config: TrainConfig, dataset: Dataset, given: bool, model: Module | None) -> dict[str, Any]:

@@ -41,7 +41,6 @@ def introduction(run: Run, resumed_with: Sequence[str] = ()) -> list[str]:
     return [f"{run.model_name} ({type(state.model).__name__}), {state.model.num_parameters():,} parameters",
             f"{run.device_why}{threads}{compiled}",
             f"{dataset.name}, {counted(dataset)}",
-            *dataset.notes,
             f"{config.epochs} epochs, {run.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{state.history.out}",
             *source_lines(run.source),

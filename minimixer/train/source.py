@@ -70,9 +70,10 @@ class Source:
             raise UsageError(f"--init-from {self.init_from}: its images have {old.in_channels} channels, those of "
                              f"{dataset.name} have {channels}: choose other data or another source")
         changes = {name: rate for name, rate in rates.items() if rate or hasattr(old, name)}
+        new_head = dataset.class_names != self.trained.class_names
         try:
             model, notes = adapt(cast(Model, self.trained.model), image_size=image_size,
-                                 num_classes=dataset.num_classes, new_head=dataset.class_names != self.trained.class_names,
+                                 num_classes=dataset.num_classes, new_head=new_head,
                                  source=f"--init-from {self.init_from}", **changes)
         except TypeError as error:              # a field that its config does not have
             kind = type(self.trained.model).__name__

@@ -118,6 +118,13 @@ def is_image(path: Path) -> bool:
     return bool(IMAGE.match(first)) or kind_of(first) in (HEIC, RAW)
 
 
+def images_below(folder: Path) -> tuple[list[Path], list[str]]:
+    """The images in a folder and below it, in order, and the names of what else lies there."""
+    tree = Tree()
+    _walk(folder, tree, ())
+    return tree.images, tree.others
+
+
 def _walk(folder: Path, tree: Tree, above: tuple[tuple[int, int], ...], depth: int = 0) -> None:
     """Collect the images in a folder and below it; links are followed, but not in circles."""
     try:
