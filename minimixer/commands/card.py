@@ -69,10 +69,10 @@ The weights: MIT, like the rest of minimixer. The data belong to others (see abo
 
 
 CHOSEN = {
-    "test": "the best of {tests} tests on the test images. So the first number was\nselected, and is a little too high; "
-            "the last one was not.",
-    "validation": "the best of {tests} tests on validation images, and the last number is of\nthose. The test images of "
-                  "the first number chose nothing.",
+    "test": "the best of {tests} tests on the test images. So the first number was\nselected, and is a little too "
+            "high; the last one was not.",
+    "validation": "the best of {tests} tests on validation images, and the last number is of\nthose. The test images "
+                  "of the first number chose nothing.",
 }
 SEEN = {
     True: """It has seen only small photographs

@@ -51,7 +51,8 @@ def export_weights(config: ExportConfig) -> Report:
         raise RunError(f"{config.out} exists, and minimixer export did not write it, so it is kept: name another file "
                        "with --out")
     save = {"official": weights.save_official, "timm": weights.save_timm}[config.format]
-    model = load_run(config.run).model
+    trained = load_run(config.run)
+    model = trained.model
     if not isinstance(model, MlpMixer):
         raise WeightsError(f"{config.run} holds a {type(model).__name__}: both formats are for Mixers")
-    return save(model, config.out)
+    return save(model, config.out, trained.class_names)

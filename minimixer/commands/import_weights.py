@@ -41,7 +41,7 @@ class ImportConfig:
     image_size: int | None = None
     """Grow the token mixing to images of this size: 2, 3, ... times that of the file."""
     labels: Path | None = None
-    """Text file with one class name per line; by default the classes are numbered."""
+    """Text file with one class name per line; by default the file's, or else numbers."""
     mean: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
     """Subtracted from pixels on the 0..1 scale; the official files expect 0.5."""
     std: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
@@ -73,7 +73,7 @@ def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
         raise RunError(f"{config.out} exists and is not an empty folder: name another one with --out")
     model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes,
                                        allow_nonfinite=config.allow_nonfinite)
-    names = _class_names(config.labels, model.config.num_classes)
+    names = _class_names(config.labels, model.config.num_classes, report.class_names)
     channels = model.config.in_channels
     config.out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(config.out)
@@ -97,9 +97,10 @@ def _is_begun(folder: Path) -> bool:
         return False
 
 
-def _class_names(labels: Path | None, num_classes: int) -> list[str]:
+def _class_names(labels: Path | None, num_classes: int, stated: Sequence[str]) -> list[str]:
+    """The names in the file of labels, or those that the file of weights states; by default the classes' numbers."""
     if labels is None:
-        return [str(number) for number in range(num_classes)]
+        return list(stated) if len(stated) == num_classes else [str(number) for number in range(num_classes)]
     try:
         names = [line.strip() for line in labels.read_text("utf-8-sig").rstrip().splitlines()]
     except FileNotFoundError:

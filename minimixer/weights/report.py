@@ -29,7 +29,7 @@ class Report:
     ----------
     path : Path
     layout : str
-        ``"official"`` or ``"timm"``.
+        ``"official"``, ``"timm"``, or ``"plain"`` for the model's own names.
     mapped : tuple of Mapped
     missing : tuple of str
         Names of the layout that are not in the file.
@@ -37,6 +37,8 @@ class Report:
         Names in the file that the model does not use.
     notes : tuple of str
         Changes on the way, one sentence each.
+    class_names : tuple of str
+        Those in the file; empty if it has none.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class Report:
     missing: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rows = [("name in the file", "shape", "name in the model", "shape, if different")]
