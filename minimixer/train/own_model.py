@@ -56,9 +56,11 @@ def nearest_name(config: Any) -> str:
 
 def describe(model: Module) -> dict[str, str]:
     """What a run keeps to recognize a model: its class, and a digest of its layers, names, shapes and dtypes."""
-    parts = [[name, type(module).__qualname__,
-              {key: value for key, value in vars(module).items() if key != "training"
-               and isinstance(value, bool | int | float | str)}] for name, module in model.named_modules()]
+    def options(module: Module) -> dict[str, Any]:
+        return {name: value for name, value in vars(module).items() if name != "training" and all(
+            isinstance(each, bool | int | float | str) for each in (value if isinstance(value, tuple) else [value]))}
+
+    parts = [[name, type(module).__qualname__, options(module)] for name, module in model.named_modules()]
     arrays = [[name, list(tensor.shape), str(tensor.dtype)] for name, tensor in model.named_tensors()]
     digest = hashlib.sha256(json_text([parts, arrays]).encode()).hexdigest()
     return {"class": type(model).__name__, "digest": f"sha256:{digest}"}

@@ -7,7 +7,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from minimixer.weights.prefix import recognize
 LARGEST_EXPANSION = 20          # floats hardly compress: an archive that expands more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # unless it unpacks to fewer bytes than this
 FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
-CLASSES = "class_names"         # in the metadata of a file: a JSON list
+ABOUT = "about_images"          # in the metadata of a file: class names and pixels, as JSON
 EXPORTED = "minimixer"          # the mark of a file that save_official or save_timm wrote
 
 
@@ -58,7 +58,7 @@ class ArraysFile:
 class WeightsFile:
     """An open weights file: its layout, the shapes it holds, and a function that reads an array as floats.
 
-    ``prefix`` stood before all of these names, ``class_names`` are those that the file states.
+    ``prefix`` stood before all of these names; ``about`` is what the file says of the model's images and classes.
     """
 
     path: Path
@@ -66,7 +66,7 @@ class WeightsFile:
     shapes: Mapping[str, Shape]
     read: Callable[[str], Array]
     prefix: str = ""
-    class_names: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def open_weights(path: Path) -> Iterator[WeightsFile]:
         layout, prefix = recognize(file.shapes, file.usual, path)
         theirs = {name.removeprefix(prefix) if name.startswith(prefix) else name: name for name in file.shapes}
         yield WeightsFile(path, layout, {name: file.shapes[full] for name, full in theirs.items()},
-                          lambda name: file.read(theirs[name]), prefix, _class_names(file.said))
+                          lambda name: file.read(theirs[name]), prefix, read_about(file.said))
 
 
 @contextmanager
@@ -99,13 +99,28 @@ def open_arrays(path: Path) -> Iterator[ArraysFile]:
         yield file
 
 
-def _class_names(said: Mapping[str, str]) -> tuple[str, ...]:
-    """The class names that a file states, if it does."""
+def read_about(said: Mapping[str, str]) -> dict[str, Any]:
+    """What a file says of classes and pixels, as far as it can be understood."""
     try:
-        names = json.loads(said.get(CLASSES, "[]"))
+        about = json.loads(said.get(ABOUT, "{}"))
     except (ValueError, RecursionError):
-        return ()
-    return tuple(map(str, names)) if isinstance(names, list) else ()
+        return {}
+    kinds = {"class_names": str, "mean": float, "std": float}
+    return {name: values for name, values in about.items() if name in kinds and isinstance(values, list)
+            and all(type(value) is kinds[name] for value in values)} if isinstance(about, dict) else {}
+
+
+def write_about(class_names: Sequence[str] = (), mean: Sequence[float] = (), std: Sequence[float] = ()) -> str:
+    """The same as text: class names, and mean and standard deviation of the pixels on the 0..1 scale.
+
+    Without what an import takes for granted: numbered classes, and pixels on the scale -1..1.  Empty if that is all.
+    """
+    about: dict[str, Any] = {}
+    if list(class_names) != [str(number) for number in range(len(class_names))]:
+        about["class_names"] = list(class_names)
+    if {*mean, *std} - {0.5}:
+        about |= {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
+    return json.dumps(about) if about else ""
 
 
 @contextmanager
@@ -147,10 +162,10 @@ def _open_npz(path: Path) -> Iterator[ArraysFile]:
             with _readable(path, name):
                 return _as_float(npz[name])
 
-        mark, _, names = npz.zip.comment.decode("utf-8", "replace").partition("\n")
+        mark, _, about = npz.zip.comment.decode("utf-8", "replace").partition("\n")
         yield ArraysFile(path, OFFICIAL, {name: shape for name, (shape, _) in headers.items()},
                          {name: dtype for name, (_, dtype) in headers.items()}, read,
-                         {CLASSES: names} if mark == EXPORTED and names else {})
+                         {ABOUT: about} if mark == EXPORTED and about else {})
 
 
 def _npy_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape, str]:
@@ -208,22 +223,20 @@ def _as_float(array: Array) -> Array:
     return array.astype(np.promote_types(array.dtype, np.float32), copy=False)
 
 
-def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array], class_names: Sequence[str] = ()) -> bool:
+def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array], about: str = "") -> bool:
     """Write an .npz file (official) or a .safetensors file (timm), completely or not at all, marked as an export.
 
-    Returns whether the class names, if any, are in it: the comment of an .npz has room for 65,535 bytes only.  Classes
-    that are only numbered have none.
+    ``about`` comes from ``write_about``.  Returns whether it is in the file: the comment of an .npz has room for 65,535
+    bytes only.
     """
-    numbered = list(class_names) == [str(number) for number in range(len(class_names))]
-    names = "" if numbered else json.dumps(list(class_names))
     if layout is not OFFICIAL:
-        write_safetensors(path, arrays, {CLASSES: names} if names else {})
+        write_safetensors(path, arrays, {ABOUT: about} if about else {})
         return True
     file = io.BytesIO()
     np.savez(file, **arrays)
-    fits = len(EXPORTED) + 1 + len(names) < 1 << 16
+    fits = len(EXPORTED) + 1 + len(about) < 1 << 16
     with zipfile.ZipFile(file, "a") as archive:
-        archive.comment = (f"{EXPORTED}\n{names}" if names and fits else EXPORTED).encode()
+        archive.comment = (f"{EXPORTED}\n{about}" if about and fits else EXPORTED).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, file.getvalue())
     return fits

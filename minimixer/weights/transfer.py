@@ -13,7 +13,7 @@ from minimixer.functional import GeluForm
 from minimixer.nn import GELU, MixerConfig, MlpMixer
 from minimixer.text import printable
 from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
-from minimixer.weights.files import WeightsFile, open_weights, write_weights
+from minimixer.weights.files import WeightsFile, open_weights, write_about, write_weights
 from minimixer.weights.growth import grow
 from minimixer.weights.kinds import WeightsError
 from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of
@@ -58,14 +58,20 @@ def load_timm(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = Fa
     return _load(model, Path(path), TIMM, new_head, allow_nonfinite)
 
 
-def save_official(model: MlpMixer, path: str | PathLike[str], class_names: Sequence[str] = ()) -> Report:
-    """Write a Mixer's weights, and perhaps its class names, as an official ``.npz`` file.  Raises OSError."""
-    return _save(model, Path(path), OFFICIAL, class_names)
+def save_official(model: MlpMixer, path: str | PathLike[str], *, class_names: Sequence[str] = (),
+                  mean: Sequence[float] = (), std: Sequence[float] = ()) -> Report:
+    """Write a Mixer's weights as an official ``.npz`` file.
+
+    Class names, and mean and standard deviation of the pixels on the 0..1 scale, are for ``minimixer import``: others
+    pass over them.  Raises OSError.
+    """
+    return _save(model, Path(path), OFFICIAL, write_about(class_names, mean, std))
 
 
-def save_timm(model: MlpMixer, path: str | PathLike[str], class_names: Sequence[str] = ()) -> Report:
-    """Write a Mixer's weights, and perhaps its class names, as ``.safetensors`` with timm's names.  Raises OSError."""
-    return _save(model, Path(path), TIMM, class_names)
+def save_timm(model: MlpMixer, path: str | PathLike[str], *, class_names: Sequence[str] = (),
+              mean: Sequence[float] = (), std: Sequence[float] = ()) -> Report:
+    """Like ``save_official``, but a ``.safetensors`` file with timm's names."""
+    return _save(model, Path(path), TIMM, write_about(class_names, mean, std))
 
 
 def config_of(path: str | PathLike[str], *, image_size: int | None = None,
@@ -148,7 +154,7 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool, allow_nonfinite: b
                      f"{layout.name} code does, the file does not say")
     used = {m.theirs for m in mapped}
     return Report(file.path, layout.name, tuple(mapped), tuple(missing),
-                  tuple(name for name in file.shapes if name not in used), tuple(notes), file.class_names)
+                  tuple(name for name in file.shapes if name not in used), tuple(notes), file.about)
 
 
 def _check_finite(path: Path, name: str, array: Array) -> None:
@@ -249,7 +255,7 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
     return k
 
 
-def _save(model: MlpMixer, path: Path, layout: Layout, class_names: Sequence[str]) -> Report:
+def _save(model: MlpMixer, path: Path, layout: Layout, about: str) -> Report:
     _check_mixer(model)
     sizes = sizes_of(model.config)
     state = {name: to_numpy(tensor.data) for name, tensor in model.named_tensors()}
@@ -262,7 +268,7 @@ def _save(model: MlpMixer, path: Path, layout: Layout, class_names: Sequence[str
     notes = [] if model.config.gelu == layout.gelu else [
         f"this model uses the {model.config.gelu} form of GELU, the {layout.name} code the {layout.gelu} form: expect "
         "slightly different logits there"]
-    if not write_weights(path, layout, arrays, class_names):
-        notes.append(f"an .npz file has no room for {len(class_names):,} class names: pass them to minimixer import "
-                     "with --labels")
-    return Report(path, layout.name, tuple(mapped), notes=tuple(notes), class_names=tuple(class_names))
+    if not write_weights(path, layout, arrays, about):
+        notes.append("an .npz file has no room for so many class names: minimixer import will need --labels, and "
+                     "--mean and --std if the pixels are not on the scale -1..1")
+    return Report(path, layout.name, tuple(mapped), notes=tuple(notes))
