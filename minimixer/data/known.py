@@ -7,7 +7,8 @@ from typing import Literal
 
 from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.sources import digits
-from minimixer.data.sources.cifar import CIFAR10, CIFAR100, PAGE, Archive, find, load_cifar10, load_cifar100
+from minimixer.data.sources.cifar import find, load_cifar10, load_cifar100
+from minimixer.data.sources.cifar_editions import CIFAR10, CIFAR100, PAGE, Archive
 
 Name = Literal["digits", "cifar10", "cifar100"]
 
