@@ -50,7 +50,7 @@ def load_cifar100(data_dir: str | Path | None = None, *, download: bool = False)
     return load(CIFAR100.name, data_dir, download)
 
 
-def load(name: str, data_dir: str | Path | None, download: bool = False) -> Dataset:
+def load(name: str, data_dir: str | Path | None = None, download: bool = False) -> Dataset:
     """As ``load_cifar10``, by name."""
     editions = EDITIONS[name]
     first, other = editions
@@ -110,7 +110,7 @@ def find(archive: Archive, data_dir: str | Path | None, download: bool) -> Path:
         if place.is_file():
             return place
         for edition in editions:
-            if (found := _in_place(edition, place)) is not None:
+            if (found := in_place(edition, place)) is not None:
                 return found
     if download:
         from minimixer.data.download import download as fetch  # here, because requests is slow to import
@@ -127,7 +127,7 @@ To get {archive.tarball} ({archive.size / 1e6:.0f} MB), use one of:
 Without a network, the digits need no files: python -m minimixer.train digits""")
 
 
-def _in_place(edition: Archive, place: Path) -> Path | None:
+def in_place(edition: Archive, place: Path) -> Path | None:
     """The folder or archive of an edition in a folder, or one folder deeper; None if there is none."""
     # A second download is unpacked to "cifar-10-batches-bin 2".
     candidates = [place, place / edition.folder, *sorted(place.glob(f"{edition.folder}*")),

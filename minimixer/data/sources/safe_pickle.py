@@ -15,7 +15,7 @@ from typing import Any
 
 from minimixer.data.sources.pickle_values import CALLS, NAMES, Dtype, Name, PickleRefusedError, Unfilled, fill
 
-MOST_INSTRUCTIONS = 1_000_000       # CIFAR-100 has about 350,000; each can take 150 bytes of memory
+MOST_INSTRUCTIONS = 1_000_000       # CIFAR-100 has about 250,000; each can take 150 bytes of memory
 LONGEST_NUMBER = 16                 # bytes of an integer
 LONGEST_LINE = 1000                 # bytes of a number or name written as text
 MARK = object()
