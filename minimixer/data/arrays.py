@@ -92,6 +92,17 @@ def assemble(parts: Parts, class_names: Sequence[str] | None, said: Notes, sourc
     return dataset
 
 
+def divided(dataset: Dataset, notes: Notes, *, validation: float, test_share: float, seed: int) -> Dataset:
+    """A data set that has its test part, with a validation part if one is wanted."""
+    check_own_parts(dataset.name, {"test"}, validation, test_share)
+    if not validation:
+        return dataset
+    images, labels = dataset.train_images, dataset.train_labels
+    kept, drawn = cut("validation", validation, seed, labels, dataset.class_names, notes)
+    return replace(dataset, train_images=images[kept], train_labels=labels[kept],
+                   validation_images=images[drawn], validation_labels=labels[drawn])
+
+
 def check_classes(labels: Mapping[str, Array], names: Sequence[str], name: str, notes: Notes) -> None:
     """Refuse a single class; say which classes lack images somewhere."""
     counts = {part: np.bincount(numbers, minlength=len(names)) for part, numbers in labels.items()}     # (classes,)

@@ -4,16 +4,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from minimixer.data import known
-from minimixer.data.arrays import only_classes
+from minimixer.data.arrays import divided, only_classes
 from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.notes import Notes
-from minimixer.data.parts import DEFAULT_TEST_SHARE, check_own_parts, check_shares, cut, wanted_classes
+from minimixer.data.parts import DEFAULT_TEST_SHARE, check_shares, wanted_classes
 from minimixer.data.shrink import shrink
 from minimixer.data.sources.folder import from_folder
-from minimixer.data.sources.npz import load_npz
+from minimixer.data.sources.paths import load_path
 from minimixer.errors import UsageError, nearest
 from minimixer.files import expand
 from minimixer.text import printable
@@ -66,19 +66,28 @@ def load(source: str | Path, *, data_dir: str | Path | None = None, download: bo
     options: dict[str, Any] = {"validation": validation, "test_share": test_share, "seed": seed}
     if is_known(source):
         notes = Notes(str(source), quiet)
-        dataset = known.load(source, expand(data_dir) if data_dir else None, download)       # type: ignore[arg-type]
+        dataset = divided(_known(str(source), data_dir, download), notes, **options)
     else:
         path = _path(source, data_dir, download)
         notes = Notes(printable(path.resolve().name or path), quiet)
-        if path.is_dir():
+        found = load_path(path, notes, **options)
+        if found is None:
             return from_folder(path, image_size=image_size, classes=classes, cache=cache, quiet=quiet, **options)
-        dataset = _from_file(path, notes, options)
-    return _fitted(dataset, notes, image_size, classes, validation, test_share, seed)
+        dataset = found
+    dataset = only_classes(dataset, wanted_classes(classes, dataset.class_names, dataset.name), notes)
+    return replace(_fitted(dataset, notes, image_size), notes=tuple(notes))
 
 
 def is_known(source: str | Path) -> bool:
     """Whether this is the name of a known data set, and not a path."""
     return isinstance(source, str) and source in get_args(known.Name)
+
+
+def _known(name: str, data_dir: str | Path | None, download: bool) -> Dataset:
+    if name == "digits" and (data_dir or download):
+        raise UsageError(f"{'data_dir' if data_dir else 'download'} has no effect on digits (they come with "
+                         "minimixer): leave it out, or name another data set")
+    return known.load(cast(known.Name, name), expand(data_dir) if data_dir else None, download)
 
 
 def _path(source: str | Path, data_dir: str | Path | None, download: bool) -> Path:
@@ -95,22 +104,8 @@ def _path(source: str | Path, data_dir: str | Path | None, download: bool) -> Pa
     return path
 
 
-def _from_file(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset:
-    if path.suffix.casefold() == ".npz":
-        return load_npz(path, notes, **options)
-    raise DataError(f"{printable(path, None)} is no data set that is known here: expected a folder of images in class "
-                    "folders, or an .npz file")
-
-
-def _fitted(dataset: Dataset, notes: Notes, image_size: int | None, classes: str | Sequence[str] | None,
-            validation: float, test_share: float, seed: int) -> Dataset:
-    """The data set with what was asked of it: a validation part, classes, a size.  What it has already stays."""
-    own = {"test"} | ({"validation"} if dataset.validation_images is not None else set())
-    if not notes:       # else the parts were cut, and said, where the images were read
-        check_own_parts(dataset.name, dict.fromkeys(own), validation, test_share)
-    if validation and dataset.validation_images is None:
-        dataset = _with_validation(dataset, validation, seed, notes)
-    dataset = only_classes(dataset, wanted_classes(classes, dataset.class_names, dataset.name), notes)
+def _fitted(dataset: Dataset, notes: Notes, image_size: int | None) -> Dataset:
+    """The data set with images that are not larger than was asked."""
     side = dataset.train_images.shape[1]
     if image_size is not None and image_size < side:
         notes.append(f"images of {side} x {side} pixels were reduced to {image_size} x {image_size}")
@@ -118,11 +113,4 @@ def _fitted(dataset: Dataset, notes: Notes, image_size: int | None, classes: str
                                       if name.endswith("images")})
     elif image_size is not None and image_size > side:
         notes.append(f"images stay at {side} x {side} pixels in memory; training enlarges them")
-    return replace(dataset, notes=tuple(notes))
-
-
-def _with_validation(dataset: Dataset, share: float, seed: int, notes: Notes) -> Dataset:
-    kept, drawn = cut("validation", share, seed, dataset.train_labels, dataset.class_names, notes)
-    images, labels = dataset.train_images, dataset.train_labels
-    return replace(dataset, train_images=images[kept], train_labels=labels[kept],
-                   validation_images=images[drawn], validation_labels=labels[drawn])
+    return dataset
