@@ -109,8 +109,9 @@ def inside(path: Path) -> list[Path]:
         raise DataError(f"{printable(path, None)} is a folder without images: name one that holds PNG, JPEG, ... files")
     if others:
         shown = ", ".join(printable(name, 40) for name in others[:3]) + (", ..." if len(others) > 3 else "")
-        print(f"minimixer predict: {len(others):,} files in {printable(path, None)} are no images: {shown}",
-              file=sys.stderr)
+        count = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        print(f"minimixer predict: {count} in {printable(path, None)} {'is' if len(others) == 1 else 'are'} not read, "
+              f"being no images: {shown}", file=sys.stderr)
     return images
 
 
