@@ -3,7 +3,6 @@
 Each layer says in ``emit`` which nodes it becomes.  Dropout and StochasticDepth become nothing, as in evaluation.
 """
 
-import json
 from collections.abc import Sequence
 from functools import singledispatch
 from os import PathLike
@@ -14,7 +13,7 @@ import numpy as np
 
 from minimixer.backend import Array, to_numpy
 from minimixer.errors import UsageError
-from minimixer.files import expand, write_atomically
+from minimixer.files import expand, json_text, write_atomically
 from minimixer.nn import (
     GELU,
     Attention,
@@ -218,7 +217,7 @@ def save_onnx(model: Module, path: str | PathLike[str], *, mean: Array, std: Arr
     made = helper.make_graph(graph.nodes, type(model).__name__, [takes], [gives], graph.constants)
     whole = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
                               producer_name=EXPORTED, producer_version=__version__)
-    helper.set_model_props(whole, {"class_names": json.dumps(list(class_names))})
+    helper.set_model_props(whole, {"class_names": json_text(list(class_names))})
     checker.check_model(whole, full_check=True)
     path = expand(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -115,7 +115,8 @@ def test_class_names_go_through_inspect_export_import_and_ship(run, photos, tmp_
         assert predict([tmp_path / f"run-{name}", picture, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)["predictions"]
         assert [row["class"] for row in found] == [row["class"] for row in expected]
-        assert [row["probability"] for row in found] == pytest.approx([row["probability"] for row in expected], abs=0.02)
+        for ours, theirs in zip(expected, found, strict=True):
+            assert theirs["probability"] == pytest.approx(ours["probability"], abs=0.02)
     assert ship([run, "--out", tmp_path / "shipped", "--workers", "1"]) == 0
     shipped = tmp_path / "shipped" / "photos-pico.safetensors"
     assert load_run(shipped).class_names == CLASSES
