@@ -33,5 +33,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"minimixer has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """What ``dir(mm)`` and completion show: everything public, with the rooms that are imported when first used."""
+    return sorted({*globals(), *__all__})
+
+
 __all__ = ["Tensor", "__version__", "backend", "data", "exercises", "functional", "grad", "gradcheck", "nn", "no_grad",
            "optim", "plots", "reference_kernels", "train", "weights"]

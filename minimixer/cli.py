@@ -29,7 +29,7 @@ COMMANDS = {
     "predict": Command("predict", "classify your own images"),
     "inspect": Command("inspect", "show each step of a Mixer: shapes, parameters, MACs, memory"),
     "import": Command("import_weights", "make a run from an official .npz or timm's .safetensors"),
-    "export": Command("export_weights", "write a run's weights for the official code or for timm"),
+    "export": Command("export_weights", "write a run's weights for other code, or its model as ONNX"),
     "ship": Command("ship", "make the files of a model that comes with the package", computes=True),
     "data": Command("data", "list, download, verify and find data sets"),
     "bench": Command("bench", "race minimixer against PyTorch and JAX", computes=True),

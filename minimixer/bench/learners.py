@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from minimixer.data import Batches, Dataset, Prefetch, known, normalize
+from minimixer.data import Batches, Dataset, Prefetch, load, normalize
 from minimixer.optim.muon.reference import hidden_matrices
 from minimixer.optim.schedule import Schedule
 from minimixer.parallel.host import keep_freed_memory
@@ -35,7 +35,7 @@ class Learner:
     def __init__(self, config: TrainConfig, threads: int):
         keep_freed_memory()
         self.config, self.threads, self.done = config, threads, 0
-        self.start(known.load(config.data, config.data_dir))
+        self.start(load(config.data, data_dir=config.data_dir))
 
     def start(self, dataset: Dataset) -> None:
         """Build model, optimizer and batches."""

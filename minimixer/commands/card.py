@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minimixer.text import markdown
 from minimixer.train.estimate import duration
 
 CARD = """# {name}
@@ -44,8 +45,7 @@ $ {command}
 | loss | {loss:.4f} nats |
 | accuracy at the end of the run | {last_accuracy:.2%} |
 
-These are the weights of step {step:,}, the best of {tests} tests on the test images. So the first number was
-selected, and is a little too high; the last one was not.
+These are the weights of step {step:,}, {chosen}
 
 | class | images | correct | accuracy | most often taken for |
 | --- | ---: | ---: | ---: | --- |
@@ -60,8 +60,7 @@ Rows are the true classes, columns the predicted ones.
 ## Intended use
 
 For lessons, for trying out the commands, and as a starting point for fine-tuning. It answers with one of its
-{num_classes} classes whatever it is shown, and its probabilities are not calibrated. It has seen only small photographs
-of one subject, collected from the web in the 2000s: do not use it where a wrong answer does harm.
+{num_classes} classes whatever it is shown, and its probabilities are not calibrated. {seen}
 
 ## License
 
@@ -69,26 +68,42 @@ The weights: MIT, like the rest of minimixer. The data belong to others (see abo
 """
 
 
+CHOSEN = {
+    "test": "the best of {tests} tests on the test images. So the first number was\nselected, and is a little too "
+            "high; the last one was not.",
+    "validation": "the best of {tests} tests on validation images, and the last number is of\nthose. The test images "
+                  "of the first number chose nothing.",
+}
+SEEN = {
+    True: """It has seen only small photographs
+of one subject, collected from the web in the 2000s: do not use it where a wrong answer does harm.""",
+    False: """It has seen only the images
+described above: do not use it where a wrong answer does harm.""",
+}
+
+
 def card(facts: dict[str, Any]) -> str:
     """The text of the card, from what ``ship`` measured."""
     environment = facts["environment"]
     source = facts["recipe"]["init_from"]
     device = "CPU" if environment["device"] == "cpu" else "GPU"
-    names = [row["class"] for row in facts["classes"]]
+    names = [markdown(row["class"], 40) for row in facts["classes"]]
     matrix = [["", *names], ["---", *["---:"] * len(names)], *(
         [name, *map(str, row)] for name, row in zip(names, facts["confusion"], strict=True))]
     return CARD.format(
-        **{key: value for key, value in facts.items() if key not in ("model", "classes")}, **facts["model"],
+        **{key: value for key, value in facts.items() if key not in ("model", "classes", "known", "chosen_on")},
+        **facts["model"],
         **environment | {"device": device}, seed=facts["recipe"]["seed"], time=duration(facts["seconds"]),
         settings=", ".join(f"{name} {value}" for name, value in facts["recipe"].items() if value),
+        chosen=CHOSEN[facts.get("chosen_on", "test")].format(**facts), seen=SEEN[facts.get("known", True)],
         origin=f"fine-tuned from {source}" if source else "trained from scratch",
         classes="\n".join(map(_of_class, facts["classes"])), matrix="\n".join(map(_line, matrix)))
 
 
 def _of_class(row: dict[str, Any]) -> str:
     share = f"{row['accuracy']:.1%}" if row["images"] else ""
-    taken = f"{row['most_often_taken_for']} ({row['times']})" if row["times"] else ""
-    return _line([row["class"], f"{row['images']:,}", f"{row['correct']:,}", share, taken])
+    taken = f"{markdown(row['most_often_taken_for'], 40)} ({row['times']})" if row["times"] else ""
+    return _line([markdown(row["class"], 40), f"{row['images']:,}", f"{row['correct']:,}", share, taken])
 
 
 def _line(cells: list[str]) -> str:

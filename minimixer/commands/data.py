@@ -1,15 +1,20 @@
-"""``minimixer data list|download|verify|path``: the known data sets, where they are, and whether they are whole."""
+"""``minimixer data list|download|verify|path|info``: known data sets, whether they are whole, and what others hold."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import tyro
 
-from minimixer.console import run_subcommand
+from minimixer.console import run_subcommand, show, table
+from minimixer.data import load
 from minimixer.data.dataset import DataError
 from minimixer.data.known import KNOWN, Name, locate, verify
+from minimixer.data.memory import readable
+from minimixer.data.parts import DEFAULT_TEST_SHARE
+from minimixer.data.sources import digits
 from minimixer.errors import DATA, OK
 from minimixer.options import INCLUDED, check
 from minimixer.text import printable
@@ -19,8 +24,8 @@ RULES = (INCLUDED._replace(why="on digits (they come with minimixer)", instead="
 
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand, and return the exit code."""
-    return run_subcommand("data", "The data sets that minimixer knows.", arguments,
-                          list=list_known, download=download, verify=verify_files, path=path)
+    return run_subcommand("data", "The data sets that minimixer knows, and your own.", arguments,
+                          list=list_known, download=download, verify=verify_files, path=path, info=info)
 
 
 def list_known(data_dir: Path | None = None) -> int:
@@ -32,7 +37,7 @@ def list_known(data_dir: Path | None = None) -> int:
         Search this folder only.
     """
     for name, known in KNOWN.items():
-        size = f", {known.archive.size / 1e6:.0f} MB to download" if known.archive else ""
+        size = f", {known.size / 1e6:.0f} MB to download" if known.size else ""
         try:
             where = printable(locate(name, data_dir), None)
         except DataError:
@@ -97,6 +102,45 @@ def path(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
     _check(name, data_dir)
     found = locate(name, data_dir)
     print(printable(found, None) if sys.stdout.isatty() else found)      # a script needs the very name
+    return OK
+
+
+def info(data: tyro.conf.Positional[str], data_dir: Path | None = None, image_size: int | None = None,
+         classes: str | None = None, validation: float = 0.0, test_share: float = DEFAULT_TEST_SHARE,
+         seed: int = 0) -> int:
+    """Read a data set as training would, and say what it holds: sizes, classes, counts, and what is left out.
+
+    Parameters
+    ----------
+    data : str
+        A known name, or the path of a folder of images, an .npz file, IDX files, or CIFAR's files.
+    data_dir : Path
+        Where to look for a known data set.
+    image_size : int
+        Side in pixels at which photographs are read; by default 64.
+    classes : str
+        Use these classes only: cats,dogs.
+    validation : float
+        Share of the training images to choose models by.
+    test_share : float
+        Share of the images that become the test part, if there is none.
+    seed : int
+        Of these two shares.
+    """
+    dataset = load(data, data_dir=data_dir, image_size=image_size, classes=classes, validation=validation,
+                   test_share=test_share, seed=seed)
+    _, side, _, channels = dataset.train_images.shape
+    size = sum(array.nbytes for array in dataset.arrays.values())
+    print(printable(f"{dataset.name}: {side} x {side} pixels, {'gray' if channels == 1 else f'{channels} channels'}, "
+                    f"{dataset.num_classes} classes, {readable(size)}, at {dataset.source or digits.FILE}", None))
+    parts = {part: labels for part in ("train", "validation", "test")
+             if (labels := getattr(dataset, f"{part}_labels")) is not None}
+    rows = table("class", *(f">{part}" for part in parts))
+    counts = [np.bincount(labels, minlength=dataset.num_classes) for labels in parts.values()]      # (classes,)
+    for number, name in enumerate(dataset.class_names):
+        rows.add_row(name, *(f"{count[number]:,}" for count in counts))
+    rows.add_row("all", *(f"{len(labels):,}" for labels in parts.values()))
+    show(rows)
     return OK
 
 

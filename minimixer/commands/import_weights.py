@@ -3,10 +3,10 @@
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -25,6 +25,7 @@ from minimixer.version import __version__
 from minimixer.weights import Report
 
 WRITTEN = (CONFIG, BEST)
+USUAL_SCALE = 0.5       # mean and standard deviation of pixels in -1..1
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,19 @@ class ImportConfig:
     image_size: int | None = None
     """Grow the token mixing to images of this size: 2, 3, ... times that of the file."""
     labels: Path | None = None
-    """Text file with one class name per line; by default the classes are numbered."""
-    mean: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
-    """Subtracted from pixels on the 0..1 scale; the official files expect 0.5."""
-    std: Annotated[float, tyro.conf.arg(metavar="0..1")] = 0.5
-    """Divides them afterwards: 0.5 and 0.5 scale pixels to -1..1."""
+    """Text file with one class name per line; by default the file's, or else numbers."""
+    mean: Annotated[float | None, tyro.conf.arg(metavar="0..1")] = None
+    """Subtracted from pixels on the 0..1 scale; by default what the file says, or else 0.5, as the official ones."""
+    std: Annotated[float | None, tyro.conf.arg(metavar="0..1")] = None
+    """Divides them afterwards; by default likewise: 0.5 and 0.5 scale pixels to -1..1."""
     allow_nonfinite: bool = False
     """Import weights that are NaN or infinite too; the model then answers NaN."""
 
     def __post_init__(self) -> None:
         at_least(1, num_classes=self.num_classes, image_size=self.image_size)
-        if not 0 < self.std < math.inf:
+        if self.std is not None and not 0 < self.std < math.inf:
             raise UsageError(f"--std is {self.std}: expected a number above 0")
-        if not math.isfinite(self.mean):
+        if self.mean is not None and not math.isfinite(self.mean):
             raise UsageError(f"--mean is {self.mean}: expected a number")
 
 
@@ -72,17 +73,23 @@ def import_weights(config: ImportConfig) -> tuple[MlpMixer, Report]:
         raise RunError(f"{config.out} exists and is not an empty folder: name another one with --out")
     model, report = weights.model_from(config.file, image_size=config.image_size, num_classes=config.num_classes,
                                        allow_nonfinite=config.allow_nonfinite)
-    names = _class_names(config.labels, model.config.num_classes)
-    channels = model.config.in_channels
+    names = _class_names(config.labels, model.config.num_classes, report.about.get("class_names", ()))
+    mean, std = (_per_channel(config, report.about, name, model.config.in_channels) for name in ("mean", "std"))
     config.out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(config.out, WRITTEN)
     content = {"config": {}, "import": {**asdict(config), "layout": report.layout}, "model": asdict(model.config),
                "environment": {"minimixer": __version__, "python": platform.python_version()}}
     write_atomically(config.out / CONFIG, (json_text(content, indent=2, default=str) + "\n").encode())
     checkpoint.save(config.out / BEST, model, None, {
-        "model": asdict(model.config), "class_names": names, "mean": [config.mean] * channels,
-        "std": [config.std] * channels, "step": 0})
+        "model": asdict(model.config), "class_names": names, "mean": mean, "std": std, "step": 0})
     return model, report
+
+
+def _per_channel(config: ImportConfig, about: Mapping[str, Any], name: str, channels: int) -> list[float]:
+    """Mean or standard deviation of every channel: as asked, as the file says, or that of the official files."""
+    asked, said = getattr(config, name), about.get(name, [])
+    known = len(said) == channels and all(map(math.isfinite, said)) and (name == "mean" or min(said) > 0)
+    return list(said) if asked is None and known else [USUAL_SCALE if asked is None else asked] * channels
 
 
 def _is_begun(folder: Path) -> bool:
@@ -96,9 +103,10 @@ def _is_begun(folder: Path) -> bool:
         return False
 
 
-def _class_names(labels: Path | None, num_classes: int) -> list[str]:
+def _class_names(labels: Path | None, num_classes: int, stated: Sequence[str]) -> list[str]:
+    """The names in the file of labels, or those that the file of weights states; by default the classes' numbers."""
     if labels is None:
-        return [str(number) for number in range(num_classes)]
+        return list(stated) if len(stated) == num_classes else [str(number) for number in range(num_classes)]
     try:
         names = [line.strip() for line in read_text(labels).rstrip().splitlines()]
     except FileNotFoundError:

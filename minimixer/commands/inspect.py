@@ -28,6 +28,7 @@ class Inspection:
     """Print one JSON object."""
 
 
+SHOWN = 20          # names of classes
 DESCRIPTION = """Each step that one image takes through a Mixer, transposes in plain sight.
 
 With parameters, multiply-adds (MACs) and the memory that training keeps."""
@@ -37,21 +38,21 @@ def main(arguments: Sequence[str]) -> int:
     """Trace the model, print its steps, and return the exit code."""
     options = parse(Inspection, "inspect", DESCRIPTION, arguments)
     options = replace(options, model=str(expand(options.model)))
-    model = find_model(options)
+    model, classes = find_model(options)
     traced = trace(model)
     if options.json:
-        print(json_text(as_json(options.model, model, traced)))
+        print(json_text({**as_json(options.model, model, traced), "class_names": classes}))
     else:
-        show(options.model, traced)
+        show(options.model, traced, classes)
     return OK
 
 
-def find_model(options: Inspection) -> MlpMixer:
-    """The Mixer of a size, or of a run.  Raises UsageError or CheckpointError."""
+def find_model(options: Inspection) -> tuple[MlpMixer, Sequence[str] | None]:
+    """The Mixer of a size, or of a run, whose classes have names.  Raises UsageError or CheckpointError."""
     changes: dict[str, Any] = {} if options.image_size is None else {"image_size": options.image_size}
     if options.model in MIXERS:
         try:
-            return mixer(options.model, seed=None, **changes)
+            return mixer(options.model, seed=None, **changes), None
         except ValueError as error:
             raise UsageError(f"{options.model}: {error}") from error
     if not Path(options.model).exists() and options.model not in list_pretrained():
@@ -60,17 +61,22 @@ def find_model(options: Inspection) -> MlpMixer:
     if changes:
         raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "
                          "token mixing has weights for one number of patches only")
-    model = load_run(options.model).model
+    trained = load_run(options.model)
+    model = trained.model
     if not isinstance(model, MlpMixer):
         raise UsageError(f"{options.model} holds a {type(model).__name__}, and only Mixers are traced: "
                          "print(mm.train.load_run(...).model) shows its steps and shapes")
-    return model
+    return model, trained.class_names
 
 
-def show(name: str, traced: Trace) -> None:
+def show(name: str, traced: Trace, classes: Sequence[str] | None = None) -> None:
     """Print the trace and its sums as text."""
     out = console()
-    print(f"{printable(name, None)}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image\n")
+    print(f"{printable(name, None)}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image")
+    if classes is not None:
+        more = f", ... ({len(classes):,} in all)" if len(classes) > SHOWN else ""
+        print(f"classes: {', '.join(printable(each, 40) for each in classes[:SHOWN])}{more}")
+    print()
     for line in str(traced).splitlines():
         out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
     print(f"\nweights {short(traced.weight_bytes, 'B')}; with gradients and AdamW's moments, in training, "

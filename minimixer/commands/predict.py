@@ -14,12 +14,15 @@ from minimixer.backend import choose_device
 from minimixer.console import OnDevice, at_least, console, parse, show, table
 from minimixer.data import DataError
 from minimixer.data.images import read_image
+from minimixer.data.sources.class_folders import images_below
 from minimixer.errors import DATA, OK, UsageError
 from minimixer.files import json_text
 from minimixer.text import printable
-from minimixer.train.trained import Trained, load_run
+from minimixer.train.run_folder import CONFIG
+from minimixer.train.trained import PREFERRED, Trained, load_run
 
 SHIPPED = "cifar10-micro"
+OF_A_RUN = (CONFIG, *PREFERRED)
 AT_ONCE = 256       # images in memory
 BAR = 24            # columns of a probability of 1
 
@@ -30,7 +33,7 @@ class Prediction(OnDevice):
 
     files: tyro.conf.Positional[Annotated[
         tuple[Path, ...], tyro.conf.arg(metavar="[RUN] IMAGE [IMAGE ...]", help_behavior_hint="(required)")]]
-    """A run folder or one of its .safetensors files (by default cifar10-micro), then images: PNG, JPEG, ..."""
+    """A run folder or one of its .safetensors files (by default cifar10-micro), then images, or folders of them."""
     top: int = 5
     """Number of classes to show per image."""
     invert: bool = False
@@ -53,7 +56,8 @@ To fit the model, each image is
 - cropped to the square in the middle,
 - resized (bicubic, antialiased), and made gray if the model expects gray.
 
-Unreadable images are reported and skipped, and the exit code is then 3."""
+All images in a folder and below it are read.  Unreadable images are reported
+and skipped, and the exit code is then 3."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -78,19 +82,41 @@ def main(arguments: Sequence[str]) -> int:
 def run_and_images(files: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
     """Split what the command line names into the run, which may be left out, and the images.  Raises UsageError.
 
-    The first name is an image if it is there, but is no folder and no checkpoint, or has the extension of an image.
+    The first name is an image if it is there, but is no folder and no checkpoint, or has the extension of an image; it
+    may also be a folder of images.
     """
     from PIL import Image
     files = [match for file in files for match in expanded(file)]
     first = files[0] if files else Path()
-    like_an_image = not first.is_dir() if first.exists() else first.suffix.lower() in Image.registered_extensions()
+    like_an_image = ((not first.is_dir() or holds_images(first)) if first.exists() else
+                     first.suffix.lower() in Image.registered_extensions())
     if files and first.suffix != ".safetensors" and like_an_image:
-        return Path(SHIPPED), files
+        return Path(SHIPPED), [image for file in files for image in inside(file)]
     if not files[1:] and first.suffix and not first.exists():
         raise UsageError(f"there is no file {first}: expected minimixer predict IMAGE..., or RUN IMAGE...")
     if not files[1:]:
         raise UsageError("no image is named: expected minimixer predict IMAGE..., or RUN IMAGE...")
-    return first, files[1:]
+    return first, [image for file in files[1:] for image in inside(file)]
+
+
+def inside(path: Path) -> list[Path]:
+    """The images in a folder and below it, in order; a file is itself.  Raises DataError if there are none."""
+    if not path.is_dir():
+        return [path]
+    images, others = images_below(path)
+    if not images:
+        raise DataError(f"{printable(path, None)} is a folder without images: name one that holds PNG, JPEG, ... files")
+    if others:
+        shown = ", ".join(printable(name, 40) for name in others[:3]) + (", ..." if len(others) > 3 else "")
+        count = "1 file" if len(others) == 1 else f"{len(others):,} files"
+        print(f"minimixer predict: {count} in {printable(path, None)} {'is' if len(others) == 1 else 'are'} not read, "
+              f"being no images: {shown}", file=sys.stderr)
+    return images
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether this is a folder of images, and none of a run, whose report has pictures, too."""
+    return not any((folder / name).exists() for name in OF_A_RUN) and bool(images_below(folder)[0])
 
 
 def expanded(file: Path) -> list[Path]:
@@ -103,7 +129,7 @@ def expanded(file: Path) -> list[Path]:
 def predictions(trained: Trained, files: Sequence[Path],
                 options: Prediction) -> Iterator[tuple[Path, DataError | list[tuple[str, float]]]]:
     """Yield each file with its most probable classes, best first, or with the reason why it cannot be read."""
-    size, channels = trained.model.config.image_size, trained.model.config.in_channels
+    size, channels = trained.sizes.image_size, trained.sizes.in_channels
     for start in range(0, len(files), AT_ONCE):
         paths = files[start:start + AT_ONCE]
         images, failures = {}, {}

@@ -14,6 +14,7 @@ from minimixer.options import given_in
 from minimixer.train.config import TrainConfig
 from minimixer.train.initialize import with_model_of_source
 from minimixer.train.loop import fit
+from minimixer.train.measured import tests_of
 from minimixer.train.resume import METRICS, read_metrics
 from minimixer.train.run_folder import check_resumed, read_config
 from minimixer.train.source import read_source
@@ -29,7 +30,7 @@ class Seeds:
     """One run is trained for each."""
 
 
-HEADER = ("| seed | accuracy after the last step | best of its tests | steps |", "| ---: | ---: | ---: | ---: |")
+FIRST = "| seed | "
 DESCRIPTION = """Train once per seed, and report every seed.
 
 The preset and flags of minimixer train are accepted too (see its --help).
@@ -84,28 +85,34 @@ def train(run: TrainConfig) -> int | None:
 def result(out: Path, seed: int) -> dict[str, Any]:
     """The accuracies of one run.  Raises RunError if its metrics are lost."""
     metrics = read_metrics(out)
-    accuracies = [line["test_accuracy"] for line in metrics if "test_accuracy" in line]
-    if not accuracies:
+    part, tests = tests_of(metrics)
+    if not tests:
         raise RunError(f"{out / METRICS} holds no test, so this seed cannot be reported: restore the file, or delete "
                        "the folder to train this seed again")
+    accuracies = [line[f"{part}_accuracy"] for line in tests]
+    chosen = {} if part == "test" else {"chosen_on": part, "test_accuracy": metrics[-1]["test_accuracy"]}
     return {"seed": seed, "last_accuracy": accuracies[-1], "best_accuracy": max(accuracies), "tests": len(accuracies),
-            "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
+            **chosen, "steps": metrics[-1]["step"], "seconds": metrics[-1]["seconds"]}
 
 
 def check_ours(folder: Path) -> None:
     """Raise FileRefusedError if one of the two files is there and is none of an earlier report; before any run."""
     check_replaceable(folder / "seeds.json", lambda path: "last_accuracy" in read_json(path)[0], "seeds")
-    check_replaceable(folder / "seeds.md", lambda path: read_text(path).startswith(HEADER[0]), "seeds")
+    check_replaceable(folder / "seeds.md", lambda path: read_text(path).startswith(FIRST), "seeds")
 
 
 def write(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
     """Write both files, and return the text of seeds.md."""
-    last = [row["last_accuracy"] for row in rows]
+    validated = "chosen_on" in rows[0]
+    heads = ("test accuracy of the weights chosen on validation images", "best on those") if validated else (
+             "accuracy after the last step", "best of its tests")
+    last = [row["test_accuracy" if validated else "last_accuracy"] for row in rows]
     spread = f" ± {statistics.stdev(last):.2%} (standard deviation)" if len(last) > 1 else ""
-    lines = [*HEADER,
-             *(f"| {row['seed']} | {row['last_accuracy']:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
-               for row in rows),
-             "", f"After the last step: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
+    when = "On the test images" if validated else "After the last step"
+    lines = [f"{FIRST}{heads[0]} | {heads[1]} | steps |", "| ---: | ---: | ---: | ---: |",
+             *(f"| {row['seed']} | {accuracy:.2%} | {row['best_accuracy']:.2%} | {row['steps']:,} |"
+               for row, accuracy in zip(rows, last, strict=True)),
+             "", f"{when}: {statistics.mean(last):.2%}{spread}, {len(rows)} seeds, none left out."]
     text = "\n".join(lines) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "seeds.json", (json_text(list(rows), indent=1) + "\n").encode())

@@ -6,7 +6,7 @@ which is written from the JSON alone.  The same run gives the same bytes.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ import tyro
 
 from minimixer.commands.card import card
 from minimixer.console import Computing, Threaded, parse
-from minimixer.data.known import KNOWN, load
+from minimixer.data.known import KNOWN
 from minimixer.errors import OK, UsageError, command_line, flag
 from minimixer.files import (
     FileRefusedError,
@@ -29,13 +29,16 @@ from minimixer.files import (
 )
 from minimixer.nn import MlpMixer, Model
 from minimixer.nn.pretrained import FOLDER
-from minimixer.options import INCLUDED, check
+from minimixer.options import check, rules
 from minimixer.text import printable
 from minimixer.train import checkpoint
-from minimixer.train.config import FREE, PRESETS, TrainConfig
+from minimixer.train.config import FREE, PRESETS, TrainConfig, is_unsaid
 from minimixer.train.evaluate import evaluate
+from minimixer.train.inputs import read_data
+from minimixer.train.measured import tests_of
 from minimixer.train.resume import read_metrics
-from minimixer.train.run_folder import CONFIG, read_config
+from minimixer.train.run_folder import CONFIG, folder_name, read_config, told_in
+from minimixer.train.settings import Data
 from minimixer.train.trained import load_run
 from minimixer.weights import WeightsError
 
@@ -78,7 +81,7 @@ def ship(options: Shipment) -> dict[str, Any]:
     trained = load_run(options.run)
     folder = trained.path.parent
     config, metrics = read_config(folder), read_metrics(folder)
-    tests = [line for line in metrics if "test_accuracy" in line]
+    part, tests = tests_of(metrics)
     if config is None or not tests:
         raise UsageError(f"{options.run} holds no run that was trained here: the card needs its configuration and its "
                          "tests")
@@ -89,26 +92,33 @@ def ship(options: Shipment) -> dict[str, Any]:
     except (OSError, FileRefusedError, KeyError) as error:
         raise UsageError(f"{folder / CONFIG} does not say what the run was made with ({printable(error)}): the card "
                          "needs its environment") from error
-    check(SimpleNamespace(data=config.data, data_dir=options.data_dir), ["data_dir"], [INCLUDED])
-    dataset = load(config.data, options.data_dir or config.data_dir)
-    name = f"{config.data}-{config.model}".replace("/", "-")
+    check(SimpleNamespace(data=config.data, data_dir=options.data_dir), ["data_dir"], rules(Data))
+    told = told_in(folder, "dataset")
+    if told.get("given"):
+        raise UsageError(f"{options.run} was trained on images given in Python: the card needs data that a command can "
+                         "read again, so train with --data")
+    dataset = read_data(replace(config, data_dir=options.data_dir or config.data_dir, saved=True),
+                        trained.metadata["side"], told)
+    name = folder_name(f"{dataset.name}-{config.model}")
     halve(trained.model)
     file = options.out / f"{name}.safetensors"
     check_ours(file)
     options.out.mkdir(parents=True, exist_ok=True)
     said = {key: value for key, value in trained.metadata.items() if key not in ("digest", "version")}
     with replacing(file) as unfinished:         # it takes its name last: a model without a card is never listed
-        checkpoint.save(unfinished, trained.model, None, {**said, "data": config.data})
+        checkpoint.save(unfinished, trained.model, None, {**said, "data": dataset.name})
         measured = evaluate(load_run(unfinished), dataset, options.workers)
         facts = {
             "name": name, "bytes": unfinished.stat().st_size, "model": asdict(trained.model.config),
-            "parameters": trained.model.num_parameters(), "data": options.title or config.data,
-            "data_license": KNOWN[config.data].license, "training_images": len(dataset.train_images),
+            "parameters": trained.model.num_parameters(), "data": options.title or dataset.name,
+            "data_license": KNOWN[config.data].license if config.data in KNOWN else "not stated; the images are the "
+            "author's to describe", "training_images": len(dataset.train_images),
             "command": command_of(config), "recipe": {field: value for field, value in asdict(config).items()
-                                                      if field not in FREE},
+                                                      if field not in FREE and not is_unsaid(field, value)},
             "steps": metrics[-1]["step"], "epochs": metrics[-1]["epoch"], "seconds": metrics[-1]["seconds"],
             "environment": environment, "tests": len(tests),
-            "last_accuracy": tests[-1]["test_accuracy"],
+            **({} if part == "test" else {"chosen_on": part}),
+            **({} if config.data in KNOWN else {"known": False}), "last_accuracy": tests[-1][f"{part}_accuracy"],
             **{key: measured[key] for key in ("step", "images", "correct", "accuracy", "loss", "classes", "confusion")}}
         facts = json.loads(json_text(facts, default=str))           # as the JSON file will be read
         for suffix, text in ((".json", json_text(facts, indent=1) + "\n"), (".md", card(facts))):

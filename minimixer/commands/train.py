@@ -12,6 +12,7 @@ import tyro
 
 from minimixer.console import check_effects, parse_known, paths
 from minimixer.data.augment import Augment
+from minimixer.data.known import KNOWN
 from minimixer.errors import OK, UsageError, flag, nearest, settle
 from minimixer.files import expand, read_text
 from minimixer.options import Rule, given_in, rules
@@ -50,6 +51,7 @@ class First:
     """The flags to read first, because the defaults of all others depend on them."""
 
     config: Path | None = None
+    data: str | None = None
     out: Path | None = None
     resume: bool = False
 
@@ -85,15 +87,15 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
     named = rest.pop(0) if rest and not rest[0].startswith("-") else None
     first, _ = parse_known(First, f"train {named}" if named else "train", "", rest, add_help=False)
     settings = read_toml(first.config) if first.config else {}
-    preset = str(settings.pop("preset", "digits"))
-    name = named or preset
+    name = named or str(settings.pop("preset", "") or usual_preset(first.data or settings.get("data")))
+    settings.pop("preset", None)
     if name not in PRESETS:
         raise UsageError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     default = PRESETS[name]
     out = first.out or settings.get("out")
     saved = read_config(expand(str(out))) if out and (first.resume or settings.get("resume")) else None
     if saved is not None:
-        if named and saved.data != default.data:
+        if named and saved.data != default.data and {saved.data, default.data} & KNOWN.keys():
             raise UsageError(f"{out} holds a run on {saved.data}, not on {default.data}: resume it without a preset")
         default = saved
     source = name if saved is None else str(out)
@@ -104,6 +106,11 @@ def parse(arguments: Sequence[str]) -> tuple[TrainConfig, bool]:
     check_effects(SimpleNamespace(**values, estimate=flags.estimate),
                   [*settings, *given_in(rest, {**values, "estimate": None})], [ESTIMATED, *rules(TrainConfig)])
     return TrainConfig(**values), flags.estimate
+
+
+def usual_preset(data: object) -> str:
+    """The preset of a command line that names none."""
+    return "digits" if data is None or data in KNOWN else "photos"
 
 
 def _grouped(config: TrainConfig) -> Flags:

@@ -1,5 +1,5 @@
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NoReturn
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from minimixer.data.augment import Augmentation
 from minimixer.data.dataset import Dataset
 from minimixer.errors import UsageError
 
-ORDER, AUGMENTATION, LAYERS = range(3)      # purposes of the random streams
+ORDER, AUGMENTATION, LAYERS, PARTS = range(4)      # purposes of the random streams
 
 
 def generator(seed: int, stream: int, position: int) -> np.random.Generator:
@@ -22,6 +22,14 @@ def generator(seed: int, stream: int, position: int) -> np.random.Generator:
 
 class Batches:
     """The training images as an endless sequence of mini-batches, each epoch in a new order.
+
+    ``batches[step]`` is the batch of any step, ``batches.epoch(n)`` are those of one epoch.  A plain loop is an epoch,
+    too: the first loop over an object is epoch 0, the second is epoch 1, and so on, whether a loop ran to its end or
+    was left early:
+
+    >>> for epoch in range(30):
+    ...     for images, labels in batches:
+    ...         ...
 
     Parameters
     ----------
@@ -61,10 +69,18 @@ class Batches:
         self._before = int(self.augmentation.mixes and stop - start < batch_size)
         self._rows = np.arange(start - self._before, stop) % batch_size
         self._order: tuple[int, Array] = (-1, None)         # epoch, its permutation
+        self._begun = 0                                     # epochs that loops have begun
 
-    def __iter__(self) -> NoReturn:
-        raise TypeError("Batches never end, and neither would a loop over them: take batches[step] for the steps 0, 1, "
-                        "2, ...; len(batches) steps are an epoch")
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        """The batches of the next epoch that no loop has begun."""
+        self._begun += 1
+        return self.epoch(self._begun - 1)
+
+    def epoch(self, number: int) -> Iterator[tuple[Array, Array]]:
+        """The ``len(self)`` batches of an epoch, counted from 0; the same each time.  Raises IndexError if negative."""
+        if number < 0:
+            raise IndexError(f"epoch is {number}: epochs are counted from 0")
+        return (self[step] for step in range(number * len(self), (number + 1) * len(self)))
 
     def __len__(self) -> int:
         """Batches per epoch."""

@@ -44,6 +44,8 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\s*<\?xml", "an XML file", "name an image"),
     (rb"#!|MZ|\x7fELF", "a program", "name an image"),
 )
+IMAGE = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF....WEBP|....ftypavi[fs]|\0\0\0\x0cjP  ",
+                   re.DOTALL)           # what is read here
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 

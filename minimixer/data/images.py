@@ -59,6 +59,13 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
         If the file is missing, is not an image, is damaged, is too large to decode safely, or does not say which value
         of its pixels is white.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")             # about metadata that does not affect the pixels, and about size
+        return read_in_thread(path, size, channels)
+
+
+def read_in_thread(path: str | Path, size: int, channels: int) -> Array:
+    """As ``read_image``, but Pillow's warnings are the caller's to ignore: a filter is one for all threads."""
     from PIL import Image, UnidentifiedImageError
 
     path = Path(os.path.expanduser(path))
@@ -66,16 +73,14 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
     if channels not in MODES:
         raise DataError(f"{name} cannot be fed to a model of {channels} channels: expected 1 or 3")
     try:
-        with warnings.catch_warnings(), _ordinary(path) as file:
-            warnings.simplefilter("ignore")         # about metadata that does not affect the pixels, and about size
-            with _opened(file, name, size) as image:
-                upright = eight_bits(_upright(image), getattr(image, "tag_v2", {}), name)
-                side = min(upright.size)
-                left, top = ((n - side) // 2 for n in upright.size)
-                square = on_white(upright.crop((left, top, left + side, top + side)), MODES[channels])
-                if side != size:
-                    square = square.resize((size, size), Image.Resampling.BICUBIC)
-                return np.asarray(square, np.uint8).reshape(size, size, channels).copy()
+        with _ordinary(path) as file, _opened(file, name, size) as image:
+            upright = eight_bits(_upright(image), getattr(image, "tag_v2", {}), name)
+            side = min(upright.size)
+            left, top = ((n - side) // 2 for n in upright.size)
+            square = on_white(upright.crop((left, top, left + side, top + side)), MODES[channels])
+            if side != size:
+                square = square.resize((size, size), Image.Resampling.BICUBIC)
+            return np.asarray(square, np.uint8).reshape(size, size, channels).copy()
     except DataError:
         raise
     except FileRefusedError as error:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from minimixer.backend import to_device
 from minimixer.data import Dataset, Prefetch
@@ -79,7 +79,7 @@ def learn(label: str, config: TrainConfig, workers: Workers, dataset: Dataset, m
              "seconds": round(time.perf_counter() - start, 1), **columns}
     print(f"{label}, seed {config.seed}: {curve['test_accuracy'][-1]:.2%} of the test images, "
           f"{curve['seconds']:.0f} s", flush=True)
-    return state.model, curve
+    return cast(Model, state.model), curve
 
 
 def compared(kind: str, config: TrainConfig, dataset: Dataset) -> tuple[TrainConfig, Model]:

@@ -68,8 +68,15 @@ def check_tiling(image_size: int, patch_size: int) -> None:
 def check_images(images: Tensor, config: Any, what_it_has: str) -> None:
     """Raise ValueError for images that do not fit a model of patches: its weights fix the number of patches."""
     size, channels = config.image_size, config.in_channels
-    if images.ndim != 4 or images.shape[1:] != (size, size, channels):
-        raise ValueError(
-            f"images have shape {images.shape}, expected (B, {size}, {size}, {channels}): {what_it_has} for exactly "
-            f"S = ({size} / {config.patch_size})^2 = {config.num_patches} patches, so resize the images to {size} x "
-            f"{size}, or build the model with another image_size")
+    if images.ndim == 4 and images.shape[1:] == (size, size, channels):
+        return
+    if images.shape[1:] == (channels, size, size):
+        why = "their channels come first; images.transpose(0, 2, 3, 1) puts them last"
+    elif images.shape in ((size, size, channels), (channels, size, size)):
+        why = "this is one image without the axis of a batch; add it with images.reshape(1, ...)"
+    elif images.ndim == 4 and images.shape[1:3] == (size, size):
+        why = f"the stem has weights for {channels} channels; build the model with in_channels={images.shape[3]}"
+    else:
+        why = (f"{what_it_has} for exactly S = ({size} / {config.patch_size})^2 = {config.num_patches} patches, so "
+               f"resize the images to {size} x {size}, or build the model with another image_size")
+    raise ValueError(f"images have shape {images.shape}, expected (B, {size}, {size}, {channels}): {why}")

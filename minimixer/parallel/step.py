@@ -8,7 +8,7 @@ take neighboring shards each and add them up in one collective call (group.py).
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from minimixer.backend import Array, array_module
 from minimixer.data.batches import LAYERS, generator, normalize
 from minimixer.data.enlarge import enlarge
 from minimixer.gpu.graph import CapturedStep
-from minimixer.nn import Model, draw_from
+from minimixer.nn import Model, ModelConfig, Module, draw_from
 from minimixer.parallel.group import Group
 from minimixer.parallel.shards import Plan, shards
 from minimixer.parallel.tree_sum import add_up, cover
@@ -33,7 +33,7 @@ class ShardedModel:
 
     Parameters
     ----------
-    model : Model
+    model : Module
     workers : Workers
     mean, std : array, shape (channels,)
         Those of the pixels, on the 0..1 scale.
@@ -47,11 +47,15 @@ class ShardedModel:
     graph : bool
         Record the gradients as a CUDA graph on a GPU.  Not possible if several processes share a batch, images are
         enlarged, or a layer draws random numbers.
+    sizes : ModelConfig, optional
+        Those of the model; by default its ``config``.
     """
 
-    def __init__(self, model: Model, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
-                 seed: int = 0, enlarged_from: int | None = None, group: Group | None = None, graph: bool = False):
+    def __init__(self, model: Module, workers: Workers, mean: Array, std: Array, label_smoothing: float = 0.0,
+                 seed: int = 0, enlarged_from: int | None = None, group: Group | None = None, graph: bool = False,
+                 sizes: ModelConfig | None = None):
         self.model = model
+        self.sizes: ModelConfig = sizes or cast(Model, model).config
         self.workers = workers
         self.mean = mean
         self.std = std
@@ -69,7 +73,7 @@ class ShardedModel:
     def plan(self, batch_size: int) -> Plan:
         """Give every process its consecutive shards of a batch."""
         device, size = self.model.device, self.group.size
-        cuts = shards(batch_size, self.model.config, device, self.at_least if device == "cpu" else size)
+        cuts = shards(batch_size, self.sizes, device, self.at_least if device == "cpu" else size)
         ends = [len(cuts) * rank // size for rank in range(size + 1)]
         spans = [cover(start, stop, (0, len(cuts))) for start, stop in pairwise(ends)]
         return Plan(cuts, spans, cuts[ends[self.group.rank]:ends[self.group.rank + 1]])
@@ -77,12 +81,12 @@ class ShardedModel:
     def alone(self) -> "ShardedModel":
         """The same model, in a group of one process."""
         return ShardedModel(self.model, self.workers, self.mean, self.std, self.label_smoothing, self.seed,
-                            self.enlarged_from)
+                            self.enlarged_from, sizes=self.sizes)
 
     def _inputs(self, images: Array) -> Tensor:
         """Normalized images, in the dtype of the weights: (B, H, W, channels) of uint8 -> the same shape."""
         if images.shape[1] == self.enlarged_from:
-            images = enlarge(images, self.model.config.image_size)
+            images = enlarge(images, self.sizes.image_size)
         return Tensor(normalize(images, self.mean, self.std).astype(self.dtype, copy=False))
 
     def gradients(self, images: Array, labels: Array, step: int,
@@ -180,7 +184,7 @@ class ShardedModel:
                 return self.model(self._inputs(images[shard])).data
 
         xp = array_module(images)
-        none = xp.empty((0, self.model.config.num_classes), self.dtype)       # a process may have no shard
+        none = xp.empty((0, self.sizes.num_classes), self.dtype)       # a process may have no shard
         return self.group.all_gather(xp.concatenate([none, *self._map(work, self.plan(len(images)).mine)]))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> None:
-    """Plot training loss, test loss and test accuracy over epochs into a PNG file.
+    """Plot training loss, test loss and test accuracy over epochs into a PNG file; with validation, those of that.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     title : str
     """
     training = [(m["epoch"], m["train_loss"]) for m in metrics if "train_loss" in m]
-    tests = [(m["epoch"], m["test_loss"], m["test_accuracy"]) for m in metrics if "test_loss" in m]
+    part = "validation" if any("validation_loss" in m for m in metrics) else "test"
+    tests = [(m["epoch"], m[f"{part}_loss"], m[f"{part}_accuracy"]) for m in metrics if f"{part}_loss" in m]
     fig = figure(9, 3.6)
     losses, accuracies = fig.subplots(1, 2)
     if training:
@@ -32,7 +33,7 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
         losses.plot(epochs, _smooth(loss), color=BLUE, linewidth=1.8, label="training")
     if tests:
         epochs, loss, accuracy = zip(*tests, strict=True)
-        losses.plot(epochs, loss, color=ORANGE, marker="o", markersize=3, label="test")
+        losses.plot(epochs, loss, color=ORANGE, marker="o", markersize=3, label=part)
         accuracies.plot(epochs, [100 * a for a in accuracy], color=GREEN, marker="o", markersize=3)
         best = max(accuracy)
         at = epochs[accuracy.index(best)]
@@ -41,7 +42,7 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
                         transform=accuracies.transAxes)
     losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", title="loss")
     losses.legend(frameon=False)
-    accuracies.set(xlabel="epoch", ylabel="accuracy (%)", title="test accuracy")
+    accuracies.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{part} accuracy")
     for axes in (losses, accuracies):
         declutter(axes)
     if title:

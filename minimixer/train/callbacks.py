@@ -8,7 +8,7 @@ from typing import Any
 
 from minimixer import files
 from minimixer.errors import UsageError
-from minimixer.nn import Model
+from minimixer.nn import Module
 from minimixer.text import printable
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate
@@ -26,6 +26,8 @@ class Progress:
         Where the run stands; look, but do not touch.
     total_steps, steps_per_epoch : int
     class_names : sequence of str
+    part : str
+        The images that choose the best weights: ``"validation"`` or ``"test"``.
     introduction : sequence of str
         Lines that say what is trained, on what, and where it goes.
     stopping : bool
@@ -43,6 +45,7 @@ class Progress:
     total_steps: int
     steps_per_epoch: int
     class_names: Sequence[str] = ()
+    part: str = "test"
     introduction: Sequence[str] = ()
     stopping: bool = False
     signal: int = 0
@@ -50,7 +53,7 @@ class Progress:
     without_report: bool = False
 
     @property
-    def model(self) -> Model:
+    def model(self) -> Module:
         """The model in training."""
         return self.state.model
 
@@ -104,7 +107,10 @@ class Callback:
         """A line was written to metrics.jsonl."""
 
     def epoch(self, progress: Progress, loss: float, accuracy: float) -> None:
-        """The model was tested: mean loss in nats, accuracy in 0..1; the state and the best weights are saved."""
+        """The model was tested: mean loss in nats, accuracy in 0..1; the state and the best weights are saved.
+
+        On the images for validation, if there are any, else on those for the test.
+        """
 
     def finish(self, progress: Progress) -> None:
         """The run ended or was interrupted; everything is saved."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from minimixer.data.augment import Augment, Augmentation
+from minimixer.data.known import KNOWN
 from minimixer.errors import UsageError, flag, nearest
 from minimixer.files import expand
 from minimixer.options import Rule, check, rules
@@ -40,6 +41,10 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
             warnings.warn('compiled is now kernels: write kernels="fast" for True, kernels="inplace" for False',
                           DeprecationWarning, stacklevel=3)
             object.__setattr__(self, "kernels", KERNELS_OF_COMPILED[bool(compiled)])
+        if isinstance(self.data, os.PathLike):
+            object.__setattr__(self, "data", os.fspath(self.data))
+        if isinstance(self.data, str) and self.data not in KNOWN:
+            object.__setattr__(self, "data", str(expand(self.data)))
         for name in PATHS:
             value = getattr(self, name)
             _check(value is None or isinstance(value, (str, os.PathLike)), name, value, "a path")
@@ -71,12 +76,13 @@ class TrainConfig(Output, Machine, Recipe, Model, Augment, Data):
         _check(not (self.resume and self.out is None), "resume", True, "--out with the folder of the run")
         _check(not (self.resume and self.overwrite), "resume", True, "no --overwrite beside it")
         if not (saved or self.resume):
-            check(self, [name for name in _kinds() if self._is_unusual(name)], _told_by_value())
+            check(self, self.unusual(), _told_by_value())
 
-    def _is_unusual(self, name: str) -> bool:
-        """Whether an option has a value that neither the defaults nor a preset gives it: then the user did."""
-        usual = [getattr(TrainConfig, name), *(getattr(preset, name) for preset in PRESETS.values())]
-        return getattr(self, name) not in usual
+    def unusual(self) -> list[str]:
+        """The options with a value that neither the defaults nor a preset gives them: so the user did."""
+        usual = {name: [getattr(TrainConfig, name), *(getattr(preset, name) for preset in PRESETS.values())]
+                 for name in _kinds()}
+        return [name for name, values in usual.items() if getattr(self, name) not in values]
 
     def augmentation(self) -> Augmentation:
         """The random changes that the configuration sets."""
@@ -119,6 +125,9 @@ PRESETS |= {
         CIFAR, model="micro", epochs=30, batch_size=64, lr=1.5e-3, warmup_steps=800, cutmix=1.0, mixing=0.25,
         ema=0.999),
     "cifar100": replace(CIFAR, data="cifar100", epochs=20),
+    "photos": TrainConfig(
+        data="photos", model="nano", epochs=60, batch_size=32, warmup_steps=60, label_smoothing=0.1, crop_padding=8,
+        flip=True, randaugment=2, magnitude=5, ema=0.99),
     # The recipe of the official code, configs/common.py and mixer_base16_cifar10.py; its crops of any area are shifts.
     "finetune": replace(
         CIFAR, data="cifar100", model="micro", init_from=Path("cifar10-micro"), batch_size=512, epochs=104,
@@ -131,6 +140,7 @@ SUMMARIES = {
     "cifar10-micro": "1.13 M parameters, 300 epochs: for a GPU",
     "cifar10-micro-cpu": "the same in 30 epochs: 90 min on two cores, 80 %",
     "cifar100": "100 classes, 0.49 M parameters, 20 epochs",
+    "photos": "photographs of your own, named by --data: a few hundred or thousand",
     "finetune": "the paper's recipe for the weights of --init-from",
 }
 
@@ -138,7 +148,15 @@ SUMMARIES = {
 FREE = {"data_dir", "download", *(field.name for group in (Machine, Output) for field in fields(group))}
 ROUNDING = {"precision", "kernels"}         # but these affect the last bits, so a change is reported
 # What it may not: the arrays of the checkpoint, or the order of the images, depend on it.
-FIXED = {"data", "model", "patch_size", "image_size", "init_from", "optimizer", "batch_size", "seed", "ema"}
+FIXED = {"data", "classes", "validation", "test_share", "model", "patch_size", "image_size", "init_from", "optimizer",
+         "batch_size", "seed", "ema"}
+# Settings of a later version: a checkpoint states them only where they are not the defaults.
+NEW = {"classes", "validation", "test_share"}
+
+
+def is_unsaid(name: str, value: object) -> bool:
+    """Whether a setting goes without saying, as it did before it existed."""
+    return name in NEW and value == getattr(TrainConfig, name)
 
 
 def without_old_names(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,4 +177,6 @@ def without_old_flags(arguments: Sequence[str]) -> list[str]:
 def changes(saved: TrainConfig, new: TrainConfig) -> dict[str, tuple[Any, Any]]:
     """The settings that affect a run and differ between two configurations: name, old value, new value."""
     values = {field.name: (getattr(saved, field.name), getattr(new, field.name)) for field in fields(TrainConfig)}
+    if not {saved.data, new.data} & KNOWN.keys():
+        values.pop("data")          # a folder of one's own may have moved: its images are compared
     return {name: (old, now) for name, (old, now) in values.items() if old != now and name not in FREE - ROUNDING}

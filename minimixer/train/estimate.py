@@ -22,7 +22,7 @@ class Estimate:
     Attributes
     ----------
     seconds_per_step, seconds_per_test : float
-        Of one training step, and of one test on all test images.
+        Of one training step, and of one test on all images for it.
     steps, tests : int
         How many of them are still to come.
     peak_bytes : int or None
@@ -71,11 +71,12 @@ def measure(run: Run, train_step: Callable[[Run, Array, Array], Any]) -> Estimat
             per_step = (times[-1] - times[0]) / (len(times) - 1)
     finally:
         state.restore(before)
-    part = to_device(run.dataset.test_images[:TESTED], run.device)
+    images = run.dataset.selection[1]
+    part = to_device(images[:TESTED], run.device)
     start = time.perf_counter()
     run.sharded.predict(part)
     synchronize(run.device)
-    per_test = (time.perf_counter() - start) * len(run.dataset.test_images) / len(part)
+    per_test = (time.perf_counter() - start) * len(images) / len(part)
     left = run.total_steps - state.step
     return Estimate(per_step, per_test, left, -(-left // len(run.batches)), peak_memory(run.device))
 

@@ -1,21 +1,27 @@
 """Builds everything that a run works with from its configuration, and hands each part only what it needs."""
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from minimixer import optim
-from minimixer.backend import choose_device, to_device
-from minimixer.data import Batches, Dataset, known
+from minimixer.backend import Array, choose_device, to_device
+from minimixer.data import Batches, Dataset
+from minimixer.data.known import KNOWN
 from minimixer.errors import UsageError
-from minimixer.nn import Model, build
+from minimixer.nn import MODELS, Model, Module, build
 from minimixer.parallel.group import Group
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 from minimixer.train.config import FREE, TrainConfig
+from minimixer.train.inputs import check_same, read_data, settings_of, tell_of
 from minimixer.train.lock import held
 from minimixer.train.origin import origin_of
-from minimixer.train.run_folder import begun_as
+from minimixer.train.own_model import examine, is_own, nearest_name
+from minimixer.train.run_folder import begun_as, told_in
 from minimixer.train.source import Source
 from minimixer.train.state import History, TrainState
 
@@ -41,6 +47,8 @@ class Run:
     state : TrainState
     about : dict
         What a checkpoint must say so that its weights can be used.
+    told : dict
+        What config.json says of images and a model of the user's own.
     source : dict or None
         What config.json says of the model that the run starts from.
     origin : dict
@@ -58,6 +66,7 @@ class Run:
     total_steps: int
     state: TrainState
     about: dict[str, Any]
+    told: dict[str, Any]
     source: dict[str, Any] | None
     origin: dict[str, Any]
 
@@ -66,9 +75,14 @@ class Run:
         """Passes over the training images so far."""
         return self.state.step / len(self.batches)
 
+    @property
+    def model_name(self) -> str:
+        """The model's name on the command line, or the class of the user's own."""
+        return str(self.about["model_name"])
+
 
 def initialize(config: TrainConfig, workers: Workers, group: Group | None = None, source: Source | None = None,
-               out: Path = Path(), *, dataset: Dataset | None = None, model: Model | None = None) -> Run:
+               out: Path = Path(), *, dataset: Dataset | None = None, model: Module | None = None) -> Run:
     """Build a run that stands before its first step; nothing is written.
 
     Parameters
@@ -82,7 +96,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     out : Path
         The run folder.
     dataset, model : optional
-        Replace those that the configuration names, for experiments.
+        Take the place of those that the configuration names.
 
     Raises
     ------
@@ -93,20 +107,17 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     device, device_why = choose_device(config.device)
     group.use(device)
     group.check_equal("settings", repr({name: value for name, value in asdict(config).items() if name not in FREE}))
+    if config.resume:
+        check_same(out, dataset, model)
+    trained_for = 0 if source is None else source.trained.sizes.image_size
     given = dataset
-    dataset = group.load(lambda: given or known.load(config.data, config.data_dir, config.download))
+    before = told_in(out, "dataset") if config.resume else {}
+    dataset = group.load(lambda: given or read_data(config, trained_for, before))
+    told = tell_of(config, dataset, given is not None, model)
+    start = begin_with(config, dataset, device, source, model)
     side = dataset.train_images.shape[1]
-    said = None
-    if source is not None:
-        size = image_size(config, side, source.trained.model.config.image_size)
-        model, said = source.model_for(dataset, size, dropout=config.dropout, stochastic_depth=config.stochastic_depth)
-        mean, std = source.trained.mean, source.trained.std                                 # (channels,)
-    else:
-        model = model or build_model(config, dataset)
-        mean, std = dataset.channel_statistics()                                            # (channels,)
-    model.to(device)
-    sharded = ShardedModel(model, workers, to_device(mean, device), to_device(std, device), config.label_smoothing,
-                           config.seed, side, group, config.graph)
+    sharded = ShardedModel(start.model, workers, to_device(start.mean, device), to_device(start.std, device),
+                           config.label_smoothing, config.seed, side, group, config.graph, start.sizes)
     if config.batch_size < group.size:
         raise UsageError(f"--batch-size is {config.batch_size}, and {group.size} processes share a batch: expected at "
                          "least one image for each")
@@ -114,13 +125,63 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
                       sharded.plan(config.batch_size).images)
     total_steps = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
     schedule = optim.Schedule(config.schedule, config.lr, total_steps, min(config.warmup_steps, total_steps // 5))
-    optimizer = build_optimizer(config, model, workers)
-    ema = optim.EMA(model.parameters(), config.ema) if config.ema else None
-    about = {"model_name": config.model, "model": asdict(model.config), "class_names": dataset.class_names,
-             "mean": mean.tolist(), "std": std.tolist(), "data": config.data, "side": side}
-    origin = origin_of(config, dataset, device, workers.compiled, begun_as(out) if config.resume else None)
+    optimizer = build_optimizer(config, start.model, workers)
+    ema = optim.EMA(start.model.parameters(), config.ema) if config.ema else None
+    about = {"model_name": start.name, "model": asdict(start.sizes), "class_names": dataset.class_names,
+             "mean": start.mean.tolist(), "std": start.std.tolist(), "data": dataset.name, "side": side,
+             **({"own_model": told["own_model"]} if start.is_own else {})}
+    origin = origin_of(config, settings_of(config, told), dataset, device, workers.compiled,
+                       begun_as(out) if config.resume else None)
     return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps,
-               TrainState(model, optimizer, ema, History(out, lock=held(out))), about, said, origin)
+               TrainState(start.model, optimizer, ema, History(out, lock=held(out))), about, told, start.said, origin)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The model that a run starts with, on its device.
+
+    Attributes
+    ----------
+    model : Module
+    name : str
+        What ``build`` calls it, or its class.
+    is_own : bool
+        Whether only its author's code can build it.
+    sizes : Any
+        A ModelConfig, and a dataclass.
+    mean, std : array, shape (channels,)
+        What pixels are normalized with, on the 0..1 scale.
+    said : dict or None
+        What config.json says of the model that it comes from.
+    """
+
+    model: Module
+    name: str
+    is_own: bool
+    sizes: Any
+    mean: Array
+    std: Array
+    said: dict[str, Any] | None = None
+
+
+def begin_with(config: TrainConfig, dataset: Dataset, device: str, source: Source | None, own: Module | None) -> Start:
+    """The model of a run: that of a source, the user's own, or a new one.  Raises UsageError if it does not fit."""
+    side, channels = dataset.train_images.shape[1], dataset.train_images.shape[-1]
+    mean, std = dataset.channel_statistics()                                                # (channels,)
+    std = np.where(std > 0, std, 1).astype(np.float32)                                      # a channel of one color
+    model: Module
+    if source is not None:
+        size = image_size(config, side, source.trained.sizes.image_size)
+        model, said = source.model_for(dataset, size, dropout=config.dropout, stochastic_depth=config.stochastic_depth)
+        return Start(model.to(device), config.model, False, model.config, source.trained.mean, source.trained.std, said)
+    if own is None:
+        model = build_model(config, dataset)
+        return Start(model.to(device), config.model, False, model.config, mean, std)
+    size = image_size(config, side, getattr(getattr(own, "config", None), "image_size", 0))
+    sizes = examine(own, size, channels, dataset.num_classes, device)
+    if is_own(own):
+        return Start(own, type(own).__name__, True, sizes, mean, std)
+    return Start(own, nearest_name(own_config := cast(Model, own).config), False, own_config, mean, std)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:
@@ -129,6 +190,8 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
     size = image_size(config, side)
     asked = {name: getattr(config, name) for name in ("patch_size", "dropout", "stochastic_depth")
              if getattr(config, name) and not (name == "patch_size" and config.model.startswith("convnet"))}
+    if not (config.patch_size or dataset.name in KNOWN or "/" in config.model or config.model.startswith("convnet")):
+        asked["patch_size"] = usual_patch(size, MODELS[config.model])
     try:
         return build(config.model, config.seed, image_size=size, in_channels=channels, num_classes=dataset.num_classes,
                      **asked)
@@ -136,13 +199,23 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error
 
 
-def build_optimizer(config: TrainConfig, model: Model, workers: Workers) -> optim.Optimizer:
+def build_optimizer(config: TrainConfig, model: Module, workers: Workers) -> optim.Optimizer:
     """The optimizer of a run; its rate is set before each step."""
     shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "decay_vectors": False}
     if config.optimizer == "muon":
         return optim.Muon(model, map=workers.map, **shared)
     kind = {"adamw": optim.AdamW, "sgd": optim.SGD}[config.optimizer]
     return kind(model.parameters(), **shared)
+
+
+def usual_patch(size: int, model: Any) -> int:
+    """P for images of any side: the model's own if it makes its own number of patches, or what comes nearest to that.
+
+    A Mixer for 32 pixels has 8 x 8 patches; so images of 64 pixels are cut into patches of 8, those of 28 into 4.
+    """
+    wanted = size * model.patch_size / model.image_size
+    fits = [p for p in range(1, size + 1) if size % p == 0]
+    return min(fits, key=lambda p: abs(math.log(p / wanted)))
 
 
 def image_size(config: TrainConfig, side: int, trained_for: int = 0) -> int:

@@ -4,17 +4,16 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import asdict
 from pathlib import Path
-from signal import SIGINT
 from typing import Any
 
 import numpy as np
 
 from minimixer import optim
 from minimixer.backend import Array, synchronize, to_device, to_numpy, use_matmul_precision
-from minimixer.data import Prefetch
-from minimixer.errors import MinimixerError, RunError, explain
+from minimixer.data import Dataset, Prefetch
+from minimixer.errors import MinimixerError
+from minimixer.nn import Module
 from minimixer.owned import remove_leftovers
 from minimixer.parallel.group import Group
 from minimixer.parallel.launch import open_group
@@ -25,7 +24,8 @@ from minimixer.train.callbacks import Callback, Display, Progress, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate, measure
 from minimixer.train.initialize import Run, initialize, with_model_of_source
-from minimixer.train.progress import default_reporter, introduction, resume_command
+from minimixer.train.inputs import check_inputs, named
+from minimixer.train.progress import default_reporter, introduction
 from minimixer.train.run_folder import WRITTEN, begin_config, check_saved, check_there, open_folder, versions
 from minimixer.train.signals import signals_into
 from minimixer.train.source import read_source
@@ -34,7 +34,8 @@ from minimixer.train.state import History
 WORTH_AN_ESTIMATE = 100     # steps: a shorter run is over before it
 
 
-def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callback | None = None) -> History:
+def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callback | None = None, *,
+        dataset: Dataset | None = None, model: Module | None = None) -> History:
     """Train a model.
 
     Parameters
@@ -45,6 +46,13 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     reporter : Callback, optional
         Shows progress; by default in the notebook or on the terminal.  If it raises, it is left out, and the run goes
         on.
+    dataset : Dataset, optional
+        Images in place of those that the configuration names: what ``mm.data.load``, ``from_folder`` or
+        ``from_arrays`` returns.
+    model : Module, optional
+        Trained in place of the model that the configuration names, as it is, from the weights that it has: any Module
+        that maps normalized images, (B, H, W, channels) of float32, to logits, (B, classes).  In the end it has the
+        weights of the last step.  To resume the run, pass a model made by the same code.
 
     Returns
     -------
@@ -56,8 +64,9 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
     ------
     MinimixerError
         DataError, RunError, CheckpointError, DeviceError or UsageError, if the data, the folder, the checkpoint, the
-        device or a setting is missing, damaged or does not fit.
+        device or a setting is missing, damaged or does not fit, or the model cannot be trained in shards.
     """
+    check_inputs(config, dataset, model)
     source = read_source(config.init_from, config.out if config.resume else None)
     config = with_model_of_source(config, source)
     with ExitStack() as stack:
@@ -67,9 +76,9 @@ def fit(config: TrainConfig, callbacks: Sequence[Callback] = (), reporter: Callb
                                              *([Display(TensorBoard())] if config.tensorboard else []), *callbacks]))
         for callback in every:
             stack.callback(callback.close)
-        out = group.on_first(lambda: stack.enter_context(open_folder(config)))
+        out = group.on_first(lambda: stack.enter_context(open_folder(config, named(config, dataset, model))))
         workers = stack.enter_context(Workers(config.workers or group.threads(), config.kernels))
-        run = initialize(config, workers, group, source, out)
+        run = initialize(config, workers, group, source, out, dataset=dataset, model=model)
         stack.enter_context(use_matmul_precision(config.precision, run.device))
         return train(run, every)
 
@@ -82,9 +91,10 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
     config, group, state, history = run.config, run.group, run.state, run.state.history
     resumed_with = group.on_first(lambda: begin(run))
     state.broadcast(group)
-    progress = Progress(config, state, run.total_steps, len(run.batches), run.dataset.class_names,
+    part = run.dataset.selection[0]             # of the data, which chooses the best weights
+    progress = Progress(config, state, run.total_steps, len(run.batches), run.dataset.class_names, part,
                         introduction(run, resumed_with))
-    best_logits: np.ndarray | None = None       # of the test images, when they were best
+    best_logits: np.ndarray | None = None       # of the images that choose the weights, when they were best
 
     saved = state.step                          # the step that the disk holds
     news: list[tuple[Any, ...]] = []            # for the callbacks, once it is on the disk
@@ -116,6 +126,8 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
         state.broadcast_arrays(group)           # processors of two kinds may round differently: keep them together
         saved = state.step
 
+    if "own_model" in run.told and not config.resume:
+        save()                                  # its first weights are known to nobody else
     tell("start")
     if run.total_steps - state.step >= WORTH_AN_ESTIMATE:
         tell("estimate", measure(run, train_step))
@@ -142,14 +154,14 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
 
                 if epoch_ends:                                              # test, with the averaged weights if any
                     with state.ema.in_place_of_parameters() if state.ema is not None else nullcontext():
-                        test_loss, accuracy, logits = test(run)
+                        loss_of_test, accuracy, logits = test(run)
                         improved = not history.best_accuracy >= accuracy
                         if improved:
                             history.best_accuracy, best_logits = accuracy, logits
-                        log(test_loss=test_loss, test_accuracy=accuracy)
+                        log(**{f"{part}_loss": loss_of_test, f"{part}_accuracy": accuracy})
                         if improved:
                             group.on_first(lambda: resume.save_best(state, run.about))
-                    news.append(("epoch", test_loss, accuracy))
+                    news.append(("epoch", loss_of_test, accuracy))
 
                 if epoch_ends or (config.checkpoint_every and state.step % config.checkpoint_every == 0):
                     save()
@@ -160,29 +172,19 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
                     since, first = time.perf_counter(), state.step
             if saved != state.step:
                 save()
+        if part != "test" and not signal and history.is_tested:             # the test images are looked at only now
+            test_loss, accuracy, best_logits = group.on_first(lambda: test_best(run))
+            if not (history.metrics[-1]["step"] == state.step and "test_accuracy" in history.metrics[-1]):
+                log(test_loss=test_loss, test_accuracy=accuracy)
+            while news:
+                tell(*news.pop(0))
         history.wall_seconds = time.perf_counter() - start
         if not signal and history.is_tested:
-            signal = group.on_first(lambda: write_report(run, progress, best_logits))
+            signal = group.on_first(lambda: report.write_unless_stopped(run, progress, best_logits))
         history.interrupted = signal or None
         progress.without_report = bool(signal) and state.step == run.total_steps
         tell("finish")
     return history
-
-
-def write_report(run: Run, progress: Progress, best_logits: np.ndarray | None) -> int:
-    """Write the report of a complete run; return the signal that cut it short, 0 for none.  Raises RunError."""
-    try:
-        progress.at_once = True
-        if not progress.signal:
-            report.write(run, best_logits)
-        return progress.signal
-    except KeyboardInterrupt:
-        return progress.signal or SIGINT
-    except OSError as error:
-        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
-                       f"with: {resume_command(run.state.history.out)}") from error
-    finally:
-        progress.at_once = False
 
 
 def train_step(run: Run, images: Array, labels: Array) -> tuple[Any, Any]:
@@ -200,13 +202,22 @@ def train_step(run: Run, images: Array, labels: Array) -> tuple[Any, Any]:
 
 
 def test(run: Run) -> tuple[float, float, np.ndarray]:
-    """Mean loss in nats, accuracy in 0..1 and logits (N, classes) on the test images.  Raises DivergedError."""
-    images, labels = (to_device(a, run.device) for a in (run.dataset.test_images, run.dataset.test_labels))
+    """Mean loss in nats, accuracy in 0..1 and logits (N, classes) on the images that choose the weights.
+
+    Raises DivergedError.
+    """
+    images, labels = (to_device(a, run.device) for a in run.dataset.selection[1:])
     logits = run.sharded.predict(images)
     loss, accuracy = score(logits, labels)
     if not math.isfinite(loss):
         raise run.state.diverged()
     return loss, accuracy, to_numpy(logits)
+
+
+def test_best(run: Run) -> tuple[float, float, np.ndarray]:
+    """The same on the test images, with the best weights, by the first process alone."""
+    logits = report.logits_of_best(run)
+    return *score(logits, run.dataset.test_labels), logits
 
 
 def begin(run: Run) -> list[str]:
@@ -222,7 +233,7 @@ def begin(run: Run) -> list[str]:
         resumed_with = list(dict.fromkeys([*check_saved(out, config),
                                            *resume.go_back(run.state, run.total_steps, run.origin)]))
     begin_config(out, config, environment=environment, begun=run.origin["begun"],
-                 model=asdict(run.state.model.config), source=run.source)
+                 model=run.about["model"], source=run.source, **run.told)
     return resumed_with
 
 
@@ -232,15 +243,19 @@ def asked_to_stop(progress: Progress, group: Group) -> tuple[int, bool]:
     return agreed // 2, bool(agreed % 2)
 
 
-def estimate(config: TrainConfig) -> Estimate:
-    """Measure a few steps of a run and say how long it would take; nothing is written.  Raises as ``fit`` does."""
+def estimate(config: TrainConfig, *, dataset: Dataset | None = None, model: Module | None = None) -> Estimate:
+    """Measure a few steps of a run and say how long it would take; nothing is written.
+
+    Parameters and errors are those of ``fit``; a given model keeps its weights.
+    """
+    check_inputs(config, dataset, model)
     if config.resume and config.out is not None:
         check_there(config.out)
     source = read_source(config.init_from, config.out if config.resume else None)
     config = with_model_of_source(config, source)
     with (open_group(config.distributed) as group,
           Workers(config.workers or group.threads(), config.kernels) as workers):
-        run = initialize(config, workers, group, source, out := config.out or Path())
+        run = initialize(config, workers, group, source, out := config.out or Path(), dataset=dataset, model=model)
         with use_matmul_precision(config.precision, run.device):
             if config.resume:
                 group.on_first(lambda: check_saved(out, config))

@@ -5,29 +5,32 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minimixer.data import Dataset
+from minimixer.data.known import KNOWN
 from minimixer.errors import flag
 from minimixer.parallel.host import blas_kernel
 from minimixer.text import printable
 from minimixer.train.checkpoint import CheckpointError
-from minimixer.train.config import FIXED, FREE, ROUNDING, TrainConfig
+from minimixer.train.config import FIXED, FREE, NEW, ROUNDING, TrainConfig, is_unsaid
 
 # Another value of any of these may give other bytes.
 ENVIRONMENT = {"numpy": "NumPy", "blas_kernel": "BLAS kernel", "numba": "Numba", "device": "device", "forms": "forms"}
 
 
-def origin_of(config: TrainConfig, dataset: Dataset, device: str, compiled: bool, begun: str | None) -> dict[str, Any]:
+def origin_of(config: TrainConfig, values: Mapping[str, Any], dataset: Dataset, device: str, compiled: bool,
+              begun: str | None) -> dict[str, Any]:
     """What every last.safetensors of a run says of it.
 
     Parameters
     ----------
     config : TrainConfig
+    values : mapping
+        Its settings; see ``inputs.settings_of``.
     dataset : Dataset
     device : "cpu" or "gpu"
     compiled : bool
@@ -41,9 +44,8 @@ def origin_of(config: TrainConfig, dataset: Dataset, device: str, compiled: bool
         ``settings`` that affect what is computed; ``data_digest``; the ``environment`` that decides the last bits; and
         ``begun``, a digest of the first two as they were when the run began.
     """
-    values = {field.name: getattr(config, field.name) for field in fields(TrainConfig)}
-    settings = json.loads(json.dumps({name: value for name, value in values.items() if name not in FREE - ROUNDING},
-                                     default=str))
+    settings = json.loads(json.dumps({name: value for name, value in values.items() if name not in FREE - ROUNDING
+                                      and not is_unsaid(name, value)}, default=str))
     data = dataset.digest()
     if not config.resume:
         begun = "sha256:" + hashlib.sha256(json.dumps([settings, data], sort_keys=True).encode()).hexdigest()
@@ -73,13 +75,16 @@ def check_origin(path: Path, metadata: Mapping[str, Any], total_steps: int, orig
     was, now = metadata.get("settings"), origin["settings"]
     if not isinstance(was, dict):
         return [f"{path.name} of an older version, which does not say whether it belongs to this configuration"]
+    unsaid = {name: getattr(TrainConfig, name) for name in NEW}
+    was, now = {**unsaid, **was}, {**unsaid, **now}
     differs = {name: now[name] for name in now if name in was and was[name] != now[name]}
     for name in differs.keys() & FIXED:
         raise CheckpointError(f"{shown} was made with {flag(name)} {printable(was[name])}, but config.json says "
                               f"{printable(now[name])}: restore config.json, or begin anew in another folder")
     if metadata.get("data_digest") != origin["data_digest"]:
+        place = "--data-dir" if now["data"] in KNOWN else "--data"
         raise CheckpointError(f"{shown} was made with other images or labels than those of {now['data']} that were "
-                              "found: give the --data-dir of the run, or begin anew in another folder")
+                              f"found: give the {place} of the run, or begin anew in another folder")
     notes = [f"{flag(name)} {value} instead of {printable(was[name])}" for name, value in differs.items()]
     said = metadata.get("environment")
     return notes + [f"{shown} {printable(now)} instead of {printable(said[name])}: the last bits may differ"

@@ -13,6 +13,7 @@ from minimixer.text import printable
 from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.estimate import Estimate, duration
 from minimixer.train.initialize import Run
+from minimixer.train.measured import counted, last_test
 from minimixer.train.signals import name_of
 
 REFRESH = 0.1       # seconds between two states of the live line, at least
@@ -36,9 +37,9 @@ def introduction(run: Run, resumed_with: Sequence[str] = ()) -> list[str]:
         counts = [sum(stop - start for start, stop in spans) for spans in plan.spans]
         uneven = f", {min(counts)} to {max(counts)} shards of a batch each" if min(counts) < max(counts) else ""
         threads = f", {size} processes{' of' * bool(threads)}{threads.lstrip(',')}{uneven}"
-    return [f"{config.model} ({type(state.model).__name__}), {state.model.num_parameters():,} parameters",
+    return [f"{run.model_name} ({type(state.model).__name__}), {state.model.num_parameters():,} parameters",
             f"{run.device_why}{threads}{compiled}",
-            f"{config.data}, {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images",
+            f"{dataset.name}, {counted(dataset)}",
             f"{config.epochs} epochs, {run.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{state.history.out}",
             *source_lines(run.source),
@@ -62,7 +63,10 @@ def ending(progress: Progress) -> list[str]:
         return [f"Stopped at step {progress.step:,} by {name_of(signal)}; {left}", resume_command(out)]
     if not progress.history.is_tested:
         return [f"Ended at step {progress.step:,}; metrics.jsonl holds no test, so there is no report.  Weights: {out}"]
-    return [f"Best test accuracy {progress.history.best_accuracy:.2%}, {duration(progress.history.wall_seconds)}.",
+    final = last_test(progress.history.metrics) if progress.part != "test" else None
+    tested = f"; with these weights, {final['test_accuracy']:.2%} of the test images" if final else ""
+    return [f"Best {progress.part} accuracy {progress.history.best_accuracy:.2%}{tested}, "
+            f"{duration(progress.history.wall_seconds)}.",
             f"Curves, confusion, mistakes, weights: {out / 'report.md'}"]
 
 
@@ -121,7 +125,7 @@ class TerminalReporter(Callback):
         """Print the epoch's line."""
         latest = latest_training(progress)
         self.console.print(f"epoch {progress.epoch:>5.3g}/{progress.config.epochs}  "
-                           f"loss {latest['train_loss']:.3f}  test: loss {loss:.3f} acc {accuracy:6.2%}  "
+                           f"loss {latest['train_loss']:.3f}  {progress.part}: loss {loss:.3f} acc {accuracy:6.2%}  "
                            f"{latest['images_per_second']:,.0f} img/s  {progress.seconds:,.0f} s")
 
     def finish(self, progress: Progress) -> None:
@@ -138,16 +142,16 @@ class TerminalReporter(Callback):
 class NotebookReporter(Callback):
     """A live table: a row per epoch, and below it where the current one stands."""
 
-    HEAD = ("epoch", "training loss", "test loss", "test accuracy", "images/s", "seconds")
-
     def __init__(self) -> None:
         self.rows: list[tuple[str, ...]] = []
         self.above: list[str] = []
         self.html: Any = None
         self.handle: Any = None
+        self.part = "test"
 
     def start(self, progress: Progress) -> None:
         """Show the empty table."""
+        self.part = progress.part
         ipython: Any = importlib.import_module("IPython.display")
         self.above = [printable(line, None) for line in progress.introduction]
         self.html = ipython.HTML
@@ -184,5 +188,6 @@ class NotebookReporter(Callback):
             return "<tr>" + "".join(f'<{tag} style="text-align: right">{escape(c)}</{tag}>' for c in cells) + "</tr>"
 
         head = "<br>".join(map(escape, self.above))
-        table = row(self.HEAD, "th") + "".join(row(cells, "td") for cells in self.rows)
+        heads = ("epoch", "training loss", f"{self.part} loss", f"{self.part} accuracy", "images/s", "seconds")
+        table = row(heads, "th") + "".join(row(cells, "td") for cells in self.rows)
         return f"<p>{head}</p><table>{table}</table><p>{escape(below)}</p>"

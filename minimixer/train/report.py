@@ -1,28 +1,51 @@
 """Writes the report of a finished run: report.md with its curves, its confusion matrix and its mistakes."""
 
+from signal import SIGINT
+
 import numpy as np
 
 from minimixer import files, plots
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
+from minimixer.errors import RunError, explain
 from minimixer.tensor import Tensor
 from minimixer.text import markdown, printable
 from minimixer.train import checkpoint
+from minimixer.train.callbacks import Progress
 from minimixer.train.estimate import duration
 from minimixer.train.initialize import Run
+from minimixer.train.measured import counted, tests_of
+from minimixer.train.progress import resume_command
 from minimixer.train.resume import BEST, LAST
+from minimixer.train.state import History
+
+
+def write_unless_stopped(run: Run, progress: Progress, best_logits: np.ndarray | None) -> int:
+    """Write the report of a complete run; return the signal that cut it short, 0 for none.  Raises RunError."""
+    try:
+        progress.at_once = True
+        if not progress.signal:
+            write(run, best_logits)
+        return progress.signal
+    except KeyboardInterrupt:
+        return progress.signal or SIGINT
+    except OSError as error:
+        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
+                       f"with: {resume_command(run.state.history.out)}") from error
+    finally:
+        progress.at_once = False
 
 
 def write(run: Run, best_logits: np.ndarray | None) -> None:
     """Write curves.png, confusion.png, mistakes.png and report.md into the run folder.
 
-    best_logits: (N, classes), those of the best test; None if it was before the run was resumed.
+    best_logits: (N, classes), those of the test images with the best weights; None if they are not known any more.
     """
     run.state.history.check_folder()
     out, dataset = run.state.history.out, run.dataset
     logits = logits_of_best(run) if best_logits is None else best_logits
-    title = f"{run.config.data}, {run.config.model}: {run.state.model.num_parameters():,} parameters"
+    title = f"{dataset.name}, {run.model_name}: {run.state.model.num_parameters():,} parameters"
     plots.curves(run.state.history.metrics, out / "curves.png", title)
     with no_grad():
         probabilities = F.softmax(Tensor(logits)).data          # (N, classes)
@@ -55,19 +78,27 @@ def logits_of_best(run: Run) -> np.ndarray:
     return logits
 
 
+def final_test(history: History) -> str:
+    """What the test images said of weights that were chosen without them."""
+    looks = [line for line in history.metrics if "test_accuracy" in line]
+    times = "once" if len(looks) == 1 else f"{len(looks)} times"
+    return (f"{looks[-1]['test_accuracy']:.2%}, loss {looks[-1]['test_loss']:.3f} nats; the test images were looked at "
+            f"{times}, and chose nothing")
+
+
 def report(run: Run, counts: np.ndarray) -> str:
     """The text of report.md."""
     config, state, history, dataset = run.config, run.state, run.state.history, run.dataset
-    tests = [line for line in history.metrics if "test_accuracy" in line]
-    best = max(tests, key=lambda line: line["test_accuracy"])
+    part, tests = tests_of(history.metrics)
+    best, last = max(tests, key=lambda line: line[f"{part}_accuracy"]), tests[-1]
     right = counts.diagonal() / np.maximum(counts.sum(1), 1)
     order = np.argsort(right, kind="stable")
     rows = [
-        ("best test accuracy", f"{best['test_accuracy']:.2%} after epoch {best['epoch']:g}"),
-        ("last test accuracy", f"{tests[-1]['test_accuracy']:.2%}, loss {tests[-1]['test_loss']:.3f} nats"),
-        ("model", f"{config.model} ({type(state.model).__name__}), {state.model.num_parameters():,} parameters"),
-        ("data", f"{config.data}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test "
-                 f"images, {dataset.num_classes} classes"),
+        (f"best {part} accuracy", f"{best[f'{part}_accuracy']:.2%} after epoch {best['epoch']:g}"),
+        (f"last {part} accuracy", f"{last[f'{part}_accuracy']:.2%}, loss {last[f'{part}_loss']:.3f} nats"),
+        *([] if part == "test" else [("test accuracy of the best weights", final_test(history))]),
+        ("model", f"{run.model_name} ({type(state.model).__name__}), {state.model.num_parameters():,} parameters"),
+        ("data", f"{dataset.name}: {counted(dataset)}, {dataset.num_classes} classes"),
         ("training", f"{state.step:,} steps of {config.batch_size} images, {config.optimizer}, learning rate "
                      f"{config.lr:g} ({config.schedule}), {duration(state.seconds)}"),
     ]
@@ -76,7 +107,7 @@ def report(run: Run, counts: np.ndarray) -> str:
     table = "\n".join(f"| {name} | {markdown(value)} |" for name, value in rows)
     hardest = ", ".join(f"{markdown(dataset.class_names[i], 40)} ({right[i]:.0%})" for i in order[:3])
     easiest = ", ".join(f"{markdown(dataset.class_names[i], 40)} ({right[i]:.0%})" for i in order[:-4:-1])
-    return (f"# {markdown(config.model)} on {markdown(config.data)}\n\n| | |\n| --- | --- |\n{table}\n\n"
+    return (f"# {markdown(run.model_name)} on {markdown(dataset.name)}\n\n| | |\n| --- | --- |\n{table}\n\n"
             f"Hardest classes: {hardest}. Easiest: {easiest}.\n\n"
             "![Loss and accuracy against epochs](curves.png)\n\n![Confusion matrix](confusion.png)\n\n"
             "![The most confident mistakes](mistakes.png)\n\n"

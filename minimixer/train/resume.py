@@ -10,6 +10,7 @@ from minimixer import files
 from minimixer.errors import RunError
 from minimixer.text import printable
 from minimixer.train import checkpoint
+from minimixer.train.measured import tests_of
 from minimixer.train.origin import check_origin, is_count, is_number
 from minimixer.train.run_folder import is_being_replaced
 from minimixer.train.state import TrainState
@@ -54,7 +55,7 @@ def restore(state: TrainState, total_steps: int, origin: Mapping[str, Any]) -> l
         state.load(path, lambda metadata: notes.extend(check_origin(path, metadata, total_steps, origin)))
         return notes
     metrics = read_metrics(out)
-    tested = [line["step"] for line in metrics if "test_accuracy" in line]
+    tested = [line["step"] for line in tests_of(metrics)[1]]
     if tested and metrics[-1]["step"] > tested[0]:      # after each test a checkpoint is written
         raise RunError(f"{printable(path, None)} is gone, and the run was at step {metrics[-1]['step']:,}: restore it, "
                        "or begin anew in another folder with --out")

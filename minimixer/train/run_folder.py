@@ -1,6 +1,7 @@
 """The run folder: one run at a time, and the configuration that the folder keeps."""
 
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,14 +26,15 @@ WRITTEN = (CONFIG, LOCK, LEASE, "last.safetensors", "best.safetensors", "metrics
 
 
 @contextmanager
-def open_folder(config: TrainConfig) -> Iterator[Path]:
+def open_folder(config: TrainConfig, name: str | None = None) -> Iterator[Path]:
     """Make the folder of a run and keep every other run out of it.  Raises RunError rather than mix two runs.
 
     The lock ends with the process, however that ends.  What is in the folder stays until ``begin_config``.  A new
-    folder in which nothing was written is removed again.
+    folder in which nothing was written is removed again.  ``name`` is what a folder without a name of its own is called
+    by, runs/NAME-NUMBER.
     """
     is_new = config.out is None or not config.out.exists()
-    folder = config.out or _next_free(config)
+    folder = config.out or _next_free(name or f"{config.data}-{config.model}")
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{printable(folder, None)} is a file: choose another folder with --out")
     if config.resume:
@@ -83,13 +85,13 @@ def check_there(folder: Path) -> None:
                        "and another --out")
 
 
-def _next_free(config: TrainConfig) -> Path:
+def _next_free(name: str) -> Path:
     """Make runs/NAME-NUMBER with the first free number.  Raises RunError if ``runs`` cannot be a folder."""
-    runs = Path("runs")
+    runs, name = Path("runs"), folder_name(name)
     try:
         runs.mkdir(exist_ok=True)
         for number in count(1):
-            folder = runs / f"{config.data}-{config.model.replace('/', '-')}-{number:03}"
+            folder = runs / f"{name}-{number:03}"
             try:
                 folder.mkdir()
             except FileExistsError:
@@ -101,6 +103,11 @@ def _next_free(config: TrainConfig) -> Path:
     except OSError as error:
         raise RunError(f"no folder can be made in runs ({error.strerror}): name one with --out") from error
     raise AssertionError
+
+
+def folder_name(name: str) -> str:
+    """A name as that of a folder: letters, digits, dots, - and _ only."""
+    return re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "run"
 
 
 def is_empty(folder: Path) -> bool:
@@ -158,6 +165,12 @@ def begun_as(folder: Path) -> str | None:
     """The digest of the configuration that a run was begun with; None if its config.json has none."""
     said = (_content(folder) or {}).get("begun")
     return said if isinstance(said, str) else None
+
+
+def told_in(folder: Path, about: str) -> dict[str, Any]:
+    """What config.json says about one part of a run, such as ``"dataset"``; empty if nothing.  Raises RunError."""
+    said = (_content(folder) or {}).get(about)
+    return said if isinstance(said, dict) else {}
 
 
 def is_being_replaced(folder: Path) -> bool:

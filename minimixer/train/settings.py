@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
-from minimixer.data.known import Name as DataName
+from minimixer.data.known import KNOWN
 from minimixer.nn.build import MODELS
 from minimixer.optim import ScheduleKind
 from minimixer.options import INCLUDED, THREADS, Rule
@@ -21,16 +21,27 @@ assert set(get_args(ModelName)) == set(MODELS)
 class Data:
     """The images."""
 
-    data: DataName = "digits"
-    """Data set."""
+    data: str = "digits"
+    """Data set: digits, cifar10, another name of minimixer data list, or the path of your own images."""
     data_dir: Path | None = None
-    """Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache."""
+    """Folder that holds the files of a known data set; by default $MINIMIXER_DATA, ./data, the cache."""
     download: bool = False
     """Fetch the data set if it is not found."""
+    classes: str | None = None
+    """Only these classes of the data, in this order: cats,dogs."""
+    validation: float = 0.0
+    """Share of the training images that chooses the best weights; the test images are then looked at once."""
+    test_share: float = 0.2
+    """Share of your own images that is for the test, if they are not divided yet; the same ones for every --seed."""
     batch_size: int = 128
     """Images per step."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (INCLUDED,)
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        INCLUDED._replace(instead="choose --data cifar10; to train on images of your own, name them: --data FOLDER"),
+        Rule(("data_dir", "download"), lambda given: given.data not in KNOWN,
+             "with --data {data} (your own images are read where they are)", "name a data set that is known"),
+        Rule(("test_share",), lambda given: given.data in KNOWN,
+             "with --data {data} (its test images are fixed)", "name images of your own with --data"))
 
 
 @dataclass(frozen=True)
@@ -40,9 +51,9 @@ class Model:
     model: ModelName = "pico"
     """A Mixer in a size of the paper or our own, or a ViT or a ConvNet with about as many parameters."""
     patch_size: int | None = None
-    """P, in pixels; by default the model's own.  ConvNets have none."""
+    """P, in pixels; by default the model's own, for your own images about an eighth of their side."""
     image_size: int | None = None
-    """Enlarge the images to this side, in pixels; by default only as far as the model of --init-from needs."""
+    """Side of the images that the model sees; by default that of the data, or of the model of --init-from."""
     init_from: Path | None = None
     """Fine-tune the model of this run, or cifar10-micro; it replaces --model and --patch-size."""
     stochastic_depth: float = 0.0

@@ -7,8 +7,9 @@ from typing import Any, cast
 from minimixer.data import Dataset
 from minimixer.errors import UsageError
 from minimixer.files import read_json
-from minimixer.nn import MODELS, MixerConfig, Model
+from minimixer.nn import Model
 from minimixer.train.checkpoint import CheckpointError
+from minimixer.train.own_model import nearest_name
 from minimixer.train.resume import LAST
 from minimixer.train.run_folder import CONFIG, is_being_replaced
 from minimixer.train.settings import ModelName
@@ -37,15 +38,10 @@ class Source:
 
     @property
     def model_name(self) -> ModelName:
-        """The name of the model.  Imported weights have none; then that of a Mixer with the same sizes, if any."""
+        """The name of the model.  Imported weights have none; then that of the nearest Mixer."""
         if "model_name" in self.trained.metadata:
             return cast(ModelName, self.trained.metadata["model_name"])
-        body = ("patch_size", "hidden_dim", "num_blocks", "channels_mlp_dim")
-        sizes = [getattr(self.trained.model.config, field) for field in body]
-        same = [name for name, known in MODELS.items()
-                if isinstance(known, MixerConfig) and [getattr(known, field) for field in body] == sizes]
-        # The name decides the kind of the model only: its sizes are stated.
-        return cast(ModelName, same[0]) if same else "micro"
+        return cast(ModelName, nearest_name(self.trained.sizes))
 
     def model_for(self, dataset: Dataset, image_size: int, **rates: float) -> tuple[Model, dict[str, Any]]:
         """The source's model, changed to fit a data set, on the CPU.
@@ -69,14 +65,15 @@ class Source:
         UsageError, WeightsError
             If the model does not fit the images.
         """
-        old, channels = self.trained.model.config, dataset.train_images.shape[-1]
+        old, channels = self.trained.sizes, dataset.train_images.shape[-1]
         if channels != old.in_channels:
             raise UsageError(f"--init-from {self.init_from}: its images have {old.in_channels} channels, those of "
                              f"{dataset.name} have {channels}: choose other data or another source")
         changes = {name: rate for name, rate in rates.items() if rate or hasattr(old, name)}
+        new_head = dataset.class_names != self.trained.class_names
         try:
-            model, notes = adapt(self.trained.model, image_size=image_size, num_classes=dataset.num_classes,
-                                 new_head=dataset.class_names != self.trained.class_names,
+            model, notes = adapt(cast(Model, self.trained.model), image_size=image_size,
+                                 num_classes=dataset.num_classes, new_head=new_head,
                                  source=f"--init-from {self.init_from}", **changes)
         except TypeError as error:              # a field that its config does not have
             kind = type(self.trained.model).__name__

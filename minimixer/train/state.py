@@ -8,11 +8,12 @@ from typing import Any
 
 from minimixer.backend import Array
 from minimixer.errors import DivergedError
-from minimixer.nn import Model
+from minimixer.nn import Module
 from minimixer.optim import EMA, Optimizer
 from minimixer.parallel.group import Group
 from minimixer.train import checkpoint
 from minimixer.train.lock import FolderLock
+from minimixer.train.measured import tests_of
 
 
 @dataclass
@@ -26,7 +27,8 @@ class History:
     metrics : list of dict
         The lines of ``metrics.jsonl``.
     best_accuracy : float
-        Best accuracy on the test images, 0..1; NaN before the first test.
+        Best accuracy on the images that choose the weights, 0..1: those for validation if there are any, else those
+        for the test.  NaN before the first test.
     interrupted : int or None
         The signal that ended the run early.
     wall_seconds : float
@@ -50,7 +52,7 @@ class History:
     @property
     def is_tested(self) -> bool:
         """Whether ``metrics`` holds a test; a callback may stop a run before its first."""
-        return any("test_accuracy" in line for line in self.metrics)
+        return bool(tests_of(self.metrics)[1])
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class TrainState:
 
     Attributes
     ----------
-    model : Model
+    model : Module
     optimizer : Optimizer
         Its arrays, its step count and its learning rate belong to the state.
     ema : EMA or None
@@ -83,7 +85,7 @@ class TrainState:
         The losses since the last line of metrics.
     """
 
-    model: Model
+    model: Module
     optimizer: Optimizer
     ema: EMA | None
     history: History

@@ -1,8 +1,9 @@
 """Loads the model of a run, ready to use."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from minimixer.backend import Array, to_device, to_numpy
 from minimixer.data.batches import check_pixels
 from minimixer.errors import command_line
 from minimixer.files import expand
-from minimixer.nn import Model, build, list_pretrained
+from minimixer.nn import Model, ModelConfig, Module, build, list_pretrained
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 from minimixer.tensor import Tensor
+from minimixer.text import printable
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
+from minimixer.train.own_model import Sizes, describe
 from minimixer.weights.claims import check_claims
 from minimixer.weights.kinds import not_a_checkpoint
 
@@ -30,7 +33,7 @@ class Trained:
 
     Attributes
     ----------
-    model : Model
+    model : Module
         In evaluation mode.
     class_names : tuple of str
         One per class.
@@ -42,12 +45,19 @@ class Trained:
         The checkpoint file.
     """
 
-    model: Model
+    model: Module
     class_names: tuple[str, ...]
     mean: Array
     std: Array
     metadata: dict[str, Any]
     path: Path
+
+    @property
+    def sizes(self) -> ModelConfig:
+        """The sizes of the model, such as the side of its images; also of one that has no ``config``."""
+        if "own_model" in self.metadata:
+            return Sizes(**{field.name: self.metadata["model"][field.name] for field in fields(Sizes)})
+        return cast(Model, self.model).config
 
     def logits(self, images: Array, workers: int | None = None) -> np.ndarray:
         """The model's outputs before the softmax, computed exactly as a run computes its tests.
@@ -74,7 +84,7 @@ class Trained:
         device = self.model.device
         with Workers(workers) as threads:
             sharded = ShardedModel(self.model, threads, to_device(self.mean, device), to_device(self.std, device),
-                                   enlarged_from=self.metadata.get("side"))
+                                   enlarged_from=self.metadata.get("side"), sizes=self.sizes)
             return to_numpy(sharded.predict(to_device(images, device)))
 
     def predict(self, images: Array, workers: int | None = None) -> np.ndarray:
@@ -87,7 +97,7 @@ class Trained:
                 f"{len(self.class_names)} classes, step {self.metadata.get('step', 'unknown')})")
 
 
-def load_run(path: str | Path, device: str = "cpu") -> Trained:
+def load_run(path: str | Path, device: str = "cpu", *, model: Module | None = None) -> Trained:
     """Load the model of a run.
 
     Parameters
@@ -96,6 +106,8 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
         A run folder, whose ``best.safetensors`` is loaded, or ``last.safetensors`` if there is no best; such a file
         itself; or the name of a model that comes with the package, such as ``cifar10-micro``.
     device : "cpu" or "gpu"
+    model : Module, optional
+        For a run that trained a model of your own: one made by the same code, which gets the run's weights.
 
     Returns
     -------
@@ -104,7 +116,7 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
     Raises
     ------
     CheckpointError
-        If there is no such run, it has no checkpoint yet, or the checkpoint is damaged.
+        If there is no such run, it has no checkpoint yet, the checkpoint is damaged, or the model is another one.
     DeviceError
         If there is no such device.
     """
@@ -113,21 +125,40 @@ def load_run(path: str | Path, device: str = "cpu") -> Trained:
         raise CheckpointError(problem)
     arrays, metadata = checkpoint.read(file)
     try:
-        # Imported weights have no name: they are Mixers.
-        name, weights = metadata.get("model_name", "micro"), checkpoint.members(arrays, "model")
-        check_claims(name, metadata["model"], {key: array.shape for key, array in weights.items()})
-        model = build(name, None, **metadata["model"])
-        config = model.config
+        weights = checkpoint.members(arrays, "model")
+        model = _model(file, metadata, weights, model)
         class_names = tuple(map(str, metadata["class_names"]))
         mean, std = (np.asarray(metadata[name], np.float32) for name in ("mean", "std"))
-        if len(class_names) != config.num_classes or not mean.shape == std.shape == (config.in_channels,):
+        trained = Trained(model, class_names, mean, std, metadata, file)
+        sizes = trained.sizes
+        if len(class_names) != sizes.num_classes or not mean.shape == std.shape == (sizes.in_channels,):
             raise ValueError(f"{len(class_names)} class names, mean of shape {mean.shape}, std of {std.shape} for "
-                             f"{config.num_classes} classes and {config.in_channels} channels")
+                             f"{sizes.num_classes} classes and {sizes.in_channels} channels")
         model.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
         raise CheckpointError(f"{file} does not describe its own model ({type(error).__name__}: {error}): it was not "
                               "written by this version of minimixer train, or was changed since") from error
-    return Trained(model.eval().to(device), class_names, mean, std, metadata, file)
+    model.eval().to(device)
+    return trained
+
+
+def _model(file: Path, metadata: Mapping[str, Any], weights: Mapping[str, Array], own: Module | None) -> Module:
+    """The model of a checkpoint, without its weights.  Raises CheckpointError if a model of one's own is missing."""
+    if said := metadata.get("own_model"):
+        kind = printable(said["class"])
+        if own is None:
+            raise CheckpointError(f"{file} holds the weights of {kind}, a Module that only your own code can build: in "
+                                  f"Python, pass one: mm.train.load_run({str(file.parent)!r}, model={kind}(...))")
+        if describe(own) != said:
+            raise CheckpointError(f"{file} holds the weights of {kind}: the {type(own).__name__} given as model= has "
+                                  "other layers or parameters; build it as it was for the run")
+        return own
+    # Imported weights have no name: they are Mixers.
+    name = metadata.get("model_name", "micro")
+    if own is not None:
+        raise CheckpointError(f"{file} holds a {printable(name)}, which it describes itself: load it without model=")
+    check_claims(name, metadata["model"], {key: array.shape for key, array in weights.items()})
+    return build(name, None, **metadata["model"])
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -5,9 +5,9 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +19,77 @@ from minimixer.files import write_atomically
 from minimixer.text import printable
 from minimixer.weights.kinds import PICKLE, WeightsError, kind_of, read_header, twice
 from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
+from minimixer.weights.prefix import recognize
 
 LARGEST_EXPANSION = 20          # floats hardly compress: an archive that expands more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # unless it unpacks to fewer bytes than this
 FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
+ABOUT = "about_images"          # in the metadata of a file: class names and pixels, as JSON
 EXPORTED = "minimixer"          # the mark of a file that save_official or save_timm wrote
 
 
 @dataclass(frozen=True)
+class ArraysFile:
+    """An open file of arrays.
+
+    Attributes
+    ----------
+    path : Path
+    usual : Layout
+        That of most files of its kind.
+    shapes : mapping of str to shape
+    dtypes : mapping of str to str
+        As the file calls them.
+    read : function
+        Reads an array as floats.
+    said : mapping of str to str
+        Its metadata.
+    """
+
+    path: Path
+    usual: Layout
+    shapes: Mapping[str, Shape]
+    dtypes: Mapping[str, str]
+    read: Callable[[str], Array]
+    said: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class WeightsFile:
-    """An open weights file: its layout, the shapes it holds, and a function that reads an array as floats."""
+    """An open weights file: its layout, the shapes it holds, and a function that reads an array as floats.
+
+    ``prefix`` stood before all of these names; ``about`` is what the file says of the model's images and classes.
+    """
 
     path: Path
     layout: Layout
     shapes: Mapping[str, Shape]
     read: Callable[[str], Array]
+    prefix: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[WeightsFile]:
-    """Open an official .npz file or a .safetensors file with timm's names; reads only headers, then arrays on demand.
+    """Open a file with the official names or timm's; its layout follows from these names, whatever kind of file it is.
+
+    One prefix of all names is taken off.  Reads only headers, then arrays on demand.
 
     Raises
     ------
     WeightsError
         If the file does not exist, or is damaged, unsafe or of another kind.
     """
+    with open_arrays(path) as file:
+        layout, prefix = recognize(file.shapes, file.usual, path)
+        theirs = {name.removeprefix(prefix) if name.startswith(prefix) else name: name for name in file.shapes}
+        yield WeightsFile(path, layout, {name: file.shapes[full] for name, full in theirs.items()},
+                          lambda name: file.read(theirs[name]), prefix, read_about(file.said))
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[ArraysFile]:
+    """Open an .npz or a .safetensors file, whichever it is by its content.  Raises as ``open_weights`` does."""
     kind = kind_of(path)
     if kind.name not in ("npz", "safetensors"):
         advice = kind.advice or "give an official .npz, or timm's weights saved as .safetensors"
@@ -52,6 +97,30 @@ def open_weights(path: Path) -> Iterator[WeightsFile]:
                            f"{advice}")
     with _open_npz(path) if kind.name == "npz" else _open_safetensors(path) as file:
         yield file
+
+
+def read_about(said: Mapping[str, str]) -> dict[str, Any]:
+    """What a file says of classes and pixels, as far as it can be understood."""
+    try:
+        about = json.loads(said.get(ABOUT, "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    kinds = {"class_names": str, "mean": float, "std": float}
+    return {name: values for name, values in about.items() if name in kinds and isinstance(values, list)
+            and all(type(value) is kinds[name] for value in values)} if isinstance(about, dict) else {}
+
+
+def write_about(class_names: Sequence[str] = (), mean: Sequence[float] = (), std: Sequence[float] = ()) -> str:
+    """The same as text: class names, and mean and standard deviation of the pixels on the 0..1 scale.
+
+    Without what an import takes for granted: numbered classes, and pixels on the scale -1..1.  Empty if that is all.
+    """
+    about: dict[str, Any] = {}
+    if list(class_names) != [str(number) for number in range(len(class_names))]:
+        about["class_names"] = list(class_names)
+    if {*mean, *std} - {0.5}:
+        about |= {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
+    return json.dumps(about) if about else ""
 
 
 @contextmanager
@@ -72,7 +141,7 @@ def _readable(path: Path, name: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def _open_npz(path: Path) -> Iterator[WeightsFile]:
+def _open_npz(path: Path) -> Iterator[ArraysFile]:
     with contextlib.ExitStack() as stack:
         with _readable(path):
             npz = stack.enter_context(np.load(stack.enter_context(open(path, "rb")), allow_pickle=False))
@@ -93,7 +162,10 @@ def _open_npz(path: Path) -> Iterator[WeightsFile]:
             with _readable(path, name):
                 return _as_float(npz[name])
 
-        yield WeightsFile(path, OFFICIAL, {name: shape for name, (shape, _) in headers.items()}, read)
+        mark, _, about = npz.zip.comment.decode("utf-8", "replace").partition("\n")
+        yield ArraysFile(path, OFFICIAL, {name: shape for name, (shape, _) in headers.items()},
+                         {name: dtype for name, (_, dtype) in headers.items()}, read,
+                         {ABOUT: about} if mark == EXPORTED and about else {})
 
 
 def _npy_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Shape, str]:
@@ -114,12 +186,13 @@ def _npy_header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
 
 
 @contextmanager
-def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
+def _open_safetensors(path: Path) -> Iterator[ArraysFile]:
     from safetensors import deserialize, safe_open
 
     with contextlib.ExitStack() as stack:
         with _readable(path):
-            read_header(path)           # which refuses what safetensors lets pass: names that are there twice
+            header = read_header(path)  # which refuses what safetensors lets pass: names that are there twice
+            said = header.get("__metadata__") or {}
             file = stack.enter_context(safe_open(path, "numpy"))
             slices = {name: file.get_slice(name) for name in file.keys()}       # noqa: SIM118 (not a dict)
             dtypes = {name: part.get_dtype() for name, part in slices.items()}
@@ -134,7 +207,8 @@ def _open_safetensors(path: Path) -> Iterator[WeightsFile]:
                     return _as_float(np.frombuffer(halves[name]["data"], "V2").reshape(halves[name]["shape"]))
                 return _as_float(file.get_tensor(name))
 
-        yield WeightsFile(path, TIMM, {name: tuple(part.get_shape()) for name, part in slices.items()}, read)
+        shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+        yield ArraysFile(path, TIMM, shapes, dtypes, read, said)
 
 
 def _check_kind(path: Path, name: str, dtype: str) -> None:
@@ -149,25 +223,38 @@ def _as_float(array: Array) -> Array:
     return array.astype(np.promote_types(array.dtype, np.float32), copy=False)
 
 
-def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array]) -> None:
-    """Write an .npz file (official) or a .safetensors file (timm), completely or not at all, marked as an export."""
-    if layout is OFFICIAL:
-        file = io.BytesIO()
-        np.savez(file, **arrays)
-        with zipfile.ZipFile(file, "a") as archive:
-            archive.comment = EXPORTED.encode()
-        content = file.getvalue()
-    else:
-        from safetensors.numpy import save
-        content = _marked(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+def write_weights(path: Path, layout: Layout, arrays: Mapping[str, Array], about: str = "") -> bool:
+    """Write an .npz file (official) or a .safetensors file (timm), completely or not at all, marked as an export.
+
+    ``about`` comes from ``write_about``.  Returns whether it is in the file: the comment of an .npz has room for 65,535
+    bytes only.
+    """
+    if layout is not OFFICIAL:
+        write_safetensors(path, arrays, {ABOUT: about} if about else {})
+        return True
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    fits = len(EXPORTED) + 1 + len(about) < 1 << 16
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = (f"{EXPORTED}\n{about}" if about and fits else EXPORTED).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
+    write_atomically(path, file.getvalue())
+    return fits
 
 
-def _marked(content: bytes) -> bytes:
+def write_safetensors(path: Path, arrays: Mapping[str, Array], said: Mapping[str, str] | None = None) -> None:
+    """Write arrays and metadata as .safetensors, completely or not at all, marked as an export."""
+    from safetensors.numpy import save
+
+    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, _marked(content, said or {}))
+
+
+def _marked(content: bytes, said: Mapping[str, str]) -> bytes:
     """A .safetensors file with metadata, whose order safetensors itself would leave to chance."""
     length = int.from_bytes(content[:8], "little")
-    header = {"__metadata__": {"format": "pt", "made_by": EXPORTED}, **json.loads(content[8:8 + length])}
+    header = {"__metadata__": {"format": "pt", "made_by": EXPORTED, **said}, **json.loads(content[8:8 + length])}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)                             # so that the arrays lie at multiples of 8 bytes
     return len(text).to_bytes(8, "little") + text + content[8 + length:]
@@ -179,7 +266,7 @@ def is_export(path: Path) -> bool:
         name = kind_of(path).name
         if name == "npz":
             with zipfile.ZipFile(path) as archive:
-                return archive.comment == EXPORTED.encode()
+                return archive.comment.partition(b"\n")[0] == EXPORTED.encode()
         return name == "safetensors" and read_header(path).get("__metadata__", {}).get("made_by") == EXPORTED
     except (WeightsError, OSError, ValueError, AttributeError, zipfile.BadZipFile):
         return False

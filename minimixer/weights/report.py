@@ -1,9 +1,10 @@
 """The report on an import or export of weights: one line per array."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from minimixer.text import printable
 from minimixer.weights.names import Shape
@@ -29,7 +30,7 @@ class Report:
     ----------
     path : Path
     layout : str
-        ``"official"`` or ``"timm"``.
+        ``"official"``, ``"timm"``, or ``"plain"`` for the model's own names.
     mapped : tuple of Mapped
     missing : tuple of str
         Names of the layout that are not in the file.
@@ -37,6 +38,8 @@ class Report:
         Names in the file that the model does not use.
     notes : tuple of str
         Changes on the way, one sentence each.
+    about : mapping
+        What the file says of the model's images: ``class_names``, ``mean``, ``std``.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class Report:
     missing: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         rows = [("name in the file", "shape", "name in the model", "shape, if different")]

@@ -1,7 +1,7 @@
 """Copy weights from files into Mixers and back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -13,10 +13,11 @@ from minimixer.functional import GeluForm
 from minimixer.nn import GELU, MixerConfig, MlpMixer
 from minimixer.text import printable
 from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
-from minimixer.weights.files import WeightsFile, open_weights, write_weights
+from minimixer.weights.files import WeightsFile, open_weights, write_about, write_weights
 from minimixer.weights.growth import grow
 from minimixer.weights.kinds import WeightsError
 from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of
+from minimixer.weights.prefix import removed
 from minimixer.weights.report import Mapped, Report
 
 FIELDS = {"P": "patch_size", "I": "in_channels", "C": "hidden_dim", "L": "num_blocks", "D_C": "channels_mlp_dim"}
@@ -57,14 +58,20 @@ def load_timm(model: MlpMixer, path: str | PathLike[str], *, new_head: bool = Fa
     return _load(model, Path(path), TIMM, new_head, allow_nonfinite)
 
 
-def save_official(model: MlpMixer, path: str | PathLike[str]) -> Report:
-    """Write a Mixer's weights as an official ``.npz`` file.  Raises OSError."""
-    return _save(model, Path(path), OFFICIAL)
+def save_official(model: MlpMixer, path: str | PathLike[str], *, class_names: Sequence[str] = (),
+                  mean: Sequence[float] = (), std: Sequence[float] = ()) -> Report:
+    """Write a Mixer's weights as an official ``.npz`` file.
+
+    Class names, and mean and standard deviation of the pixels on the 0..1 scale, are for ``minimixer import``: others
+    pass over them.  Raises OSError.
+    """
+    return _save(model, Path(path), OFFICIAL, write_about(class_names, mean, std))
 
 
-def save_timm(model: MlpMixer, path: str | PathLike[str]) -> Report:
-    """Write a Mixer's weights as a ``.safetensors`` file with timm's names.  Raises OSError."""
-    return _save(model, Path(path), TIMM)
+def save_timm(model: MlpMixer, path: str | PathLike[str], *, class_names: Sequence[str] = (),
+              mean: Sequence[float] = (), std: Sequence[float] = ()) -> Report:
+    """Like ``save_official``, but a ``.safetensors`` file with timm's names."""
+    return _save(model, Path(path), TIMM, write_about(class_names, mean, std))
 
 
 def config_of(path: str | PathLike[str], *, image_size: int | None = None,
@@ -131,7 +138,8 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool, allow_nonfinite: b
         array = grow(layout.from_file(found), row.shape, math.isqrt(sizes["S"]), k)
         arrays[ours] = array
         mapped.append(Mapped(theirs, file.shapes[theirs], ours, array.shape))
-    notes = [] if k == 1 else [has_grown(k)]
+    notes = [removed(file.prefix)] if file.prefix else []
+    notes += [] if k == 1 else [has_grown(k)]
     if new_head:
         arrays |= empty_head(model)
         notes.append(has_new_head(model))
@@ -142,10 +150,11 @@ def _copy(file: WeightsFile, model: MlpMixer, new_head: bool, allow_nonfinite: b
         raise WeightsError(f"{file.path}: {error}") from error
     if model.config.gelu != layout.gelu:
         _set_gelu(model, layout.gelu)
-        notes.append(f"GELU now uses the {layout.gelu} form, with which these weights were trained")
+        notes.append(f"GELU now uses the {layout.gelu} form, with which these weights were probably trained: the "
+                     f"{layout.name} code does, the file does not say")
     used = {m.theirs for m in mapped}
     return Report(file.path, layout.name, tuple(mapped), tuple(missing),
-                  tuple(name for name in file.shapes if name not in used), tuple(notes))
+                  tuple(name for name in file.shapes if name not in used), tuple(notes), file.about)
 
 
 def _check_finite(path: Path, name: str, array: Array) -> None:
@@ -174,9 +183,12 @@ def _measure(file: WeightsFile) -> dict[str, int]:
         If the arrays are not those of a whole Mixer, or contradict each other.
     """
     layout, shapes = file.layout, file.shapes
-    if any(name.startswith("model.") for name in shapes) and "stem.proj.weight" not in shapes:
+    if "model.stem.weight" in shapes:
         raise WeightsError(f"{file.path} looks like a checkpoint of minimixer, which needs no import: to change its "
                            "layout, use minimixer export with its run folder")
+    if "stem.weight" in shapes:
+        raise WeightsError(f"{file.path} has minimixer's own names, as mm.weights.save writes them: build a model of "
+                           "its sizes, and read it with mm.weights.load(model, path)")
     sizes = {"L": max(1, len(layout.blocks_in(shapes)))}
     expected = [(row, layout.name_of(row, block)) for row, block in rows_of(sizes["L"])]
     has_head = any(layout.name_of(row, 0) in shapes for row in TABLE if is_head(row))
@@ -243,7 +255,7 @@ def _check_fit(file: WeightsFile, sizes: Mapping[str, int], config: MixerConfig,
     return k
 
 
-def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
+def _save(model: MlpMixer, path: Path, layout: Layout, about: str) -> Report:
     _check_mixer(model)
     sizes = sizes_of(model.config)
     state = {name: to_numpy(tensor.data) for name, tensor in model.named_tensors()}
@@ -253,8 +265,10 @@ def _save(model: MlpMixer, path: Path, layout: Layout) -> Report:
         theirs, ours = layout.name_of(row, block), row.ours.format(block)
         arrays[theirs] = layout.to_file(state[ours], row, sizes)
         mapped.append(Mapped(theirs, arrays[theirs].shape, ours, state[ours].shape))
-    write_weights(path, layout, arrays)
-    notes = () if model.config.gelu == layout.gelu else (
+    notes = [] if model.config.gelu == layout.gelu else [
         f"this model uses the {model.config.gelu} form of GELU, the {layout.name} code the {layout.gelu} form: expect "
-        "slightly different logits there",)
-    return Report(path, layout.name, tuple(mapped), notes=notes)
+        "slightly different logits there"]
+    if not write_weights(path, layout, arrays, about):
+        notes.append("an .npz file has no room for so many class names: minimixer import will need --labels, and "
+                     "--mean and --std if the pixels are not on the scale -1..1")
+    return Report(path, layout.name, tuple(mapped), notes=tuple(notes))

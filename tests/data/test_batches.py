@@ -77,8 +77,21 @@ def test_pixels_that_are_no_bytes_and_steps_before_the_first_are_refused(dataset
     batches = Batches(dataset, 4)
     with pytest.raises(IndexError, match="step is -1: steps are counted from 0"):
         batches[-1]
-    with pytest.raises(TypeError, match="neither would a loop over them: take batches"):
-        iter(batches)
+    with pytest.raises(IndexError, match="epoch is -1: epochs are counted from 0"):
+        batches.epoch(-1)
+
+
+def test_a_loop_is_an_epoch_and_the_next_loop_is_the_next(dataset):
+    batches = Batches(dataset, 3, seed=5)
+    steps = [batches[step][1] for step in range(3 * len(batches))]
+    for epoch in range(3):
+        looped = [labels for _, labels in batches]
+        assert np.array_equal(looped, steps[epoch * len(batches):(epoch + 1) * len(batches)])
+    assert np.array_equal([labels for _, labels in batches.epoch(1)], steps[len(batches):2 * len(batches)])
+    left = Batches(dataset, 3, seed=5)
+    next(iter(left))
+    assert np.array_equal(next(iter(left))[1], steps[len(batches)])     # a loop that was left is over
+
 
 
 def test_pad_crop_moves_windows_over_a_black_border(rng, device):

@@ -96,7 +96,8 @@ def test_a_command_looks_at_home(command, monkeypatch, tmp_path, capsys):
 
 # A command line for each rule: the option, and what else is asked.
 IDLE = {
-    "data_dir": ["--data-dir", "x"], "download": ["--download"], "magnitude": ["--magnitude", "10"],
+    "data_dir": ["--data-dir", "x"], "download": ["--download"], "test_share": ["--test-share", "0.3"],
+    "magnitude": ["--magnitude", "10"],
     "mixing": ["--mixing", "0.5"], "cutmix": ["--cutmix", "1", "--mixing", "0"],
     "mixup": ["--mixup", "1", "--mixing", "0"], "model": ["--model", "micro", "--init-from", "x"],
     "patch_size": ["--patch-size", "2", "--model", "convnet-pico"], "overwrite": ["--overwrite", "--estimate"],
@@ -106,8 +107,8 @@ IDLE = {
 ON_A_GPU = {"workers": 2, "kernels": "inplace"}
 # These act with all data, models and devices; --out names the run also for --estimate.
 ALWAYS = {
-    "data", "batch_size", "crop_padding", "flip", "randaugment", "erasing", "image_size", "init_from",
-    "stochastic_depth", "dropout",                                                                      # a model's own
+    "data", "classes", "validation", "batch_size", "crop_padding", "flip", "randaugment", "erasing", "image_size",
+    "init_from", "stochastic_depth", "dropout",                                         # a model's own
     "epochs", "max_steps", "optimizer", "lr", "schedule", "warmup_steps", "weight_decay", "clip_norm",
     "label_smoothing", "ema", "seed", "device", "distributed", "blas_tune", "out", "resume"}
 

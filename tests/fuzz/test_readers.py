@@ -9,7 +9,7 @@ pytest.importorskip("resource", reason="limits of memory and time are POSIX's")
 if not Path("/proc/self/statm").exists():
     pytest.skip("the size of a process is read from /proc", allow_module_level=True)
 
-from minimixer.data.sources import cifar
+from minimixer.data.sources import cifar, members
 from minimixer.train import checkpoint
 from tests.support import fuzz
 
@@ -32,19 +32,19 @@ def test_a_case_follows_from_its_seed_and_number(tmp_path):
         assert len(set(cases)) == 3
 
 
-@pytest.mark.parametrize(("name", "broken"), [
-    ("_check_size", lambda archive, path, size: {}[size]),                                  # a stray exception
-    ("_decode_names", lambda archive, path, content: bytearray(10**9) and ()),              # much memory
-    ("_damaged", lambda archive, path, what: cifar.DataError("two lines:\n" + what)),
+@pytest.mark.parametrize(("module", "name", "broken"), [
+    (members, "_check_size", lambda path, size, refuse: {}[size]),                          # a stray exception
+    (cifar, "decode_names", lambda archive, content, damaged: bytearray(10**9) and ()),     # much memory
+    (cifar, "_damaged", lambda archive, path, what: cifar.DataError("two lines:\n" + what)),
 ])
-def test_faults_are_found_and_written_to_files(name, broken, tmp_path, monkeypatch):
-    original, calls = getattr(cifar, name), []
+def test_faults_are_found_and_written_to_files(module, name, broken, tmp_path, monkeypatch):
+    original, calls = getattr(module, name), []
 
     def later(*args):           # the valid files are read as they should be
         calls.append(args)
         return (broken if len(calls) > 60 else original)(*args)
 
-    monkeypatch.setattr(cifar, name, broken if name == "_damaged" else later)
+    monkeypatch.setattr(module, name, broken if name == "_damaged" else later)
     lines = []
     _, _, offending = fuzz.run(140, 0, tmp_path / "failures", lines.append)
     assert offending

@@ -9,6 +9,6 @@ def run(name, arguments=()):
     return main([name, *map(str, arguments)])
 
 
-train, seeds, evaluate, predict, inspect, ship, data, bench, experiments, exercises = (
-    partial(run, name) for name in ("train", "seeds", "eval", "predict", "inspect", "ship", "data", "bench",
+train, seeds, evaluate, predict, inspect, ship, export, data, bench, experiments, exercises = (
+    partial(run, name) for name in ("train", "seeds", "eval", "predict", "inspect", "ship", "export", "data", "bench",
                                     "experiments", "exercises"))

@@ -80,7 +80,7 @@ def test_divergence_is_exit_code_4_with_advice(tmp_path, capsys):
 
 @pytest.mark.parametrize(("wrong", "message"), [
     ({"optimizer": "adam"}, "--optimizer is 'adam': did you mean 'adamw'?"),
-    ({"data": "mnist"}, "--data is 'mnist': expected one of digits, cifar10, cifar100"),
+    ({"data": 5}, "--data is 5: expected a word"), ({"test_share": 1}, "--test-share has no effect with --data digits"),
     ({"schedule": "step"}, "--schedule is 'step'"), ({"epochs": 1.5}, "--epochs is 1.5: expected a whole number"),
     ({"max_steps": True}, "--max-steps is True: expected a whole number")])
 def test_a_configuration_made_in_python_is_checked_too(wrong, message):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from minimixer.data.dataset import DataError
-from minimixer.data.sources import cifar
-from minimixer.data.sources.cifar import CIFAR10, CIFAR100, load_cifar10, load_cifar100
+from minimixer.data.sources.cifar import load_cifar10, load_cifar100
+from minimixer.data.sources.cifar_editions import CIFAR10, CIFAR100, PAGE
 from tests.support.cifar_files import official, pack, packed, records, unpack
 
 BOTH = pytest.mark.parametrize(("archive", "load"), [(CIFAR10, load_cifar10), (CIFAR100, load_cifar100)])
@@ -73,7 +73,7 @@ def test_nothing_found_says_how_to_get_it(archive, load, tmp_path):
         load()
     text = str(caught.value)
     for words in (archive.title, archive.tarball, "data,", str(tmp_path / "cache"), f"({archive.size / 1e6:.0f} MB)",
-                  f"python -m minimixer.train {archive.name} --download", "--data-dir", cifar.PAGE,
+                  f"python -m minimixer.train {archive.name} --download", "--data-dir", PAGE,
                   "python -m minimixer.train digits"):
         assert words in text
     with pytest.raises(DataError, match=r"not found in .*empty"):

@@ -1,0 +1,1 @@
+from tests.support.runs import trained_run  # noqa: F401  a fixture
