@@ -72,7 +72,7 @@ FULL = Race(sizes=("pico", "nano", "micro", "tiny"), batches=(32, 128, 512),
             contenders=("minimixer", "numpy", "pytorch", "compile", "jax"), rounds=7)
 DESCRIPTION = """Race minimixer, PyTorch and JAX on the same steps; the machine must be idle.
 
-More benchmarks: minimixer bench learn, ladder, resolution, augmentation, scaling, gpu."""
+More: minimixer bench learn, ladder, resolution, augmentation, scaling, gpu."""
 
 
 def prepare(child: Child, size: str, batch: int, mode: str) -> tuple[float | None, int]:

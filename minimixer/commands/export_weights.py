@@ -34,7 +34,7 @@ class ExportConfig:
     """A run folder, or one of its .safetensors files."""
     file: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="FILE")]] = None
     """File to write; one that an earlier export wrote is replaced, any other is kept."""
-    format: Format | None = None
+    format: Annotated[Format | None, tyro.conf.arg(metavar="FORMAT")] = None
     """official (.npz) for the authors' code, timm (.safetensors), onnx (.onnx); by default as FILE ends."""
     out: Path | None = None
     """Another way to name the file."""
@@ -42,8 +42,8 @@ class ExportConfig:
 
 def main(arguments: Sequence[str]) -> int:
     """Export the weights, print what became of them, and return the exit code."""
-    config = parse(ExportConfig, "export", "Write a run's best weights for the official code or for timm, or its model "
-                   "as ONNX.", arguments)
+    config = parse(ExportConfig, "export", "Write a run's best weights for the authors' code or timm, or the model as "
+                   "ONNX.", arguments)
     print(export_weights(config))
     return OK
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from minimixer.backend import Array, to_numpy
 from minimixer.errors import UsageError
-from minimixer.files import expand, json_text, write_atomically
+from minimixer.files import check_regular, expand, json_text, write_atomically
 from minimixer.nn import (
     GELU,
     Attention,
@@ -229,6 +229,7 @@ def save_onnx(model: Module, path: str | PathLike[str], *, mean: Array, std: Arr
 
 def is_onnx_export(path: Path) -> bool:
     """Whether a file is one that ``save_onnx`` wrote."""
+    check_regular(path)
     with path.open("rb") as file:
         head = file.read(64)
     return head[:2] == bytes([0x08, IR_VERSION]) and head[2:4 + len(EXPORTED)] == bytes([0x12, len(EXPORTED)]) + (

@@ -49,11 +49,11 @@ def test_path_prints_the_path_alone(small, capsys):
 def test_verify_reads_every_image_and_compares_the_hash(small, capsys):
     code, out, _ = run(capsys, "verify", "--data-dir", str(small.parent))
     assert code == 0
-    of_digits, cifar10, cifar100 = out.splitlines()
+    of_digits, cifar10, cifar100, *family = out.splitlines()
     assert of_digits.startswith("digits: 1,437 training and 360 test images are complete; sha256 671a4220af60... is")
     assert cifar10.startswith("cifar10: 10 training and 2 test images are complete; sha256")
     assert cifar10.endswith(f"is correct ({small})")
-    assert cifar100 == "cifar100: not found"
+    assert [cifar100, *family] == [f"{name}: not found" for name in ("cifar100", "mnist", "fashion-mnist", "kmnist")]
 
 
 def test_verify_of_unpacked_files_says_that_no_hash_is_known(small, tmp_path, capsys):

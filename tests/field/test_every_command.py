@@ -202,7 +202,7 @@ def test_a_mistake_is_one_sentence(arguments, message, capsys):
 
 # What a command may be printed with outside of command_line: words of our own, which need no quotes.
 PLAIN = {"name", "archive.name", "started.id", "checked.id", "hinted.id", "later[0].id", "later[0]", "number + 1",
-         "self.exercise.id", "self.exercise.lesson[:2]", "pretrained", "each"}
+         "self.exercise.id", "self.exercise.lesson[:2]", "pretrained", "each", "family.name"}
 COMMAND = re.compile(rf"minimixer (?:{'|'.join(COMMANDS)})[ `]")
 
 

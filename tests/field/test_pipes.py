@@ -187,7 +187,11 @@ READERS = {
     "weights/kinds.py": "asks for the kind of file", "weights/files.py": "after kind_of", "plots/style.py": "after "
     "check_regular", "train/checkpoint.py": "after check_regular", "train/resume.py": "after check_regular",
     "data/images.py": "after check_regular", "data/sources/digits.py": "of the package",
-    "data/sources/cifar.py": "is_file, and its size", "data/download.py": "is_file, and its size",
+    "data/sources/members.py": "is_file, and its size", "data/sources/class_folders.py": "S_ISREG",
+    "data/sources/mnist.py": "what was read already", "data/sources/idx.py": "after check_regular", "data/sources/decode.py": "after check_regular",
+    "data/sources/npz.py": "after check_regular", "data/sources/paths.py": "after check_regular",
+    "data/sources/image_cache.py": "after check_regular", "data/memory.py": "/proc", "gpu/check.py": "of the package",
+    "weights/onnx_export.py": "after check_regular", "data/download.py": "is_file, and its size",
     "data/known.py": "what was read already", "commands/lessons.py": "of the package, or is_file and its size",
     "commands/exercises.py": "of the package", "parallel/mpi.py": "a scratch folder of these processes",
     "train/lock.py": "its own lock and folder", "data/part.py": "its own download", "errors.py": "its own streams"}

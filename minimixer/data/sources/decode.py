@@ -13,6 +13,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError
 from minimixer.data.images import read_in_thread
+from minimixer.files import check_regular
 
 THREADS = 8             # at most: each may hold a photograph of 360 MB for a moment
 CHUNK = 16              # files that a thread takes at once
@@ -87,6 +88,7 @@ def native_side(files: Sequence[Path], most: int) -> int | None:
         warnings.simplefilter("ignore")
         for path in files:
             try:
+                check_regular(path)
                 with Image.open(path) as image:
                     width, height = image.size
             except Exception:                   # of almost any kind; such a file is reported when it is read

@@ -15,7 +15,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.data.notes import Notes
 from minimixer.errors import explain
-from minimixer.files import json_text, remove, replacing
+from minimixer.files import FileRefusedError, check_regular, json_text, remove, replacing
 from minimixer.text import printable
 
 VERSION = 1             # of what is kept; another one is never read
@@ -45,6 +45,7 @@ def read(folder: Path | None, key: str, notes: Notes) -> tuple[Array, dict[int, 
         return None
     path = _path(folder, key)
     try:
+        check_regular(path)
         with np.load(path, allow_pickle=False) as file:         # the container checks a CRC of every byte
             images, about = file["images"], json.loads(bytes(file["about"]))
         if about["key"] != key or images.dtype != np.uint8 or list(images.shape) != about["shape"]:
@@ -55,7 +56,7 @@ def read(folder: Path | None, key: str, notes: Notes) -> tuple[Array, dict[int, 
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, zipfile.BadZipFile,
-            zipfile.LargeZipFile, NotImplementedError) as error:
+            zipfile.LargeZipFile, NotImplementedError, FileRefusedError) as error:
         notes.append(f"the decoded images kept in {printable(path, None)} are damaged ({printable(error)}), so all "
                      "are read again")
         return None

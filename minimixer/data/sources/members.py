@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, NoReturn, cast
 
 from minimixer.data.sources.unpacked import BLOCK, HEADER, Unpacked
+from minimixer.files import check_regular
 
 LARGEST_FILE = 160_000_000              # bytes: the training file of CIFAR-100 has 155 million as a pickle
 LARGEST_ARCHIVE = 200_000_000           # bytes, unpacked: the official ones hold about 186 million
@@ -42,6 +43,7 @@ def read_tar(path: Path, wanted: Collection[tuple[str, str]],
     """
     seen = set()
     try:
+        check_regular(path)
         with open(path, "rb") as raw:
             zipped = raw.read(2) == GZIP
             raw.seek(0)

@@ -15,6 +15,7 @@ from minimixer.data.sources.members import read_tar
 from minimixer.data.sources.mnist import recognize
 from minimixer.data.sources.npz import load_npz
 from minimixer.errors import explain
+from minimixer.files import FileRefusedError, check_regular
 from minimixer.text import printable
 
 ARRAYS = ".npy", ".mat", ".h5", ".hdf5", ".pt", ".pth", ".pkl", ".pickle", ".parquet", ".csv", ".tsv", ".arrow"
@@ -62,6 +63,10 @@ def _certain(files: tuple[str, ...], place: Path) -> bool:
 
 
 def _load_file(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset:
+    try:
+        check_regular(path)
+    except FileRefusedError as error:
+        raise DataError(str(error)) from None
     with open(path, "rb") as file:
         first = file.read(FIRST)
     if path.suffix.casefold() == ".npz":
