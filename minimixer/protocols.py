@@ -32,18 +32,44 @@ def instead_of(name: str) -> str:
             "x.data")
 
 
-class _Ufuncs:
+# What people call on a Tensor, and what to write; other unknown names get Python's own words.  (A __getattr__ that
+# explained all of them would make every other attribute slower.)
+ELSEWHERE = {
+    **{name: f"write minimixer.functional.{name}(x)" for name in (
+        "avg_pool2d", "batch_norm", "cross_entropy", "embedding", "gelu", "group_norm", "layer_norm", "linear",
+        "log_softmax", "logsumexp", "matmul", "max_pool2d", "patches", "relu", "softmax", "softplus", "unfold",
+        *FUNCTIONS)},
+    "astype": "convert the array before it becomes a Tensor", "clone": "write minimixer.Tensor(x.data.copy())",
+    "contiguous": "leave it out", "copy": "write x.data.copy()", "cpu": 'write x.to("cpu")',
+    "cuda": 'write x.to("gpu")', "dot": "write x @ y", "mm": "write x @ y", "numel": "write x.size",
+    "float": "convert the array before it becomes a Tensor", "permute": "write x.transpose(0, 2, 1)",
+    "tolist": "write x.data.tolist()",
+    "unsqueeze": "write minimixer.functional.expand_dims(x, axis)", "view": "write x.reshape(2, -1)",
+    "zero_grad": "write x.grad = None"}
+
+
+class _Elsewhere:
+    """A name that Tensors do not have, but that is asked for."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> NoReturn:
+        raise AttributeError(f"a Tensor has no attribute {self.name!r}: {ELSEWHERE[self.name]}", name=self.name,
+                             obj=instance)
+
+
+class _Ufuncs(property):
     """``__array_ufunc__``: array + tensor is an operator of the Tensor, any other ufunc a sentence.
 
-    NumPy asks the class, and calls what it gets.  CuPy asks the instance, and hands its operators over if it gets None.
+    NumPy asks the class, and calls what it gets, the property itself.  CuPy asks the instance, and hands its operators
+    over if it gets None.
     """
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        return self if instance is None else None
-
     def __call__(self, tensor: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if ufunc in OPERATORS and inputs[-1] is tensor and method == "__call__" and not options:
-            return getattr(tensor, OPERATORS[ufunc])(inputs[0])
+        name = OPERATORS.get(ufunc)
+        if name and inputs[-1] is tensor and method == "__call__" and not options:
+            return getattr(tensor, name)(inputs[0])
         if "out" in options:
             raise TypeError("a Tensor cannot be written into an array: write array = array + x, or use x.data")
         raise TypeError(instead_of(ufunc.__name__))
@@ -56,7 +82,7 @@ class Protocols:
     """
 
     __slots__ = ("__weakref__", "_data", "_requires_grad", "changed", "grad", "is_parameter", "node")
-    __array_ufunc__ = _Ufuncs()
+    __array_ufunc__ = _Ufuncs(lambda self: None)
     __array_priority__ = 1000
     _data: Array
     _requires_grad: bool
@@ -210,15 +236,18 @@ class Protocols:
     def __array_function__(self, function: Any, *_: Any) -> NoReturn:
         raise TypeError(instead_of(function.__name__))
 
-    # Attributes
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a Tensor has no attribute {name!r}: functions of Tensors are in minimixer.functional, "
-                             "the bare array is x.data", name=name, obj=self)
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not isinstance(vars(Protocols).get(name), _Elsewhere)
+                or any(name in vars(kind) for kind in type(self).__mro__[:-2])]
 
     # Copies: a result is copied without its history
     def __reduce__(self) -> tuple[Any, ...]:
         leaf = self.requires_grad and self.node is None
         return _restore, (type(self), self.data, leaf, self.is_parameter, self.grad)
+
+
+for _name in ELSEWHERE:
+    setattr(Protocols, _name, _Elsewhere(_name))
 
 
 def _restore(kind: Any, data: Array, requires_grad: bool, is_parameter: bool, grad: Array | None) -> Any:

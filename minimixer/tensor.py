@@ -83,9 +83,22 @@ class Tensor(Protocols):
     __slots__ = ()
 
     def __init__(self, data: Operand, requires_grad: bool = False):
-        if isinstance(data, Tensor):
-            raise TypeError("data is a Tensor already: use it as it is, or .detach() for one without history")
-        data = as_array(data)
+        if type(data) is not np.ndarray:
+            if isinstance(data, Tensor):
+                raise TypeError("data is a Tensor already: use it as it is, or .detach() for one without history")
+            data = as_array(data)
+        dtype = data.dtype
+        if dtype.kind != "f" or dtype.itemsize == 2 or not dtype.isnative:
+            data = self._odd(data, requires_grad)
+        self._data = data
+        self.grad = self.node = None
+        self.changed = 0
+        self._requires_grad = requires_grad
+        self.is_parameter = requires_grad       # and stays one when it is frozen
+
+    @staticmethod
+    def _odd(data: Array, requires_grad: bool) -> Array:
+        """Data that are no float32 or float64 of this machine: as they are, converted, or refused."""
         dtype = data.dtype
         if dtype.kind not in "fiub":
             raise TypeError(f"a Tensor holds numbers, not {dtype}: convert the array first")
@@ -94,13 +107,8 @@ class Tensor(Protocols):
                             "use .astype('float32') on the array")
         if requires_grad and dtype.kind != "f":
             raise TypeError(f"a gradient needs floating-point data, not {dtype}: use .astype('float32')")
-        if not dtype.isnative:                      # as files of another machine hold them
-            data = data.astype(dtype.newbyteorder("="))
-        self._data = data
-        self.grad = self.node = None
-        self.changed = 0
-        self._requires_grad = requires_grad
-        self.is_parameter = requires_grad       # and stays one when it is frozen
+        # As files of another machine hold them
+        return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
 
     # Where it goes
     def detach(self) -> "Tensor":
@@ -228,9 +236,10 @@ class Tensor(Protocols):
     def __getitem__(self, key: Any) -> "Tensor":
         """Elements by ints, slices, None and ``...``; by arrays or lists of ints, whose gradients add up; by masks."""
         parts = key if isinstance(key, tuple) else (key,)
-        if any(isinstance(part, (Tensor, list, np.bool_)) or getattr(part, "ndim", 0) for part in parts):
-            return apply(index.Take, self, key=tuple(self._index(part) for part in parts))
-        return apply(shape.Slice, self, key=key)
+        if shape.is_basic(parts) or not any(isinstance(part, (Tensor, list, np.bool_)) or getattr(part, "ndim", 0)
+                                            for part in parts):
+            return apply(shape.Slice, self, key=key)
+        return apply(index.Take, self, key=tuple(self._index(part) for part in parts))
 
     # Reductions
     def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
@@ -266,8 +275,12 @@ class Tensor(Protocols):
 
 def operand(x: Operand) -> "Tensor | float":
     """What apply takes: Tensors as they are, numbers as Python numbers (rule 7), arrays and lists as Tensors."""
-    if isinstance(x, (Tensor, int, float)) and not isinstance(x, np.generic):
+    kind = type(x)
+    if kind is Tensor or kind is float or kind is int or (isinstance(x, (Tensor, int, float)) and
+                                                          not isinstance(x, np.generic)):
         return x
+    if kind is np.ndarray:
+        return Tensor(x)
     if x is None or isinstance(x, str):
         raise TypeError(f"an operand is {x!r}, expected a Tensor, an array or a number: is a variable empty?")
     return x.item() if isinstance(x, np.generic) else Tensor(x)

@@ -108,8 +108,8 @@ def _one_example(model: Module, inputs: Sequence[Any]) -> tuple[list[Node], list
             buffer.data = data
     found = _tensors_in(result)
     if not found:
-        raise TypeError(f"{type(model).__name__} returned a {type(result).__name__}, expected a Tensor, or a tuple, list "
-                        "or dict of them")
+        raise TypeError(f"{type(model).__name__} returned a {type(result).__name__}, expected a Tensor, or a tuple, "
+                        "list or dict of them")
     nodes = [y.node for y in found if y.node is not None]
     if not nodes:
         raise RuntimeError("a trace reads the graph, and under no_grad() there is none: call it outside")
@@ -117,7 +117,7 @@ def _one_example(model: Module, inputs: Sequence[Any]) -> tuple[list[Node], list
 
 
 def _black_image(model: Module) -> Array:
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     if not hasattr(config, "image_size") or not hasattr(config, "in_channels"):
         raise TypeError(f"what does {type(model).__name__} take? Give an example, as in nn.trace(model, x)")
     return np.zeros((1, config.image_size, config.image_size, config.in_channels), np.float32)
@@ -168,9 +168,8 @@ def _results(model: Module) -> Iterator[list[tuple[str, Module, Any, Any]]]:
         def watched(*inputs: Any, **options: Any) -> Any:
             result = forward(*inputs, **options)
             before = next((x.node for x in inputs if isinstance(x, Tensor)), None)
-            for y in _tensors_in(result):
-                if not any(y is x for x in inputs):             # a Dropout of rate 0 returns its input
-                    results.append((name, module, before, y.node))
+            made = (y for y in _tensors_in(result) if not any(y is x for x in inputs))     # not a Dropout of rate 0
+            results.extend((name, module, before, y.node) for y in made)
             return result
         return watched
 

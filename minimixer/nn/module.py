@@ -11,12 +11,12 @@ M = TypeVar("M", bound="Module")
 
 
 class Module:
-    """A part of a model: its attributes are Tensors, Modules, and lists and dicts of them; write ``forward``.
+    """A part of a model: assign Tensors, Modules, lists or dicts of them to attributes, and write ``forward``.
 
     Nothing is registered.  Parameters are the Tensors made with ``requires_grad=True``.  They are found by walking the
     attributes in the order of their assignment, and named by their path: ``blocks.0.token_norm.weight``,
-    ``heads.color.weight``.  A frozen parameter (``requires_grad = False``) and a ``Buffer`` are moved, saved and loaded,
-    but not trained.  What cannot be found, such as layers in a set, is an error of the walk.
+    ``heads.color.weight``.  A frozen parameter (``requires_grad = False``) and a ``Buffer`` are moved, saved and
+    loaded, but not trained.  What cannot be found, such as layers in a set, is an error of the walk.
     """
 
     training = True
@@ -148,9 +148,9 @@ class Module:
 
 def _refuse_computed(results: list[tuple[str, Tensor]], found: set[Tensor]) -> None:
     """Refuse ``self.weight = Tensor(array, requires_grad=True) * 0.1``: a result, whose parameter would never move."""
-    for name, result in results:
-        for edge in result.node.edges if result.node else ():
+    for name, node in ((name, result.node) for name, result in results if result.node):
+        for edge in node.edges:
             if isinstance(edge, Tensor) and edge.is_parameter and edge not in found:
-                raise ValueError(f"{name} is the result of {result.node.op.__name__} on a Tensor of shape {edge.shape} "  # type: ignore[union-attr]
-                                 "that is no attribute of the model and would not be trained: compute with arrays, and "
-                                 "make the Tensor last, Tensor(0.1 * array, requires_grad=True)")
+                raise ValueError(f"{name} is the result of {node.op.__name__} on a Tensor of shape {edge.shape} that is "
+                                 "no attribute of the model and would not be trained: compute with arrays, and make the "
+                                 "Tensor last, Tensor(0.1 * array, requires_grad=True)")

@@ -64,10 +64,10 @@ def summarize(model: Any) -> str:
 def describe(module: Any) -> str:
     """List the layers of any Module, with the Tensors that it holds itself; shared ones are counted once."""
     seen: set[int] = set()
-    lines = [_line(name, what, count) for name, what, count in _layers(module, "", seen)]
+    lines = [_layer_line(*row) for row in _layers(module, "", seen)]
     if not lines:
         return type(module).__name__
-    return "\n".join([_title(module), "", _line("name", "what", "parameters"), *lines])
+    return "\n".join([_title(module), "", _layer_line("name", "what", "parameters"), *lines])
 
 
 def _layers(module: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, str, str]]:
@@ -102,6 +102,10 @@ def _title(model: Any) -> str:
 
 def _line(step: str, shape: str, parameters: str) -> str:
     return f"{step:<44}{shape:<22}{parameters:>11}".rstrip()
+
+
+def _layer_line(name: str, what: str, parameters: str) -> str:
+    return f"{name:<34}{what:<32}{parameters:>11}".rstrip()
 
 
 def _format(step: str, shape: tuple[int | str, ...], parameters: int) -> str:

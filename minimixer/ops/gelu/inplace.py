@@ -32,9 +32,7 @@ def gelu_gradient(gy: Array, x: Array, s: Array, gx: Array) -> None:
     rest = np.empty(min(BLOCK, x.size), x.dtype)
     for gyb, xb, sb, gxb in blocks(gy, x, s, gx):
         scratch = rest[:xb.size]
-        with np.errstate(over="ignore"):
-            size = xb.dot(xb)
-        if not size < LARGE:                # where x^2 could overflow, s is 0 or 1: x s' is 0
+        if not np.vdot(xb, xb) < LARGE:     # where x^2 could overflow, s is 0 or 1: x s' is 0
             xb = np.where(np.abs(xb) > FAR, 0, xb)
         np.multiply(xb, xb, out=gxb)
         gxb *= 6 * CUBIC * SQRT_2_OVER_PI
