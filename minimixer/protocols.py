@@ -7,56 +7,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minimixer import autograd
+from minimixer.advice import ELSEWHERE, Elsewhere, instead_of
 from minimixer.autograd import Node
 from minimixer.backend import Array, array_module, device_of, to_device, to_numpy
 
-# What to write instead of a function of NumPy that is handed a Tensor; for others the sentence says where to look.
-METHODS = frozenset(["abs", "argmax", "argmin", "cumsum", "exp", "log", "max", "mean", "min", "reshape", "sqrt",
-                     "std", "sum", "swapaxes", "tanh", "transpose", "var"])
-FUNCTIONS = frozenset(["broadcast_to", "clip", "concatenate", "cos", "cosh", "einsum", "expand_dims", "expm1", "flip",
-                       "log1p", "maximum", "minimum", "pad", "repeat", "roll", "sign", "sin", "sinh", "split",
-                       "squeeze", "stack", "where"])
-OTHER_NAMES = {"absolute": "abs", "amax": "max", "amin": "min"}
 # What array + tensor becomes, and array < tensor
 OPERATORS = {np.add: "__radd__", np.subtract: "__rsub__", np.multiply: "__rmul__", np.divide: "__rtruediv__",
              np.power: "__rpow__", np.matmul: "__rmatmul__", np.equal: "__eq__", np.not_equal: "__ne__",
              np.less: "__gt__", np.less_equal: "__ge__", np.greater: "__lt__", np.greater_equal: "__le__"}
-
-
-def instead_of(name: str) -> str:
-    """One sentence for who hands a Tensor to ``np.name``."""
-    name = OTHER_NAMES.get(name, name)
-    write = (f"write x.{name}()" if name in METHODS else f"write minimixer.functional.{name}" if name in FUNCTIONS
-             else "use minimixer's own operators and functions")
-    return (f"np.{name} was handed a Tensor, and would lose its history: {write}, or np.{name} of the bare array, "
-            "x.data")
-
-
-# What people call on a Tensor, and what to write; other unknown names get Python's own words.  (A __getattr__ that
-# explained all of them would make every other attribute slower.)
-ELSEWHERE = {
-    **{name: f"write minimixer.functional.{name}(x)" for name in (
-        "avg_pool2d", "batch_norm", "cross_entropy", "embedding", "gelu", "group_norm", "layer_norm", "linear",
-        "log_softmax", "logsumexp", "matmul", "max_pool2d", "patches", "relu", "softmax", "softplus", "unfold",
-        *FUNCTIONS)},
-    "astype": "convert the array before it becomes a Tensor", "clone": "write minimixer.Tensor(x.data.copy())",
-    "contiguous": "leave it out", "copy": "write x.data.copy()", "cpu": 'write x.to("cpu")',
-    "cuda": 'write x.to("gpu")', "dot": "write x @ y", "mm": "write x @ y", "numel": "write x.size",
-    "float": "convert the array before it becomes a Tensor", "permute": "write x.transpose(0, 2, 1)",
-    "tolist": "write x.data.tolist()",
-    "unsqueeze": "write minimixer.functional.expand_dims(x, axis)", "view": "write x.reshape(2, -1)",
-    "zero_grad": "write x.grad = None"}
-
-
-class _Elsewhere:
-    """A name that Tensors do not have, but that is asked for."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __get__(self, instance: Any, owner: type) -> NoReturn:
-        raise AttributeError(f"a Tensor has no attribute {self.name!r}: {ELSEWHERE[self.name]}", name=self.name,
-                             obj=instance)
 
 
 class _Ufuncs(property):
@@ -237,7 +195,7 @@ class Protocols:
         raise TypeError(instead_of(function.__name__))
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not isinstance(vars(Protocols).get(name), _Elsewhere)
+        return [name for name in super().__dir__() if not isinstance(vars(Protocols).get(name), Elsewhere)
                 or any(name in vars(kind) for kind in type(self).__mro__[:-2])]
 
     # Copies: a result is copied without its history
@@ -247,7 +205,21 @@ class Protocols:
 
 
 for _name in ELSEWHERE:
-    setattr(Protocols, _name, _Elsewhere(_name))
+    setattr(Protocols, _name, Elsewhere(_name))
+
+
+def take_odd(data: Array, requires_grad: bool) -> Array:
+    """Data of a Tensor that are no float32 or float64 of this machine: as they are, converted, or refused."""
+    dtype = data.dtype
+    if dtype.kind not in "fiub":
+        raise TypeError(f"a Tensor holds numbers, not {dtype}: convert the array first")
+    if dtype.kind == "f" and dtype.itemsize == 2:
+        raise TypeError("a Tensor computes in float32 or float64, not in float16, whose sums overflow at 65504: "
+                        "use .astype('float32') on the array")
+    if requires_grad and dtype.kind != "f":
+        raise TypeError(f"a gradient needs floating-point data, not {dtype}: use .astype('float32')")
+    # As files of another machine hold them
+    return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
 
 
 def _restore(kind: Any, data: Array, requires_grad: bool, is_parameter: bool, grad: Array | None) -> Any:

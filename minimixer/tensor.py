@@ -6,11 +6,11 @@ import numpy as np
 from minimixer import autograd
 from minimixer.autograd import Node, grad_enabled
 from minimixer.backend import Array, array_module, as_array, to_device
-from minimixer.ops import arithmetic, elementwise, index, matmul, reduce, shape
+from minimixer.ops import arithmetic, choice, elementwise, index, matmul, reduce, shape
 from minimixer.ops.op import Op
 from minimixer.ops.reduce import Axis
 from minimixer.ops.registry import choose
-from minimixer.protocols import Protocols
+from minimixer.protocols import Protocols, take_odd
 
 Operand: TypeAlias = "Tensor | Array | float"
 
@@ -89,26 +89,12 @@ class Tensor(Protocols):
             data = as_array(data)
         dtype = data.dtype
         if dtype.kind != "f" or dtype.itemsize == 2 or not dtype.isnative:
-            data = self._odd(data, requires_grad)
+            data = take_odd(data, requires_grad)
         self._data = data
         self.grad = self.node = None
         self.changed = 0
         self._requires_grad = requires_grad
         self.is_parameter = requires_grad       # and stays one when it is frozen
-
-    @staticmethod
-    def _odd(data: Array, requires_grad: bool) -> Array:
-        """Data that are no float32 or float64 of this machine: as they are, converted, or refused."""
-        dtype = data.dtype
-        if dtype.kind not in "fiub":
-            raise TypeError(f"a Tensor holds numbers, not {dtype}: convert the array first")
-        if dtype.kind == "f" and dtype.itemsize == 2:
-            raise TypeError("a Tensor computes in float32 or float64, not in float16, whose sums overflow at 65504: "
-                            "use .astype('float32') on the array")
-        if requires_grad and dtype.kind != "f":
-            raise TypeError(f"a gradient needs floating-point data, not {dtype}: use .astype('float32')")
-        # As files of another machine hold them
-        return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
 
     # Where it goes
     def detach(self) -> "Tensor":
@@ -265,8 +251,10 @@ class Tensor(Protocols):
         return (centered * centered).sum(axis, keepdims) / float(count - ddof)
 
     def std(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> "Tensor":
-        """Square root of ``var``; its gradient is not finite where all elements are equal."""
-        return self.var(axis, keepdims, ddof).sqrt()
+        """Square root of ``var``; its gradient is taken to be 0 where all elements are equal, a kink."""
+        var = self.var(axis, keepdims, ddof)
+        flat = Tensor(var.data == 0)
+        return apply(choice.Where, 0.0, apply(choice.Where, 1.0, var, flat).sqrt(), flat)
 
     def cumsum(self, axis: int) -> "Tensor":
         """Sums of the elements so far, along an axis."""

@@ -173,7 +173,9 @@ def _results(model: Module) -> Iterator[list[tuple[str, Module, Any, Any]]]:
             return result
         return watched
 
-    watching = {id(module): (name, module) for name, module in model.named_modules()}      # a shared one once
+    watching: dict[int, tuple[str, Module]] = {}
+    for name, module in model.named_modules():
+        watching.setdefault(id(module), (name, module))         # a shared one once, under its first name
     for name, module in watching.values():
         module.forward = watch(name, module, module.forward)    # type: ignore[method-assign]
     try:

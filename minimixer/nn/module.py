@@ -151,6 +151,6 @@ def _refuse_computed(results: list[tuple[str, Tensor]], found: set[Tensor]) -> N
     for name, node in ((name, result.node) for name, result in results if result.node):
         for edge in node.edges:
             if isinstance(edge, Tensor) and edge.is_parameter and edge not in found:
-                raise ValueError(f"{name} is the result of {node.op.__name__} on a Tensor of shape {edge.shape} that is "
-                                 "no attribute of the model and would not be trained: compute with arrays, and make the "
-                                 "Tensor last, Tensor(0.1 * array, requires_grad=True)")
+                raise ValueError(f"{name} is the result of {node.op.__name__} on a Tensor of shape {edge.shape} that "
+                                 "is no attribute of the model and would not be trained: compute with arrays, and make "
+                                 "the Tensor last, Tensor(0.1 * array, requires_grad=True)")

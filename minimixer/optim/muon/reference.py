@@ -82,7 +82,6 @@ class Muon(Optimizer):
     def __init__(self, params: Parameters, lr: float = 0.01, momentum: float = 0.95, nesterov: bool = True,
                  weight_decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                  decay_vectors: bool = False, matrices: Iterable[Tensor] | None = None, map: Map = map):
-        params = params if hasattr(params, "named_parameters") else list(params)
         super().__init__(params, lr, weight_decay, decay_vectors, ["m", "v"])
         chosen = hidden_matrices(self.names, self.params) if matrices is None else list(matrices)
         if matrices is None and not chosen:
