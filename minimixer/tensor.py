@@ -264,11 +264,12 @@ class Tensor(Protocols):
 def operand(x: Operand) -> "Tensor | float":
     """What apply takes: Tensors as they are, numbers as Python numbers (rule 7), arrays and lists as Tensors."""
     kind = type(x)
-    if kind is Tensor or kind is float or kind is int or (isinstance(x, (Tensor, int, float)) and
-                                                          not isinstance(x, np.generic)):
+    if kind is Tensor or kind is float or kind is int:
         return x
     if kind is np.ndarray:
         return Tensor(x)
+    if isinstance(x, (Tensor, int, float)) and not isinstance(x, np.generic):
+        return x
     if x is None or isinstance(x, str):
         raise TypeError(f"an operand is {x!r}, expected a Tensor, an array or a number: is a variable empty?")
     return x.item() if isinstance(x, np.generic) else Tensor(x)

@@ -111,8 +111,8 @@ def test_what_would_be_lost_is_refused(model, message):
 
 
 @pytest.mark.parametrize("thing", [
-    {1, 2}, {"a": {3}}, range(3), np.ones(3), np.array([1, None], object), SimpleNamespace(rate=0.1), iter([1]), "layer",
-    Tensor([1.0]), SimpleNamespace(x=Tensor([1.0])), nn.Linear, lambda x: x], ids=range(12))
+    {1, 2}, {"a": {3}}, range(3), np.ones(3), np.array([1, None], object), SimpleNamespace(rate=0.1), iter([1]),
+    "layer", Tensor([1.0]), SimpleNamespace(x=Tensor([1.0])), nn.Linear, lambda x: x], ids=range(12))
 def test_what_holds_no_parameter_is_left_alone(thing):
     assert Holds(thing).parameters() == []
     assert Holds(thing).state_dict() == {}

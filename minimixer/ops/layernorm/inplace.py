@@ -16,7 +16,8 @@ def layer_norm(x: Array, weight: Array, bias: Array, eps: float, y: Array, norma
     x, y, normalized: (N, C), C-contiguous; weight, bias: (C,); rstd, one over the standard deviation: (N, 1).
     """
     n, c = x.shape
-    average = np.full(c, 1 / c, x.dtype)
+    average = np.empty(c, x.dtype)
+    average.fill(1 / c)
     step = max(1, BLOCK // c)
     rounding = ROUNDING[x.itemsize] * (c + 20)
     for i in range(0, n, step):
