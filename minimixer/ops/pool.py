@@ -2,7 +2,7 @@
 
 from minimixer.backend import Array, Module
 from minimixer.ops.op import Op
-from minimixer.ops.unfold import Pair, places, surround, surroundings, windows
+from minimixer.ops.unfold import Pair, places, surroundings, windows
 
 Shape = tuple[int, ...]
 
@@ -19,7 +19,9 @@ class MaxPool(Pooling):
     @staticmethod
     def forward(xp: Module, x: Array, kernel_size: Pair, stride: Pair,
                 padding: Pair) -> tuple[Array, tuple[Array, Shape, Pair, Pair, Pair]]:
-        padded = surround(xp, x, padding, -xp.inf if any(padding) else 0)
+        padded, inner = surroundings(xp, x.shape, padding, x.dtype)
+        padded -= xp.inf                                                    # never the largest
+        padded[inner] = x
         shape = (*windows(padded.shape, kernel_size, stride)[:3], x.shape[-1])
         y, winner = xp.zeros(shape, x.dtype), xp.zeros(shape, "int32")      # winner: its number in the window
         for i, window in places(padded.shape, kernel_size, stride):
@@ -43,7 +45,8 @@ class AvgPool(Pooling):
     @staticmethod
     def forward(xp: Module, x: Array, kernel_size: Pair, stride: Pair,
                 padding: Pair) -> tuple[Array, tuple[Shape, Pair, Pair, Pair]]:
-        padded = surround(xp, x, padding, 0)
+        padded, inner = surroundings(xp, x.shape, padding, x.dtype)
+        padded[inner] = x
         *shape, pixels = windows(padded.shape, kernel_size, stride)
         y = xp.zeros((*shape, x.shape[-1]), x.dtype)
         for _, window in places(padded.shape, kernel_size, stride):

@@ -19,7 +19,8 @@ class Unfold(Op):
     @staticmethod
     def forward(xp: Module, x: Array, kernel_size: Pair, stride: Pair,
                 padding: Pair) -> tuple[Array, tuple[tuple[int, ...], Pair, Pair, Pair]]:
-        padded = surround(xp, x, padding, 0)
+        above, beside = padding
+        padded = xp.pad(x, ((0, 0), (above, above), (beside, beside), (0, 0)))
         b, rows, columns, pixels = windows(padded.shape, kernel_size, stride)
         y = xp.empty((b, rows, columns, pixels, x.shape[-1]), x.dtype)
         for i, window in places(padded.shape, kernel_size, stride):
@@ -36,17 +37,11 @@ class Unfold(Op):
         return gpadded[inner]
 
 
-def surround(xp: Module, x: Array, padding: Pair, value: float) -> Array:
-    """Images with rows and columns of one value around them: (B, H, W, C) -> (B, H + 2 * rows, W + 2 * columns, C)."""
-    rows, columns = padding
-    return xp.pad(x, ((0, 0), (rows, rows), (columns, columns), (0, 0)), constant_values=value)
-
-
 def surroundings(xp: Module, shape: tuple[int, ...], padding: Pair, dtype: type) -> tuple[Array, tuple[slice, ...]]:
-    """Zeros of the shape of ``surround``'s result, and where the images are in it."""
-    (b, h, w, c), (rows, columns) = shape, padding
-    return (xp.zeros((b, h + 2 * rows, w + 2 * columns, c), dtype),
-            (slice(None), slice(rows, rows + h), slice(columns, columns + w)))
+    """Zeros for images of a shape with their padding, and where in it the images are."""
+    (b, h, w, c), (above, beside) = shape, padding
+    return (xp.zeros((b, h + 2 * above, w + 2 * beside, c), dtype),
+            (slice(None), slice(above, above + h), slice(beside, beside + w)))
 
 
 def windows(shape: tuple[int, ...], kernel_size: Pair, stride: Pair) -> tuple[int, int, int, int]:
