@@ -75,6 +75,11 @@ def test_a_shared_layer_is_counted_once_and_a_shared_parameter_too():
     assert str(model).splitlines()[-1].split() == ["thing.b.0", "Linear,", "shared"]
 
 
+class NoModule:
+    def __init__(self):
+        self.layers = [nn.Linear(1, 1)]
+
+
 class OfTheClass(nn.Module):
     layer = nn.Linear(1, 1)
 
@@ -89,10 +94,11 @@ def two(kind):
 
 
 @pytest.mark.parametrize(("model", "message"), [
-    (Holds(two(set)), r"Holds\.thing is a set with a (ReLU|Linear) in it, .*use a list, a tuple, a dict"),
+    (Holds(two(set)), r"Holds\.thing is a set with a (ReLU|Linear) in it, .*use a list, a tuple or a dict, or"),
     (Holds(two(frozenset)), "thing is a frozenset with a"),
     (Holds(np.array([nn.ReLU(), nn.ReLU()], object)), "thing is a ndarray with a ReLU in it"),
     (Holds(SimpleNamespace(head=nn.ReLU())), "thing is a SimpleNamespace with a ReLU in it, which would be neither"),
+    (Holds([NoModule()]), r"thing\.0 is a NoModule with a Linear in it, .*or make a Module of it, class NoModule\(nn\.M"),
     (Holds({"a": [{nn.ReLU()}]}), r"thing\.a\.0 is a set with a ReLU in it"),
     (Holds(layer for layer in two(list)), "is a generator, which is empty once it was read: make it a list"),
     (Holds(map(nn.Linear, (1,), (1,))), "thing is a map, which is empty"),
@@ -103,7 +109,7 @@ def two(kind):
     (Cyclic(), "is a Module that contains this (Cyclic|Holds) itself: keep the outer one out of"),
     (Holds(0.1 * Tensor([1.0], requires_grad=True)), r"thing is the result of Multiply on a Tensor of shape \(1,\)"),
     (Holds([Tensor([1.0], requires_grad=True).exp()]), r"thing\.0 is the result of Exp .*make the Tensor last")],
-    ids=range(14))
+    ids=range(15))
 def test_what_would_be_lost_is_refused(model, message):
     for walk in (model.parameters, model.state_dict, lambda: mm.optim.AdamW(model)):
         with pytest.raises((TypeError, ValueError), match=message):
@@ -118,9 +124,10 @@ def test_what_holds_no_parameter_is_left_alone(thing):
     assert Holds(thing).state_dict() == {}
 
 
-def test_an_optimizer_and_an_activation_may_be_kept():
+def test_an_optimizer_a_callback_and_an_activation_may_be_kept():
     model = Holds(nn.Linear(2, 1))
     model.optimizer = mm.optim.SGD(model, 0.1)
+    model.callback, model.hooks = SimpleNamespace(model=model, last=model.thing), {model.thing}
     model.last = model.thing(Tensor(np.ones((1, 2), np.float32)))
     assert model.num_parameters() == 3
 
