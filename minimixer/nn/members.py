@@ -44,9 +44,9 @@ def members_of(module: Any, *kinds: type) -> Iterator[tuple[str, Any]]:
         known = {id(module), *(id(thing) for _, part in found for thing in _below(part))}
         for name, value, thing in ((*item, thing) for item in lost for thing in _inside(item[1])):
             if _counts(thing, kinds) and id(thing) not in known:
-                raise TypeError(f"{owner.__name__}.{name} is a {type(value).__name__} with a {type(thing).__name__} in "
-                                "it, which would be neither trained nor saved: use a list, a tuple or a dict, or make a "
-                                f"Module of it, class {type(value).__name__}(nn.Module)")
+                kind = type(value).__name__
+                raise TypeError(f"{owner.__name__}.{name} is a {kind} with a {type(thing).__name__} in it, which would be neither trained nor saved: use a list, a tuple or a dict, or make a "
+                                f"Module of it, class {kind}(nn.Module)")
     return iter(found)
 
 

@@ -10,6 +10,7 @@ from minimixer.backend import to_device
 from minimixer.errors import MinimixerError
 from minimixer.parallel import ShardedModel, Workers
 from minimixer.tensor import Tensor
+from minimixer.train import checkpoint
 
 
 def zeros(*shape, dtype=np.float32):
@@ -70,10 +71,13 @@ def test_batch_norm_normalizes_the_batch_and_then_by_its_averages(rng):
     assert np.array_equal(norm.running_var.data, before)
 
 
-def test_batch_norm_is_saved_with_its_averages_and_passes_gradcheck(rng):
-    norm, other = nn.BatchNorm(3), nn.BatchNorm(3)
+def test_batch_norm_is_saved_with_its_averages_and_passes_gradcheck(rng, tmp_path):
+    norm, other, third = (nn.BatchNorm(3) for _ in range(3))
     norm(Tensor(rng.standard_normal((9, 3)).astype(np.float32)))
     other.load_state_dict(norm.state_dict())
+    checkpoint.save(tmp_path / "a.safetensors", norm, mm.optim.SGD(norm, 0.1), {})
+    checkpoint.load(tmp_path / "a.safetensors", third, mm.optim.SGD(third, 0.1))
+    assert np.array_equal(third.running_mean.data, norm.running_mean.data)
     assert list(norm.state_dict()) == ["weight", "bias", "running_mean", "running_var"]
     assert np.array_equal(other.running_var.data, norm.running_var.data)
     assert [name for name, _ in norm.named_parameters()] == ["weight", "bias"]
