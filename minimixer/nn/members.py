@@ -45,8 +45,9 @@ def members_of(module: Any, *kinds: type) -> Iterator[tuple[str, Any]]:
         for name, value, thing in ((*item, thing) for item in lost for thing in _inside(item[1])):
             if _counts(thing, kinds) and id(thing) not in known:
                 kind = type(value).__name__
-                raise TypeError(f"{owner.__name__}.{name} is a {kind} with a {type(thing).__name__} in it, which would be neither trained nor saved: use a list, a tuple or a dict, or make a "
-                                f"Module of it, class {kind}(nn.Module)")
+                raise TypeError(f"{owner.__name__}.{name} is a {kind} with a {type(thing).__name__} in it, which would "
+                                "be neither trained nor saved: use a list, a tuple or a dict, or make a Module of it, "
+                                f"class {kind}(nn.Module)")
     return iter(found)
 
 
