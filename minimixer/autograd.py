@@ -168,18 +168,19 @@ def _start(tensor: Leaf, gradient: Array | None) -> tuple[Edge, Array]:
     if root is None:
         raise RuntimeError("this Tensor depends on nothing that requires a gradient: make an input with "
                            "requires_grad=True, and do not compute the loss under no_grad()")
+    data = tensor.data
     if gradient is None:
-        if tensor.data.size != 1:
-            raise ValueError(f"backward starts from a one-element Tensor, this one has shape {tensor.shape}: reduce "
+        if data.size != 1:
+            raise ValueError(f"backward starts from a one-element Tensor, this one has shape {data.shape}: reduce "
                              "it with .sum() or .mean(), or pass a gradient of that shape")
-        return root, array_module(tensor.data).ones_like(tensor.data)
-    if type(gradient) is not type(tensor.data) and (hasattr(gradient, "node") or not hasattr(gradient, "dtype")):
+        return root, array_module(data).ones_like(data)
+    if type(gradient) is not type(data) and (hasattr(gradient, "node") or not hasattr(gradient, "dtype")):
         hint = "pass its bare array, gradient.data" if hasattr(gradient, "data") else "make an array of it"
         raise TypeError(f"the gradient to start from is a {type(gradient).__name__}, expected an array of shape "
-                        f"{tensor.shape} and dtype {tensor.dtype}: {hint}")
-    if gradient.shape != tensor.shape or gradient.dtype != tensor.dtype:
+                        f"{data.shape} and dtype {data.dtype}: {hint}")
+    if gradient.shape != data.shape or gradient.dtype != data.dtype:
         raise ValueError(f"the gradient to start from has shape {gradient.shape} and dtype {gradient.dtype}: "
-                         f"expected those of the Tensor, {tensor.shape} and {tensor.dtype}")
+                         f"expected those of the Tensor, {data.shape} and {data.dtype}")
     return root, gradient
 
 

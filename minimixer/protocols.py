@@ -7,43 +7,27 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minimixer import autograd
+from minimixer.advice import ELSEWHERE, Elsewhere, instead_of
 from minimixer.autograd import Node
 from minimixer.backend import Array, array_module, device_of, to_device, to_numpy
 
-# What to write instead of a function of NumPy that is handed a Tensor; for others the sentence says where to look.
-METHODS = frozenset(["abs", "argmax", "argmin", "cumsum", "exp", "log", "max", "mean", "min", "reshape", "sqrt",
-                     "std", "sum", "swapaxes", "tanh", "transpose", "var"])
-FUNCTIONS = frozenset(["broadcast_to", "clip", "concatenate", "cos", "cosh", "einsum", "expand_dims", "expm1", "flip",
-                       "log1p", "maximum", "minimum", "pad", "repeat", "roll", "sign", "sin", "sinh", "split",
-                       "squeeze", "stack", "where"])
-OTHER_NAMES = {"absolute": "abs", "amax": "max", "amin": "min"}
 # What array + tensor becomes, and array < tensor
 OPERATORS = {np.add: "__radd__", np.subtract: "__rsub__", np.multiply: "__rmul__", np.divide: "__rtruediv__",
              np.power: "__rpow__", np.matmul: "__rmatmul__", np.equal: "__eq__", np.not_equal: "__ne__",
              np.less: "__gt__", np.less_equal: "__ge__", np.greater: "__lt__", np.greater_equal: "__le__"}
 
 
-def instead_of(name: str) -> str:
-    """One sentence for who hands a Tensor to ``np.name``."""
-    name = OTHER_NAMES.get(name, name)
-    write = (f"write x.{name}()" if name in METHODS else f"write minimixer.functional.{name}" if name in FUNCTIONS
-             else "use minimixer's own operators and functions")
-    return (f"np.{name} was handed a Tensor, and would lose its history: {write}, or np.{name} of the bare array, "
-            "x.data")
-
-
-class _Ufuncs:
+class _Ufuncs(property):
     """``__array_ufunc__``: array + tensor is an operator of the Tensor, any other ufunc a sentence.
 
-    NumPy asks the class, and calls what it gets.  CuPy asks the instance, and hands its operators over if it gets None.
+    NumPy asks the class, and calls what it gets, the property itself.  CuPy asks the instance, and hands its operators
+    over if it gets None.
     """
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        return self if instance is None else None
-
     def __call__(self, tensor: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if ufunc in OPERATORS and inputs[-1] is tensor and method == "__call__" and not options:
-            return getattr(tensor, OPERATORS[ufunc])(inputs[0])
+        name = OPERATORS.get(ufunc)
+        if name and inputs[-1] is tensor and method == "__call__" and not options:
+            return getattr(tensor, name)(inputs[0])
         if "out" in options:
             raise TypeError("a Tensor cannot be written into an array: write array = array + x, or use x.data")
         raise TypeError(instead_of(ufunc.__name__))
@@ -56,7 +40,7 @@ class Protocols:
     """
 
     __slots__ = ("__weakref__", "_data", "_requires_grad", "changed", "grad", "is_parameter", "node")
-    __array_ufunc__ = _Ufuncs()
+    __array_ufunc__ = _Ufuncs(lambda self: None)
     __array_priority__ = 1000
     _data: Array
     _requires_grad: bool
@@ -210,15 +194,32 @@ class Protocols:
     def __array_function__(self, function: Any, *_: Any) -> NoReturn:
         raise TypeError(instead_of(function.__name__))
 
-    # Attributes
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a Tensor has no attribute {name!r}: functions of Tensors are in minimixer.functional, "
-                             "the bare array is x.data", name=name, obj=self)
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not isinstance(vars(Protocols).get(name), Elsewhere)
+                or any(name in vars(kind) for kind in type(self).__mro__[:-2])]
 
     # Copies: a result is copied without its history
     def __reduce__(self) -> tuple[Any, ...]:
         leaf = self.requires_grad and self.node is None
         return _restore, (type(self), self.data, leaf, self.is_parameter, self.grad)
+
+
+for _name in ELSEWHERE:
+    setattr(Protocols, _name, Elsewhere(_name))
+
+
+def take_odd(data: Array, requires_grad: bool) -> Array:
+    """Data of a Tensor that are no float32 or float64 of this machine: as they are, converted, or refused."""
+    dtype = data.dtype
+    if dtype.kind not in "fiub":
+        raise TypeError(f"a Tensor holds numbers, not {dtype}: convert the array first")
+    if dtype.kind == "f" and dtype.itemsize == 2:
+        raise TypeError("a Tensor computes in float32 or float64, not in float16, whose sums overflow at 65504: "
+                        "use .astype('float32') on the array")
+    if requires_grad and dtype.kind != "f":
+        raise TypeError(f"a gradient needs floating-point data, not {dtype}: use .astype('float32')")
+    # As files of another machine hold them
+    return data if dtype.isnative else data.astype(dtype.newbyteorder("="))
 
 
 def _restore(kind: Any, data: Array, requires_grad: bool, is_parameter: bool, grad: Array | None) -> Any:

@@ -6,11 +6,11 @@ import numpy as np
 from minimixer import autograd
 from minimixer.autograd import Node, grad_enabled
 from minimixer.backend import Array, array_module, as_array, to_device
-from minimixer.ops import arithmetic, elementwise, index, matmul, reduce, shape
+from minimixer.ops import arithmetic, choice, elementwise, index, matmul, reduce, shape
 from minimixer.ops.op import Op
 from minimixer.ops.reduce import Axis
 from minimixer.ops.registry import choose
-from minimixer.protocols import Protocols
+from minimixer.protocols import Protocols, take_odd
 
 Operand: TypeAlias = "Tensor | Array | float"
 
@@ -83,19 +83,13 @@ class Tensor(Protocols):
     __slots__ = ()
 
     def __init__(self, data: Operand, requires_grad: bool = False):
-        if isinstance(data, Tensor):
-            raise TypeError("data is a Tensor already: use it as it is, or .detach() for one without history")
-        data = as_array(data)
+        if type(data) is not np.ndarray:
+            if isinstance(data, Tensor):
+                raise TypeError("data is a Tensor already: use it as it is, or .detach() for one without history")
+            data = as_array(data)
         dtype = data.dtype
-        if dtype.kind not in "fiub":
-            raise TypeError(f"a Tensor holds numbers, not {dtype}: convert the array first")
-        if dtype.kind == "f" and dtype.itemsize == 2:
-            raise TypeError("a Tensor computes in float32 or float64, not in float16, whose sums overflow at 65504: "
-                            "use .astype('float32') on the array")
-        if requires_grad and dtype.kind != "f":
-            raise TypeError(f"a gradient needs floating-point data, not {dtype}: use .astype('float32')")
-        if not dtype.isnative:                      # as files of another machine hold them
-            data = data.astype(dtype.newbyteorder("="))
+        if dtype.kind != "f" or dtype.itemsize == 2 or not dtype.isnative:
+            data = take_odd(data, requires_grad)
         self._data = data
         self.grad = self.node = None
         self.changed = 0
@@ -228,9 +222,10 @@ class Tensor(Protocols):
     def __getitem__(self, key: Any) -> "Tensor":
         """Elements by ints, slices, None and ``...``; by arrays or lists of ints, whose gradients add up; by masks."""
         parts = key if isinstance(key, tuple) else (key,)
-        if any(isinstance(part, (Tensor, list, np.bool_)) or getattr(part, "ndim", 0) for part in parts):
-            return apply(index.Take, self, key=tuple(self._index(part) for part in parts))
-        return apply(shape.Slice, self, key=key)
+        if shape.is_basic(parts) or not any(isinstance(part, (Tensor, list, np.bool_)) or getattr(part, "ndim", 0)
+                                            for part in parts):
+            return apply(shape.Slice, self, key=key)
+        return apply(index.Take, self, key=tuple(self._index(part) for part in parts))
 
     # Reductions
     def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
@@ -256,8 +251,10 @@ class Tensor(Protocols):
         return (centered * centered).sum(axis, keepdims) / float(count - ddof)
 
     def std(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> "Tensor":
-        """Square root of ``var``; its gradient is not finite where all elements are equal."""
-        return self.var(axis, keepdims, ddof).sqrt()
+        """Square root of ``var``; its gradient is taken to be 0 where all elements are equal, a kink."""
+        var = self.var(axis, keepdims, ddof)
+        flat = Tensor(var.data == 0)
+        return apply(choice.Where, 0.0, apply(choice.Where, 1.0, var, flat).sqrt(), flat)
 
     def cumsum(self, axis: int) -> "Tensor":
         """Sums of the elements so far, along an axis."""
@@ -266,6 +263,11 @@ class Tensor(Protocols):
 
 def operand(x: Operand) -> "Tensor | float":
     """What apply takes: Tensors as they are, numbers as Python numbers (rule 7), arrays and lists as Tensors."""
+    kind = type(x)
+    if kind is Tensor or kind is float or kind is int:
+        return x
+    if kind is np.ndarray:
+        return Tensor(x)
     if isinstance(x, (Tensor, int, float)) and not isinstance(x, np.generic):
         return x
     if x is None or isinstance(x, str):

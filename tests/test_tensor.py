@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import minimixer as mm
-from minimixer import protocols
+from minimixer import advice
 from minimixer.backend import to_device, to_numpy
 from minimixer.tensor import Tensor
 
@@ -151,8 +151,8 @@ def test_functions_of_numpy_say_what_to_write_instead(call, message):
 
 
 def test_what_is_said_to_be_written_instead_exists():
-    assert all(callable(getattr(Tensor, name)) for name in protocols.METHODS)
-    assert all(callable(getattr(mm.functional, name)) for name in protocols.FUNCTIONS)
+    assert all(callable(getattr(Tensor, name)) for name in advice.METHODS)
+    assert all(callable(getattr(mm.functional, name)) for name in advice.FUNCTIONS)
 
 
 @pytest.mark.parametrize("op", [
@@ -169,7 +169,7 @@ def test_an_array_on_the_left_meets_the_operator_of_the_tensor(op, device):
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda x: x + None, TypeError, "an operand is None, expected a Tensor, an array or a number"),
     (lambda x: x * "2", TypeError, "an operand is '2', expected"),
-    (lambda x: x.softmax, AttributeError, r"has no attribute 'softmax': functions of Tensors are in minimixer\.func"),
+    (lambda x: x.softmax, AttributeError, r"has no attribute 'softmax': write minimixer\.functional\.softmax"),
     (lambda x: x.sum().backward(1.0), TypeError, r"start from is a float, expected an array of shape \(\)"),
     (lambda x: x.backward(Tensor([1.0])), TypeError, r"is a Tensor, expected .*bare array, gradient\.data"),
     (lambda x: list(x.sum()), TypeError, r"shape \(\) has no rows to iterate over"),

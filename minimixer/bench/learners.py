@@ -98,7 +98,7 @@ class Theirs(Learner):
         self.schedule = Schedule(self.config.schedule, self.config.lr, self.total_steps,
                                  min(self.config.warmup_steps, self.total_steps // 5))
         params = dict(self.model.named_parameters())
-        chosen: list[Any] = hidden_matrices(params) if self.config.optimizer == "muon" else []
+        chosen: list[Any] = hidden_matrices([*params], [*params.values()]) if self.config.optimizer == "muon" else []
         self.optimizers = [*([self.muon(chosen)] if chosen else []),
                            self.adamw([p for p in params.values() if not any(p is matrix for matrix in chosen)])]
 

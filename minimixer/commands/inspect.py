@@ -1,16 +1,16 @@
-"""``minimixer inspect RUN|NAME``: what a Mixer computes, step by step, and what it needs."""
+"""``minimixer inspect RUN|NAME``: what a model computes, step by step, and what it needs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import tyro
 
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.files import expand, json_text
-from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
+from minimixer.nn import MODELS, Model, build, list_pretrained, trace
 from minimixer.nn.trace_table import Trace, short
 from minimixer.text import printable
 from minimixer.train.trained import load_run
@@ -21,7 +21,7 @@ class Inspection:
     """Options of ``minimixer inspect``."""
 
     model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="RUN|NAME")]]
-    """A size such as micro or B/16, a run folder, or cifar10-micro, which comes with minimixer."""
+    """A size such as micro, B/16 or vit-micro, a run folder, or cifar10-micro, which comes with minimixer."""
     image_size: int | None = None
     """Height and width of the images in pixels, for a size; by default the size's own."""
     json: bool = False
@@ -29,7 +29,7 @@ class Inspection:
 
 
 SHOWN = 20          # names of classes
-DESCRIPTION = """Each step that one image takes through a Mixer, transposes in plain sight.
+DESCRIPTION = """Each step that one image takes through a model, transposes in plain sight.
 
 With parameters, multiply-adds (MACs) and the memory that training keeps."""
 
@@ -47,26 +47,22 @@ def main(arguments: Sequence[str]) -> int:
     return OK
 
 
-def find_model(options: Inspection) -> tuple[MlpMixer, Sequence[str] | None]:
-    """The Mixer of a size, or of a run, whose classes have names.  Raises UsageError or CheckpointError."""
+def find_model(options: Inspection) -> tuple[Model, Sequence[str] | None]:
+    """The model of a size, or of a run, whose classes have names.  Raises UsageError or CheckpointError."""
     changes: dict[str, Any] = {} if options.image_size is None else {"image_size": options.image_size}
-    if options.model in MIXERS:
+    if options.model in MODELS:
         try:
-            return mixer(options.model, seed=None, **changes), None
+            return build(options.model, seed=None, **changes), None
         except ValueError as error:
             raise UsageError(f"{options.model}: {error}") from error
     if not Path(options.model).exists() and options.model not in list_pretrained():
-        known = [*MIXERS, *list_pretrained()]
+        known = [*MODELS, *list_pretrained()]
         raise UsageError(f"there is no size and no run {options.model!r}; {nearest(options.model, known)}")
     if changes:
-        raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "
-                         "token mixing has weights for one number of patches only")
+        raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and what "
+                         "mixes its tokens has weights for one number of patches only")
     trained = load_run(options.model)
-    model = trained.model
-    if not isinstance(model, MlpMixer):
-        raise UsageError(f"{options.model} holds a {type(model).__name__}, and only Mixers are traced: "
-                         "print(mm.train.load_run(...).model) shows its steps and shapes")
-    return model, trained.class_names
+    return cast(Model, trained.model), trained.class_names       # a model of one's own is refused
 
 
 def show(name: str, traced: Trace, classes: Sequence[str] | None = None) -> None:
@@ -84,7 +80,7 @@ def show(name: str, traced: Trace, classes: Sequence[str] | None = None) -> None
     print(f"kept for the backward pass: {short(traced.kept_bytes, 'B')} of activations per image")
 
 
-def as_json(name: str, model: MlpMixer, traced: Trace) -> dict[str, Any]:
+def as_json(name: str, model: Model, traced: Trace) -> dict[str, Any]:
     """The trace and its sums, as ``--json`` prints them."""
     named = {"": traced.first, **{f"blocks.{i}.": block for i, block in enumerate(traced.blocks)}}
     steps = [(prefix, step) for prefix, part in named.items() for step in part] + [("", step) for step in traced.last]

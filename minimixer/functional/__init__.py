@@ -21,8 +21,17 @@ from minimixer.functional.elementwise import (
     tanh,
     where,
 )
-from minimixer.functional.images import patches, unfold
-from minimixer.functional.layers import GELU_FORMS, GeluForm, gelu, group_norm, layer_norm, linear
+from minimixer.functional.images import avg_pool2d, max_pool2d, patches, unfold
+from minimixer.functional.layers import (
+    GELU_FORMS,
+    GeluForm,
+    batch_norm,
+    embedding,
+    gelu,
+    group_norm,
+    layer_norm,
+    linear,
+)
 from minimixer.functional.losses import cross_entropy, log_softmax, logsumexp, softmax
 from minimixer.functional.products import cumsum, einsum, matmul, std, var
 from minimixer.functional.shaping import (
@@ -39,8 +48,8 @@ from minimixer.functional.shaping import (
     stack,
 )
 
-__all__ = ["GELU_FORMS", "GeluForm", "abs", "broadcast_to", "clip", "concatenate", "cos", "cosh", "cross_entropy",
-           "cumsum", "einsum", "exp", "expand_dims", "expm1", "flatten", "flip", "gelu", "group_norm", "layer_norm",
-           "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "minimum", "pad", "patches",
-           "relu", "repeat", "roll", "sigmoid", "sign", "sin", "sinh", "softmax", "softplus", "split", "sqrt",
-           "squeeze", "stack", "std", "tanh", "unfold", "var", "where"]
+__all__ = ["GELU_FORMS", "GeluForm", "abs", "avg_pool2d", "batch_norm", "broadcast_to", "clip", "concatenate", "cos",
+           "cosh", "cross_entropy", "cumsum", "einsum", "embedding", "exp", "expand_dims", "expm1", "flatten", "flip",
+           "gelu", "group_norm", "layer_norm", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul",
+           "max_pool2d", "maximum", "minimum", "pad", "patches", "relu", "repeat", "roll", "sigmoid", "sign", "sin",
+           "sinh", "softmax", "softplus", "split", "sqrt", "squeeze", "stack", "std", "tanh", "unfold", "var", "where"]

@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+import numpy as np
+
+from minimixer.backend import Array
 from minimixer.ops.gelu import GELU, GELUErf
 from minimixer.ops.groupnorm import GroupNorm
 from minimixer.ops.layernorm import LayerNorm
@@ -124,3 +127,62 @@ def group_norm(x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float 
                          "groups to a number that divides them")
     _check_dtypes("group_norm", x, weight, bias)
     return apply(GroupNorm, x, weight, bias, groups=groups, eps=eps)
+
+
+def batch_norm(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """Normalize each channel by a mean and a variance, then scale and shift (Ioffe & Szegedy 2015).
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., C)
+    mean, var : Tensor, shape (C,)
+        Those of the batch, ``x.mean(axes)`` and ``x.var(axes)`` over all axes but the last, through which gradients
+        flow; or running averages, of which none is asked.
+    weight, bias : Tensor, shape (C,)
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not of shape (C,).
+    TypeError
+        If the dtypes of x, weight and bias differ.
+    """
+    for name, t in (("mean", mean), ("var", var), ("weight", weight), ("bias", bias)):
+        if x.ndim < 1 or t.shape != x.shape[-1:]:
+            raise ValueError(f"batch_norm: x has shape {x.shape}, {name} {t.shape}, expected (..., C) and (C,)")
+    _check_dtypes("batch_norm", x, weight, bias)
+    return (x - mean) * (weight / (var + eps).sqrt()) + bias
+
+
+def embedding(ids: Tensor | Array, weight: Tensor) -> Tensor:
+    """Rows of a table: ``weight[ids]``; where a row is taken several times, its gradients add up.
+
+    Parameters
+    ----------
+    ids : array or Tensor of integers, shape (...)
+        In 0..N - 1.
+    weight : Tensor, shape (N, C)
+
+    Returns
+    -------
+    Tensor, shape (..., C)
+
+    Raises
+    ------
+    TypeError
+        If the ids are not integers.
+    ValueError
+        If weight is no table, or an id has no row.  Ids on a GPU are not checked, because that would make the host
+        wait.
+    """
+    numbers = ids.data if isinstance(ids, Tensor) else Tensor(ids).data
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight has shape {weight.shape}, expected (N, C)")
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"embedding: ids are {numbers.dtype}, expected integers")
+    if isinstance(numbers, np.ndarray) and numbers.size and not 0 <= numbers.min() <= numbers.max() < len(weight):
+        wrong = numbers[(numbers < 0) | (numbers >= len(weight))].flat[0]
+        raise ValueError(f"embedding: id {wrong} has no row, expected 0..{len(weight) - 1}")
+    return weight[numbers if numbers.ndim else int(numbers)]

@@ -62,5 +62,5 @@ def var(x: Tensor, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> 
 
 
 def std(x: Tensor, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """Square root of ``var``; its gradient is not finite where all elements are equal."""
+    """Square root of ``var``; its gradient is taken to be 0 where all elements are equal, a kink."""
     return x.std(axis, keepdims, ddof)

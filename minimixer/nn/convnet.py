@@ -5,16 +5,18 @@ network normalizes over groups of channels of one image (Wu & He 2018): the logi
 alone, the gradient of a batch is the sum of the gradients of its shards, and there are no running averages to keep.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from minimixer import functional as F
+from minimixer.functional.images import Sizes, pair
 from minimixer.nn.layers import Linear, StochasticDepth
 from minimixer.nn.model import Model, check_positive
 from minimixer.nn.module import Module
-from minimixer.nn.random import Initializer, lecun_normal, zeros
+from minimixer.nn.random import Initializer, default_rng, lecun_normal, zeros
 from minimixer.nn.summary import Row, blocks_rows, layer_row, random_rows, step_row
 from minimixer.tensor import Tensor
 
@@ -68,26 +70,39 @@ class ConvNetConfig:
 
 
 class Conv2d(Module):
-    """One K x K filter per output channel, moved over the image.  x: (B, H, W, in) -> (B, H', W', out).
+    """One KH x KW filter per output channel, moved over the image.  x: (B, H, W, in) -> (B, H', W', out).
 
     Parameters
     ----------
     in_channels, out_channels : int
-    kernel_size : int
-        K.
-    stride : int
+    kernel_size : int or (int, int)
+        KH and KW; one number for both, here and below.
+    stride : int or (int, int)
         Pixels from one position of the filter to the next.
-    padding : int, optional
-        Zeros around the image; by default K // 2, which keeps the size if K is odd and the stride is 1.
+    padding : int or (int, int), optional
+        Zeros around the image; by default half the kernel, which keeps the size if it is odd and the stride is 1.
     init : Initializer, optional
-        Of the weights, (K * K * in, out).
+        Of the weights, (KH * KW * in, out).
+    groups : int
+        In how many groups the channels are cut, those in and those out; a filter sees its group only.  With as many
+        groups as channels, every channel has its own filter (depthwise).
+
+    Raises
+    ------
+    ValueError
+        If a size is out of range, or groups does not divide the channels.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
-                 padding: int | None = None, init: Initializer | None = None):
-        self.kernel_size, self.stride = kernel_size, stride
-        self.padding = kernel_size // 2 if padding is None else padding
-        self.filters = Linear(kernel_size**2 * in_channels, out_channels, init)
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1,
+                 padding: Sizes | None = None, init: Initializer | None = None, groups: int = 1):
+        self.kernel_size, self.stride = pair("Conv2d: kernel_size", kernel_size), pair("Conv2d: stride", stride)
+        kh, kw = self.kernel_size
+        self.padding = pair("Conv2d: padding", (kh // 2, kw // 2) if padding is None else padding, 0)
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(f"Conv2d: {in_channels} channels in and {out_channels} out cannot be cut into {groups} "
+                             "groups: change groups to a number that divides both")
+        self.filters = (Linear(kh * kw * in_channels, out_channels, init) if groups == 1
+                        else GroupedFilters(in_channels, out_channels, kh * kw, groups, init))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, H, W, in) -> (B, H', W', out)."""
@@ -95,9 +110,39 @@ class Conv2d(Module):
         return self.filters(windows)                                            # (B, H', W', out)
 
     def __repr__(self) -> str:
-        k, (n_in, n_out) = self.kernel_size, self.filters.weight.shape
-        by = f"/{self.stride}" if self.stride > 1 else ""
-        return f"Conv2d {k}x{k}{by}, {n_in // k**2} -> {n_out}"
+        kh, kw = self.kernel_size
+        down, right = self.stride
+        by = "" if down == right == 1 else f"/{down}" if down == right else f"/{down}x{right}"
+        grouped = isinstance(self.filters, GroupedFilters)
+        groups = self.filters.weight.shape[0] if grouped else 1
+        into = f" in {groups} groups" if grouped else ""
+        n_in = self.filters.weight.shape[-2] // (kh * kw) * groups
+        return f"Conv2d {kh}x{kw}{by}, {n_in} -> {self.filters.bias.size}{into}"
+
+
+class GroupedFilters(Module):
+    """A Linear layer for each group of channels.  windows: (..., pixels * in) -> (..., out).
+
+    ``weight`` is (groups, pixels * in / groups, out / groups), ``bias`` (out,); init draws (pixels * in / groups, out).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, pixels: int, groups: int, init: Initializer | None = None):
+        n = pixels * in_channels // groups
+        weight = (init or lecun_normal(default_rng()))((n, out_channels))
+        weight = weight.reshape(n, groups, out_channels // groups).swapaxes(0, 1)       # (groups, n, out / groups)
+        self.weight = Tensor(np.ascontiguousarray(weight), requires_grad=True)
+        self.bias = Tensor(np.zeros(out_channels, np.float32), requires_grad=True)
+        self.pixels = pixels
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """windows: (..., pixels * in) -> (..., out)."""
+        groups, n, n_out = self.weight.shape
+        *leading, _ = windows.shape
+        rows = math.prod(leading)
+        x = windows.reshape(rows, self.pixels, groups, n // self.pixels)
+        x = x.transpose(2, 0, 1, 3).reshape(groups, rows, n)                    # (groups, N, pixels * in / groups)
+        y = (x @ self.weight).swapaxes(0, 1)                                    # (N, groups, out / groups)
+        return y.reshape(*leading, groups * n_out) + self.bias                  # (..., out)
 
 
 class GroupNorm(Module):
@@ -141,7 +186,7 @@ class ResidualBlock(Module):
 
     def summary_rows(self, side: int) -> Iterator[Row]:
         """Its steps for an input (B, side, side, in_channels)."""
-        side //= self.conv1.stride
+        side //= self.conv1.stride[0]
         shape = side, side, self.norm1.weight.size
         yield layer_row("conv1", self.conv1, *shape)
         yield layer_row("norm1", self.norm1, *shape)
@@ -197,7 +242,7 @@ class ConvNet(Model):
         yield step_row("relu", side, side, width)
         for block in self.blocks:
             blocks.append(list(block.summary_rows(side)))
-            side //= block.conv1.stride
+            side //= block.conv1.stride[0]
         yield from blocks_rows(blocks)
         yield step_row("mean(axis=(1, 2))", self.head.weight.shape[0])
         yield layer_row("head", self.head, self.config.num_classes)

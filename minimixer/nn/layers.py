@@ -1,9 +1,15 @@
+"""Layers that most networks consist of.  Those of images are in ``convnet.py`` and ``pooling.py``."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from minimixer import functional as F
-from minimixer.backend import to_device
+from minimixer.backend import Array, to_device
 from minimixer.nn.module import Module
-from minimixer.nn.random import Initializer, draw, lecun_normal
+from minimixer.nn.random import Initializer, default_rng, draw, lecun_normal
 from minimixer.tensor import Tensor
 
 
@@ -14,12 +20,12 @@ class Linear(Module):
     ----------
     in_features, out_features : int
     init : Initializer, optional
-        Draws ``weight``, (in_features, out_features); truncated lecun-normal by default.  ``bias``, (out_features,),
-        starts at zero.
+        Draws ``weight``, (in_features, out_features); by default truncated lecun-normal, from the stream that
+        ``nn.seed`` restarts.  ``bias``, (out_features,), starts at zero.
     """
 
     def __init__(self, in_features: int, out_features: int, init: Initializer | None = None):
-        init = init or lecun_normal(np.random.default_rng())
+        init = init or lecun_normal(default_rng())
         self.weight = Tensor(init((in_features, out_features)), requires_grad=True)
         self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True)
 
@@ -29,6 +35,32 @@ class Linear(Module):
 
     def __repr__(self) -> str:
         return "Linear {} -> {}".format(*self.weight.shape)
+
+
+class Embedding(Module):
+    """A row of ``weight`` for every number: ``ids`` (...) of integers -> (..., dim).
+
+    Parameters
+    ----------
+    num_embeddings : int
+        N, how many rows there are; ids are in 0..N - 1.
+    dim : int
+        Elements of a row.
+    init : Initializer, optional
+        Draws ``weight``, (N, dim); standard normal by default, from the stream that ``nn.seed`` restarts.
+    """
+
+    def __init__(self, num_embeddings: int, dim: int, init: Initializer | None = None):
+        shape = num_embeddings, dim
+        self.weight = Tensor(init(shape) if init else default_rng().standard_normal(shape, np.float32),
+                             requires_grad=True)
+
+    def forward(self, ids: Tensor | Array) -> Tensor:
+        """ids: (...) of integers -> (..., dim).  Raises ValueError for a number that has no row."""
+        return F.embedding(ids, self.weight)
+
+    def __repr__(self) -> str:
+        return "Embedding {} x {}".format(*self.weight.shape)
 
 
 class LayerNorm(Module):
@@ -75,6 +107,72 @@ class ReLU(Module):
 
     def __repr__(self) -> str:
         return "ReLU"
+
+
+class Tanh(Module):
+    """Hyperbolic tangent, between -1 and 1, element by element."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: any shape -> the same shape."""
+        return F.tanh(x)
+
+    def __repr__(self) -> str:
+        return "Tanh"
+
+
+class Sigmoid(Module):
+    """``1 / (1 + e^-x)``, between 0 and 1, element by element."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: any shape -> the same shape."""
+        return F.sigmoid(x)
+
+    def __repr__(self) -> str:
+        return "Sigmoid"
+
+
+class Flatten(Module):
+    """All axes but the first in one, in reading order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, ...) -> (B, N), N the product of the other axes."""
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+    def __repr__(self) -> str:
+        return "Flatten"
+
+
+class Sequential(Module):
+    """Modules one after the other: ``Sequential(Linear(2, 8), ReLU(), Linear(8, 1))``.
+
+    Their names are their numbers, so a weight inside ``self.net`` is called ``net.0.weight``.  ``net[0]`` is the first
+    one; ``len`` and loops work too.  Raises TypeError if one is no Module.
+    """
+
+    def __init__(self, *layers: Any):
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                hint = ": write Sequential(*layers)" if isinstance(layer, (list, tuple)) else ", such as nn.ReLU()"
+                raise TypeError(f"Sequential: layer {i} is a {type(layer).__name__}, expected a Module{hint}")
+        self.layers: tuple[Module, ...] = layers
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        return ((name.removeprefix("layers."), member) for name, member in super()._members())
+
+    def forward(self, x: Any) -> Any:
+        """The result of the last one."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __getitem__(self, i: int) -> Module:
+        return self.layers[i]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
 
 
 def _check_rate(layer: str, rate: float) -> float:

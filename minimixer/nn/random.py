@@ -45,18 +45,31 @@ class _Stream(threading.local):
     def __init__(self) -> None:
         self.default = np.random.default_rng(0)
         self.of_block: tuple[np.random.Generator, int, int] | None = None   # draw_from's: rng, images before and after
+        self.in_shard = False
 
 
 _stream = _Stream()
 
 
 def seed(seed: int) -> None:
-    """Restart the default stream of this thread, from which Dropout and StochasticDepth draw outside ``draw_from``.
+    """Restart the default stream of this thread.
 
-    Every thread has a default stream of its own.  It starts as ``np.random.default_rng(0)`` and goes on from call to
-    call.  Inside ``draw_from``, as in every training step of ``minimixer.train``, it is not used.
+    Layers that are made without an initializer draw their weights from it, and Dropout and StochasticDepth their
+    numbers outside ``draw_from``.  Every thread has a default stream of its own.  It starts as
+    ``np.random.default_rng(0)`` and goes on from call to call.  Inside ``draw_from``, as in every training step of
+    ``minimixer.train``, it is not used.
     """
     _stream.default = np.random.default_rng(seed)
+
+
+def default_rng() -> np.random.Generator:
+    """The default stream of this thread."""
+    return _stream.default
+
+
+def in_shard() -> bool:
+    """Whether this thread computes a shard of a batch, of which the model sees no other image."""
+    return _stream.in_shard
 
 
 @contextmanager
@@ -73,12 +86,13 @@ def draw_from(rng: np.random.Generator, shard: slice | None = None, batch: int =
     batch : int
         Size of the whole batch.
     """
-    previous = _stream.of_block
+    previous = _stream.of_block, _stream.in_shard
     _stream.of_block = (rng, shard.start, batch - shard.stop) if shard else (rng, 0, 0)
+    _stream.in_shard = shard is not None
     try:
         yield
     finally:
-        _stream.of_block = previous
+        _stream.of_block, _stream.in_shard = previous
 
 
 def draw(shape: tuple[int, ...]) -> Array:

@@ -15,15 +15,15 @@ class Step:
     name : str
         Its layer, such as ``token_mixing.fc1``; or the op if no layer runs it: ``swapaxes``.
     shape : tuple of int
-        Of the result, without the batch axis.
+        Of the result; of a Mixer without the batch axis.
     axes : tuple of str
-        Names of its axes: S, C, D_S, D_C, ...
+        Of a Mixer, the names of its axes: S, C, D_S, D_C, ...
     parameters : int
-        Parameters of the model that this op uses.
+        Parameters of the model that this op uses, and no earlier step.
     macs : int
-        Multiply-adds per image, counted for Linear layers and ``@``.
+        Multiply-adds for the example, counted for Linear layers, ``@`` and einsum.
     kept_bytes : int
-        Memory per image that it keeps for the backward pass and no earlier step keeps already.
+        Memory that it keeps for the backward pass and no earlier step keeps already.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Trace:
-    """Every step of a Mixer in the order it ran; ``print`` it for a table.
+    """Every step of a model in the order it ran; ``print`` it for a table.
 
     Attributes
     ----------
     first : list of Step
-        Before the blocks.
+        Before the blocks; all steps, if the model has no list called ``blocks``.
     blocks : list of list of Step
     last : list of Step
         After the blocks.
@@ -61,17 +61,17 @@ class Trace:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters of the whole model."""
+        """Number of parameters that the steps use."""
         return sum(step.parameters for step in self.steps)
 
     @property
     def macs(self) -> int:
-        """Multiply-adds per image of the whole model."""
+        """Multiply-adds of the whole model for the example."""
         return sum(step.macs for step in self.steps)
 
     @property
     def kept_bytes(self) -> int:
-        """Bytes of activations per image that training keeps."""
+        """Bytes of activations that training keeps for the example."""
         return sum(step.kept_bytes for step in self.steps)
 
     def __str__(self) -> str:
@@ -87,7 +87,8 @@ class Trace:
 
 
 def _step_line(step: Step, indent: str = "") -> str:
-    shape = ", ".join(["B", *(f"{axis}={n}" for axis, n in zip(step.axes, step.shape, strict=True))])
+    lettered = ["B", *(f"{axis}={n}" for axis, n in zip(step.axes, step.shape, strict=False))]
+    shape = ", ".join(lettered) if step.axes else str(step.shape)[1:-1]
     return _line(indent + step.name, f"({shape})", *_figures([step]))
 
 

@@ -28,5 +28,8 @@ def swap(x: Array, swapped: bool) -> Array:
 
 def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Walk through flat arrays of one size, block by block."""
+    if 0 < arrays[0].size <= BLOCK:
+        yield arrays                        # without a slice of each
+        return
     for start in range(0, arrays[0].size, BLOCK):
         yield tuple([a[start:start + BLOCK] for a in arrays])

@@ -58,7 +58,8 @@ class Slice(Op):
 
     @staticmethod
     def forward(xp: Module, x: Array, key: Any) -> tuple[Array, tuple[Any, ...]]:
-        for part in key if isinstance(key, tuple) else (key,):
+        parts = key if isinstance(key, tuple) else (key,)
+        for part in () if is_basic(parts) else parts:
             if isinstance(part, bool) or not (part is None or part is Ellipsis or isinstance(part, (Integral, slice))):
                 raise IndexError(f"{type(part).__name__} is not a basic index")
         return x[key], (x.shape, key)
@@ -68,6 +69,14 @@ class Slice(Op):
         gx = xp.zeros(shape, gy.dtype)
         gx[key] = gy
         return gx
+
+
+BASIC = frozenset([int, slice, type(None), type(Ellipsis)])
+
+
+def is_basic(parts: tuple[Any, ...]) -> bool:
+    """Whether all parts of a key are of the usual kinds of which no element is read twice."""
+    return BASIC.issuperset(map(type, parts))
 
 
 def unpack(numbers: tuple[Any, ...]) -> tuple[int, ...]:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from minimixer.backend import Array, Module
-from minimixer.optim.optimizer import Optimizer
-from minimixer.tensor import Tensor
+from minimixer.optim.optimizer import Optimizer, Parameters
 
 
 def sgd_update(xp: Module, p: Array, g: Array, velocity: Array, *, lr: float, momentum: float, nesterov: bool,
@@ -27,14 +26,15 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    params : sequence of Tensor
+    params : Module or sequence of Tensor
+        What it changes: a Module's parameters, or these.
     lr, momentum, weight_decay : float
     nesterov : bool
     decay_vectors : bool
         Whether biases and the parameters of norms decay too.
     """
 
-    def __init__(self, params: Sequence[Tensor], lr: float, momentum: float = 0.9, nesterov: bool = False,
+    def __init__(self, params: Parameters, lr: float, momentum: float = 0.9, nesterov: bool = False,
                  weight_decay: float = 0.0, decay_vectors: bool = True):
         super().__init__(params, lr, weight_decay, decay_vectors, ["velocity"])
         self.momentum = momentum

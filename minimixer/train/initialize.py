@@ -200,12 +200,14 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
 
 
 def build_optimizer(config: TrainConfig, model: Module, workers: Workers) -> optim.Optimizer:
-    """The optimizer of a run; its rate is set before each step."""
+    """The optimizer of a run; its rate is set before each step.  Raises UsageError."""
     shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "decay_vectors": False}
     if config.optimizer == "muon":
-        return optim.Muon(model, map=workers.map, **shared)
-    kind = {"adamw": optim.AdamW, "sgd": optim.SGD}[config.optimizer]
-    return kind(model.parameters(), **shared)
+        try:
+            return optim.Muon(model, map=workers.map, **shared)
+        except ValueError as error:             # a model of one's own without hidden matrices
+            raise UsageError(f"--optimizer muon: {error}") from error
+    return {"adamw": optim.AdamW, "sgd": optim.SGD}[config.optimizer](model, **shared)
 
 
 def usual_patch(size: int, model: Any) -> int:

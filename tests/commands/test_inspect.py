@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from minimixer import nn
 from tests.support.commands import inspect as main
 
 
@@ -37,6 +38,16 @@ def test_inspect_as_json_adds_up(trained_run, capsys):
 def test_inspect_used_wrongly(arguments, message, trained_run, capsys):
     assert main([a.replace("RUN", str(trained_run)) for a in arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("vit-pico", 3), ("convnet-pico", 12)])
+def test_inspect_shows_the_steps_of_every_model(name, blocks, capsys):
+    assert main([name]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    assert main([name, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["parameters"] == nn.build(name).num_parameters()
+    assert f"blocks.{blocks - 1}.add" in [step["name"] for step in result["steps"]]
 
 
 def test_inspect_knows_the_model_that_comes_with_minimixer(capsys):

@@ -122,7 +122,7 @@ def test_print_shows_every_step_with_its_shape():
     (lambda: nn.ConvNet(TINY)(Tensor(np.zeros((1, 8, 8, 1)))), r"\(1, 8, 8, 1\), expected \(B, H, W, 3\)"),
     (lambda: F.unfold(Tensor(np.zeros((1, 2, 2, 1))), 5, padding=1), "5 x 5 are larger than images of 2 x 2 with 1"),
     (lambda: F.unfold(Tensor(np.zeros((2, 2, 1))), 1), r"expected \(B, H, W, C\)"),
-    (lambda: F.unfold(Tensor(np.zeros((1, 2, 2, 1))), 1, stride=0), "stride 0"),
+    (lambda: F.unfold(Tensor(np.zeros((1, 2, 2, 1))), 1, stride=0), "stride is 0, expected an integer from 1"),
     (lambda: F.group_norm(Tensor(np.zeros((1, 2, 2, 6))), Tensor(np.ones(6)), Tensor(np.ones(6)), 4),
      "6 channels cannot be cut into 4 groups"),
     (lambda: F.group_norm(Tensor(np.zeros((2, 6))), Tensor(np.ones(6)), Tensor(np.ones(6)), 2), r"expected \(B, H, W"),

@@ -121,3 +121,60 @@ def test_sizes_that_are_equal_keep_their_letters():
                                              (75_857_152, "75.9 M"), (12.6e9, "12.6 G"), (1.2e12, "1.2e+03 G")])
 def test_short_numbers(number, text):
     assert short(number) == text
+
+
+class Student(nn.Module):
+    """A model without a config: two inputs, a dict, a list, attention by einsum, and two results."""
+
+    def __init__(self):
+        self.embed = nn.Embedding(7, 4)
+        self.blocks = [nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4)) for _ in range(2)]
+        self.heads = {"a": nn.Linear(4, 2), "b": nn.Linear(4, 3)}
+        self.norm = nn.BatchNorm(4)
+
+    def forward(self, ids, scale):
+        x = self.embed(ids) * scale                             # (B, T, 4)
+        for block in self.blocks:
+            x = x + block(x)
+        x = mm.functional.einsum("bqc,bkc,bkd->bqd", x, x, x) + mm.functional.einsum("bqc->bqc", x)
+        return {"a": self.heads["a"](self.norm(x)), "b": [self.heads["b"](x)]}
+
+
+def test_a_model_of_ones_own_is_traced_on_an_example():
+    model = Student()
+    before = model.state_dict()
+    traced = nn.trace(model, np.array([[1, 2, 1]]), mm.Tensor(np.ones((1, 3, 4), np.float32)))
+    assert [step.name for step in traced.first] == ["embed", "multiply"]
+    assert [[step.name for step in block] for block in traced.blocks] == [["0", "1"], ["add", "0", "1"]]
+    assert traced.last[0].name == "add"
+    assert [step.shape for step in traced.last if step.name.startswith("heads")] == [(1, 3, 2), (1, 3, 3)]
+    assert traced.parameters == model.num_parameters()
+    assert traced.macs == 2 * 3 * 16 + 2 * 3 * 3 * 4 * 4 + 3 * 8 + 3 * 12
+    assert traced.macs == nn.count_macs(model, np.array([[1, 2, 1]]), np.ones((1, 3, 4), np.float32))
+    assert "(1, 3, 4)" in str(traced)
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+    assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_steps_add_up_in_any_model_and_what_is_shared_counts_once():
+    shared = nn.Linear(3, 3)
+    model = nn.Sequential(shared, nn.Tanh(), shared, nn.Flatten(), nn.Linear(12, 2))
+    traced = nn.trace(model, np.ones((1, 4, 3), np.float32))
+    assert [(step.name, step.parameters) for step in traced.steps] == [
+        ("0", 12), ("1", 0), ("0", 0), ("3", 0), ("4", 26)]
+    assert (traced.blocks, traced.last) == ([], [])
+    assert traced.parameters == model.num_parameters() == 38
+    assert nn.trace(nn.build("vit-pico")).macs == nn.count_macs(nn.build("vit-pico"))
+    assert len(nn.trace(nn.build("convnet-pico")).blocks) == 12
+
+
+def test_a_model_that_says_nothing_of_its_inputs_needs_an_example():
+    with pytest.raises(TypeError, match=r"what does Sequential take\? Give an example, as in nn\.trace\(model, x\)"):
+        nn.trace(nn.Sequential(nn.ReLU()))
+
+    class Odd(nn.Module):
+        def forward(self, x):
+            return x.shape
+
+    with pytest.raises(TypeError, match="Odd returned a tuple, expected a Tensor, or a tuple, list or dict of them"):
+        nn.trace(Odd(), np.ones((1, 2), np.float32))

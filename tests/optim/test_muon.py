@@ -136,7 +136,7 @@ def test_what_is_no_matrix_is_refused():
     vector = Tensor(np.ones(3), requires_grad=True)
     with pytest.raises(ValueError, match=r"among the parameters, got one of shape \(3,\): leave it out of matrices"):
         optim.Muon([vector], matrices=[vector])
-    with pytest.raises(ValueError, match="Give Muon a Module, or name them"):
+    with pytest.raises(ValueError, match="between the first and the last, and here is none: use AdamW"):
         optim.Muon([vector])
 
 

@@ -18,6 +18,7 @@ from minimixer.ops.layernorm import LayerNorm
 from minimixer.ops.linear import Linear
 from minimixer.ops.matmul import MatMul
 from minimixer.ops.patches import Patches
+from minimixer.ops.pool import AvgPool, MaxPool
 from minimixer.ops.reduce import CumSum, Max, Mean, Sum
 from minimixer.ops.relu import ReLU
 from minimixer.ops.shape import BroadcastTo, Concatenate, Pad, Reshape, Slice, SwapAxes, Transpose
@@ -99,8 +100,11 @@ CASES = [
         (((2, 3, 4), (2, 5, 4)), ("bqd", "bkd"), "bqk"), (((2, 3), (3, 4), (4,)), ("ij", "jk", "k"), "i"),
         (((2, 3),), ("ij",), "ji"), (((2, 3), (4,)), ("ij", "k"), "i"), (((3,), (3,)), ("i", "i"), ""))),
     *(Case(Patches, ((2, 4, 6, 3),), {"patch_size": p}) for p in (1, 2)),
-    *(Case(Unfold, ((2, 5, 6, 3),), {"kernel_size": k, "stride": s, "padding": p})
-      for k, s, p in ((1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (2, 3, 0), (5, 1, 0))),
+    *(Case(op, ((2, 5, 6, 3),), {"kernel_size": k, "stride": s, "padding": p})
+      for op in (Unfold, MaxPool, AvgPool)
+      for k, s, p in (((1, 1), (1, 1), (0, 0)), ((1, 1), (2, 2), (0, 0)), ((3, 3), (1, 1), (1, 1)),
+                      ((3, 3), (2, 2), (1, 1)), ((2, 2), (3, 3), (0, 0)), ((5, 5), (1, 1), (0, 0)),
+                      ((2, 3), (1, 2), (1, 0)))),
 ]
 
 

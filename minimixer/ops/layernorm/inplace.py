@@ -16,23 +16,26 @@ def layer_norm(x: Array, weight: Array, bias: Array, eps: float, y: Array, norma
     x, y, normalized: (N, C), C-contiguous; weight, bias: (C,); rstd, one over the standard deviation: (N, 1).
     """
     n, c = x.shape
-    average = np.full(c, 1 / c, x.dtype)
+    average = np.empty(c, x.dtype)
+    average.fill(1 / c)
     step = max(1, BLOCK // c)
+    rounding = ROUNDING[x.itemsize] * (c + 20)
     for i in range(0, n, step):
         b = slice(i, i + step)
-        np.subtract(x[b], (x[b] @ average)[:, None], out=normalized[b])
-        np.multiply(normalized[b], normalized[b], out=y[b])
-        variance = y[b] @ average
-        flat = np.sqrt(variance) < np.abs(ROUNDING[x.itemsize] * (c + 20) * x[b, 0])
-        if flat.any():                      # rows of nearly one number: all that is left may be what the mean rounded
-            rest = normalized[b][flat]
+        x_, y_, normalized_, rstd_ = x[b], y[b], normalized[b], rstd[b]         # one block
+        np.subtract(x_, (x_ @ average)[:, None], out=normalized_)
+        np.multiply(normalized_, normalized_, out=y_)
+        variance = y_ @ average
+        flat = np.sqrt(variance) < np.abs(rounding * x_[:, 0])
+        if np.count_nonzero(flat):          # rows of nearly one number: all that is left may be what the mean rounded
+            rest = normalized_[flat]
             rest -= rest.mean(-1, keepdims=True)
-            normalized[b][flat] = rest
+            normalized_[flat] = rest
             variance[flat] = (rest * rest).mean(-1)
-        rstd[b, 0] = 1 / np.sqrt(variance + eps)
-        normalized[b] *= rstd[b]
-        np.multiply(normalized[b], weight, out=y[b])
-        y[b] += bias
+        rstd_[:, 0] = 1 / np.sqrt(variance + eps)
+        normalized_ *= rstd_
+        np.multiply(normalized_, weight, out=y_)
+        y_ += bias
 
 
 def layer_norm_gradient(gy: Array, normalized: Array, rstd: Array, weight: Array, gx: Array, gweight: Array,
@@ -45,16 +48,17 @@ def layer_norm_gradient(gy: Array, normalized: Array, rstd: Array, weight: Array
     ones = np.ones(min(step, n), gx.dtype)
     for i in range(0, n, step):
         b = slice(i, i + step)
-        p, one = product[:len(gy[b])], ones[:len(gy[b])]
-        np.multiply(gy[b], normalized[b], out=p)
+        gy_, gx_, normalized_ = gy[b], gx[b], normalized[b]                             # one block
+        p, one = product[:len(gy_)], ones[:len(gy_)]
+        np.multiply(gy_, normalized_, out=p)
         gweight += one @ p
-        gbias += one @ gy[b]
-        mean_g, mean_gx = (gy[b] @ average)[:, None], (p @ average)[:, None]            # (n, 1)
-        np.multiply(gy[b], weight, out=gx[b])
-        gx[b] -= mean_g
-        np.multiply(normalized[b], mean_gx, out=p)
-        gx[b] -= p
-        gx[b] *= rstd[b]
+        gbias += one @ gy_
+        mean_g, mean_gx = (gy_ @ average)[:, None], (p @ average)[:, None]              # (n, 1)
+        np.multiply(gy_, weight, out=gx_)
+        gx_ -= mean_g
+        np.multiply(normalized_, mean_gx, out=p)
+        gx_ -= p
+        gx_ *= rstd[b]
 
 
 class LayerNorm(Op):

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from minimixer.backend import Array, Module
 from minimixer.ops.registry import choose, common_dtype
-from minimixer.optim.optimizer import Optimizer
-from minimixer.tensor import Tensor
+from minimixer.optim.optimizer import Optimizer, Parameters
 
 
 def adamw_update(xp: Module, p: Array, g: Array, m: Array, v: Array, *, lr: float, beta1: float, beta2: float,
@@ -32,7 +31,8 @@ class AdamW(Optimizer):
 
     Parameters
     ----------
-    params : sequence of Tensor
+    params : Module or sequence of Tensor
+        What it changes: a Module's parameters, or these.
     lr, weight_decay, eps : float
         A step multiplies a decaying parameter by ``1 - lr * weight_decay``.
     betas : pair of float
@@ -41,7 +41,7 @@ class AdamW(Optimizer):
         Whether biases and the parameters of norms decay too.
     """
 
-    def __init__(self, params: Sequence[Tensor], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+    def __init__(self, params: Parameters, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.01, decay_vectors: bool = True):
         super().__init__(params, lr, weight_decay, decay_vectors, ["m", "v"])
         self.betas = betas

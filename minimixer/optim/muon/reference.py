@@ -12,7 +12,7 @@ from typing import Any
 from minimixer.backend import Array, Module, array_module
 from minimixer.ops.registry import choose, common_dtype
 from minimixer.optim.adamw.reference import adamw
-from minimixer.optim.optimizer import Optimizer
+from minimixer.optim.optimizer import Optimizer, Parameters
 from minimixer.tensor import Tensor
 
 STEPS = 5
@@ -59,8 +59,8 @@ class Muon(Optimizer):
     Parameters
     ----------
     params : Module or sequence of Tensor
-        Of a Module, the parameters; its matrices are those of two axes whose names begin with ``blocks.`` or, if there
-        are none, those of two axes between the first and the last.
+        Its matrices are those of two axes whose names begin with ``blocks.`` or, if there are none, or no names, those
+        of two axes between the first and the last.
     lr, weight_decay, eps : float
         The learning rate is for both.  A step multiplies a decaying parameter by ``1 - lr * weight_decay``.
     momentum : float
@@ -70,27 +70,24 @@ class Muon(Optimizer):
     decay_vectors : bool
         Whether biases and the parameters of norms decay too.
     matrices : iterable of Tensor, optional
-        Which parameters Muon takes.  A sequence of Tensors needs it.
+        Which parameters Muon takes, if not those.
     map : callable, optional
         Works on several matrices at once, as ``Workers.map`` does; changes no bit.
 
     Raises
     ------
     ValueError
-        If a matrix has not two axes, or is not among the parameters.
+        If there is no such matrix, one has not two axes, or is not among the parameters.
     """
 
-    def __init__(self, params: Any, lr: float = 0.01, momentum: float = 0.95, nesterov: bool = True,
+    def __init__(self, params: Parameters, lr: float = 0.01, momentum: float = 0.95, nesterov: bool = True,
                  weight_decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                  decay_vectors: bool = False, matrices: Iterable[Tensor] | None = None, map: Map = map):
-        if matrices is None:
-            if not hasattr(params, "named_parameters"):
-                raise ValueError("which parameters are matrices of blocks? Give Muon a Module, or name them with "
-                                 "matrices=[...]")
-            matrices = hidden_matrices(dict(params.named_parameters()))
-        tensors: list[Tensor] = params.parameters() if hasattr(params, "parameters") else list(params)
-        chosen = list(matrices)
-        super().__init__(tensors, lr, weight_decay, decay_vectors, ["m", "v"])
+        super().__init__(params, lr, weight_decay, decay_vectors, ["m", "v"])
+        chosen = hidden_matrices(self.names, self.params) if matrices is None else list(matrices)
+        if matrices is None and not chosen:
+            raise ValueError("Muon is for the matrices between the first and the last, and here is none: use AdamW, or "
+                             "say which it takes, matrices=[...]")
         if wrong := [t.shape for t in chosen if t.ndim != 2 or not any(t is p for p in self.params)]:
             raise ValueError(f"Muon is for matrices among the parameters, got one of shape {wrong[0]}: leave it out of "
                              "matrices=[...], and AdamW takes it")
@@ -113,8 +110,7 @@ class Muon(Optimizer):
                                beta2=self.betas[1], eps=self.eps, step=self.step_count)
 
 
-def hidden_matrices(named: dict[str, Tensor]) -> list[Tensor]:
-    """The matrices that Muon takes of a Module's parameters."""
-    matrices = {name: p for name, p in named.items() if p.ndim == 2}
-    blocks = [p for name, p in matrices.items() if name.startswith("blocks.")]
-    return blocks or list(matrices.values())[1:-1]
+def hidden_matrices(names: Sequence[str], params: Sequence[Tensor]) -> list[Tensor]:
+    """The matrices that Muon takes of parameters."""
+    matrices = [(name, p) for name, p in zip(names, params, strict=True) if p.ndim == 2]
+    return [p for name, p in matrices if name.startswith("blocks.")] or [p for _, p in matrices[1:-1]]
