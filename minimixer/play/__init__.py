@@ -3,7 +3,6 @@
 ``contents.py`` collects what the page needs, ``page.py`` writes it; ``mixer.js`` is the forward pass in the browser.
 """
 
-from minimixer.play.contents import PlayError
-from minimixer.play.page import Page, page
+from minimixer.play.page import Page, is_page, page
 
-__all__ = ["Page", "PlayError", "page"]
+__all__ = ["Page", "is_page", "page"]

@@ -2,16 +2,14 @@
 import { Bars, percent } from "./bars.js";
 import { Camera, watchPhotos } from "./camera.js";
 import { Inside } from "./inside.js";
+import { fillColors, fillExamples, label } from "./labels.js";
 import { Pad } from "./pad.js";
 import { PatchGrid } from "./patches.js";
-import { toImageData } from "./pixels.js";
 import { Player } from "./player.js";
 import { readImages } from "./read.js";
-import { element } from "./tables.js";
 import { ranking } from "./tokens.js";
 
-const COLORS = { black: "#111111", white: "#ffffff", gray: "#8a8d91", sky: "#6aa8dc", sea: "#1f5480", grass: "#4c8a3a",
-  brown: "#7a4c28", sand: "#d9c29a", red: "#c0302a", yellow: "#e5b93c" };
+const [SLOW, REST] = [400, 150]; // milliseconds
 const part = Object.fromEntries([...document.querySelectorAll("[id]")].map((found) => [found.id, found]));
 const contents = JSON.parse(part.contents.textContent);
 const { config, class_names: names, pen, side } = contents;
@@ -21,16 +19,23 @@ const bars = new Bars(part.bars, names);
 const pad = new Pad(part.pad, contents, (since) => later(since));
 const grid = new PatchGrid(part.patches, ...player.grid, { erase, point });
 const inside = new Inside(part, config.num_blocks, {
-  point, names, grid: player.grid, weights: () => player.currentWeights });
+  point,
+  names,
+  grid: player.grid,
+  weights: () => player.currentWeights,
+});
 const camera = new Camera(part.video, (...frame) => {
   pad.setPhoto(...frame);
   later(performance.now());
 });
-let [importance, search, waiting, confusing, spoken] = [null, null, null, 0, null];
+let [importance, search, waiting, resting, confusing, spoken] = [null, null, null, null, 0, null];
 
-/* Answer once before the next frame, however many points were drawn. */
+/* Answer once before the next frame, however many points were drawn; a slow model only when the pen rests. */
 function later(since) {
-  if (waiting === null) requestAnimationFrame(() => answer(waiting));
+  if (playground.milliseconds > SLOW) {
+    clearTimeout(resting);
+    resting = setTimeout(() => answer(since), REST);
+  } else if (waiting === null) requestAnimationFrame(() => answer(waiting));
   waiting = waiting ?? since;
 }
 
@@ -44,7 +49,13 @@ function answer(since = performance.now()) {
   if (pixels) bars.show(probabilities);
   else bars.clear();
   say(pixels && probabilities);
-  inside.show(results, { pixels: seen, width: player.width, height: player.height, channels: player.channels, patch: player.patch });
+  inside.show(results, {
+    pixels: seen,
+    width: player.width,
+    height: player.height,
+    channels: player.channels,
+    patch: player.patch,
+  });
   weigh(false);
   Object.assign(playground, { logits, probabilities, results, pixels, milliseconds: performance.now() - since });
   playground.answers += 1;
@@ -131,7 +142,9 @@ function shuffleWeights() {
   player.shuffleWeights(!player.moved);
   answer();
   const difference = pad.empty ? 0 : distance(player, pad.pixels());
-  part.news.textContent = player.moved ? `Its weights moved along: the answer is back (logits differ by ${difference.toExponential(0)}).` : "";
+  part.news.textContent = player.moved
+    ? `Its weights moved along: the same answer as before, logits within ${difference < 1e-6 ? "0.000001" : difference.toFixed(6)}.`
+    : "";
 }
 
 /* The largest difference between the logits now and those of the untouched order. */
@@ -158,14 +171,16 @@ function confuse() {
   show(pixels);
   const [first, second] = ranking(playground.probabilities);
   const truth = hard.length ? hard[confusing % hard.length].label : null;
-  part.news.textContent = `${names[first]} or ${names[second]}?${truth === null ? hard.length ? "" : " A blend of two images." : ` It is: ${names[truth]}.`}`;
+  part.news.textContent = `${names[first]} or ${names[second]}?${truth === null ? (hard.length ? "" : " A blend of two images.") : ` It is: ${names[truth]}.`}`;
   confusing += 1;
 }
 
 /* Without images that confuse it: one between two, each time of the next two. */
 function mixture() {
   for (let round = 0; round < images.length; round++, confusing++) {
-    const [first, second] = [0, 1 + Math.floor(confusing / images.length)].map((k) => images[(confusing + k) % images.length]);
+    const [first, second] = [0, 1 + Math.floor(confusing / images.length)].map(
+      (k) => images[(confusing + k) % images.length],
+    );
     const found = first !== second && player.between(first.pixels, second.pixels);
     if (found) return found;
   }
@@ -190,67 +205,53 @@ async function switchCamera() {
   }
 }
 
-function prepare() {
-  const size = `${player.height} × ${player.width}`;
-  part.title.textContent = contents.name;
-  part.about.textContent = `An MLP-Mixer with ${contents.parameters.toLocaleString("en")} parameters${contents.data ? `, trained on ${contents.data}` : ""}`;
-  part["draw-title"].textContent = pen.kind === "free" ? "Draw, or drop a photo" : "Draw a digit";
-  part.pad.setAttribute("aria-label", part["draw-title"].textContent);
-  part.hint.textContent = pen.kind === "free" ? "draw here" : "draw here, big";
-  part.paper.classList.toggle("dark", pen.bright);
-  part["sees-title"].textContent = `It sees ${size} pixels`;
-  part.limits.textContent = `It knows only ${names.length === 1 ? "this class" : `these ${names.length} classes`}, and sees any image as ${size}.`;
-  part.camera.hidden = !Camera.isThere;
-  if (config.in_channels === 3) prepareColors();
-  prepareImages();
-}
-
-function prepareColors() {
-  part.colors.hidden = part.fill.hidden = false;
-  part.colors.replaceChildren(...Object.entries(COLORS).map(([name, color]) => {
-    const button = element("button", { type: "button", title: name, ariaLabel: name });
-    button.style.background = color;
-    button.addEventListener("click", () => choose(color));
-    return button;
-  }));
-  choose(pad.color);
-}
-
-function choose(color) {
-  pad.color = color === "#000000" ? COLORS.black : color;
-  [...part.colors.children].forEach((button, i) => {
-    button.setAttribute("aria-pressed", String(Object.values(COLORS)[i] === pad.color));
-  });
-}
-
-function prepareImages() {
-  const easy = images.slice(0, contents.easy);
-  part["examples-part"].hidden = !images.length;
-  part["examples-title"].textContent = `or choose ${contents.origin}`;
-  part.examples.replaceChildren(...easy.map(({ pixels, label }, i) => {
-    const canvas = element("canvas", { width: side, height: side });
-    canvas.getContext("2d").putImageData(toImageData(pixels, side, config.in_channels), 0, 0);
-    const name = label === null ? `image ${i + 1}` : names[label];
-    const button = element("button", { type: "button", title: name, ariaLabel: `image ${i + 1}: ${name}` }, canvas);
-    button.addEventListener("click", () => show(pixels, label === null ? "" : `It is: ${name}.`));
-    return button;
-  }));
-}
-
 /* For the console, and for tests: playground.see(pixels) shows an image, playground.logits is the answer. */
 const playground = { contents, player, pad, see: show, answers: 0 };
 globalThis.playground = playground;
-prepare();
-const press = { clear: () => { stopCamera(); pad.clear(); part.news.textContent = ""; answer(); }, fill: () => { pad.fill(pad.color); answer(); },
-  open: () => part.file.click(), camera: switchCamera, matters: () => weigh(), shuffle, weights: shuffleWeights, restore, confuse };
+label(part, contents, `${player.height} × ${player.width}`);
+part.camera.hidden = !Camera.isThere;
+fillColors(part, pad, config.in_channels);
+fillExamples(part, images.slice(0, contents.easy), contents, show);
+const press = {
+  clear: () => {
+    stopCamera();
+    pad.clear();
+    part.news.textContent = "";
+    answer();
+  },
+  fill: () => {
+    pad.fill(pad.color);
+    answer();
+  },
+  open: () => part.file.click(),
+  camera: switchCamera,
+  matters: () => weigh(),
+  shuffle,
+  weights: shuffleWeights,
+  restore,
+  confuse,
+};
 for (const [id, action] of Object.entries(press)) part[id].addEventListener("click", action);
-watchPhotos(part.file, (...photo) => { stopCamera(); pad.setPhoto(...photo); part.news.textContent = ""; answer(); },
-  (name) => { part.news.textContent = `${name} is not a picture that this browser can read.`; });
+watchPhotos(
+  part.file,
+  (...photo) => {
+    stopCamera();
+    pad.setPhoto(...photo);
+    part.news.textContent = "";
+    answer();
+  },
+  (name) => {
+    part.news.textContent = `${name} is not a picture that this browser can read.`;
+  },
+);
 document.addEventListener("keydown", (event) => {
   const action = { m: () => weigh(), s: shuffle, w: shuffleWeights, r: restore }[event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
   action();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { inside.drawn = null; answer(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  inside.drawn = null;
+  answer();
+});
 if (pen.kind === "free" && images.length) pad.setPixels(images[0].pixels);
 answer();

@@ -9,8 +9,18 @@ export class Bars {
   constructor(list, names) {
     this.names = names;
     this.rows = Array.from({ length: names.length > MOST ? 10 : names.length }, () => {
-      const row = { name: element("bdi", { className: "name" }), bar: element("i"), share: element("span", { className: "share" }) };
-      row.item = element("li", {}, row.name, element("span", { className: "track", ariaHidden: "true" }, row.bar), row.share);
+      const row = {
+        name: element("bdi", { className: "name" }),
+        bar: element("i"),
+        share: element("span", { className: "share" }),
+      };
+      row.item = element(
+        "li",
+        {},
+        row.name,
+        element("span", { className: "track", ariaHidden: "true" }, row.bar),
+        row.share,
+      );
       return row;
     });
     list.replaceChildren(...this.rows.map((row) => row.item));

@@ -13,7 +13,12 @@ const [THIN, THICK] = [1.2, 3.8]; // radius of the pen, in dots
 function bounds(points) {
   const [xs, ys] = [points.map((point) => point[0]), points.map((point) => point[1])];
   const [left, top] = [xs.reduce((a, b) => Math.min(a, b)), ys.reduce((a, b) => Math.min(a, b))];
-  return { left, top, width: xs.reduce((a, b) => Math.max(a, b)) - left, height: ys.reduce((a, b) => Math.max(a, b)) - top };
+  return {
+    left,
+    top,
+    width: xs.reduce((a, b) => Math.max(a, b)) - left,
+    height: ys.reduce((a, b) => Math.max(a, b)) - top,
+  };
 }
 
 /* The strokes, moved and stretched so that they fill a box in the middle of a square. */
@@ -22,7 +27,9 @@ function fit(strokes, side, width, height, stretch) {
   let [sx, sy] = [width / Math.max(w, 1e-6), height / Math.max(h, 1e-6)];
   [sx, sy] = [Math.min(sx, stretch * sy), Math.min(sy, stretch * sx)];
   const [x, y] = [left + w / 2, top + h / 2];
-  return strokes.map((stroke) => stroke.map((point) => [side / 2 + (point[0] - x) * sx, side / 2 + (point[1] - y) * sy]));
+  return strokes.map((stroke) =>
+    stroke.map((point) => [side / 2 + (point[0] - x) * sx, side / 2 + (point[1] - y) * sy]),
+  );
 }
 
 /* How far the middle of each dot is from the nearest stroke. */

@@ -18,8 +18,16 @@ export class Flight {
     this.canvas = element("canvas", { width: 2 * WIDTH, height: 2 * HEIGHT });
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", `${this.count} patches become the ${this.count} rows of a table`);
-    const [patches, rows] = [`${this.count} patches of ${patch} × ${patch}`, `${this.count} rows of ${patch * patch * channels}`];
-    const names = element("figcaption", {}, element("span", { textContent: patches }), element("span", { textContent: rows }));
+    const [patches, rows] = [
+      `${this.count} patches of ${patch} × ${patch}`,
+      `${this.count} rows of ${patch * patch * channels}`,
+    ];
+    const names = element(
+      "figcaption",
+      {},
+      element("span", { textContent: patches }),
+      element("span", { textContent: rows }),
+    );
     this.figure = element("figure", { className: "flight" }, this.canvas, names);
     this.canvas.addEventListener("click", () => this.fly());
     this.canvas.title = "Press to see it again";
@@ -58,7 +66,17 @@ export class Flight {
     const { patch, columns } = this;
     const [x, y, pixel] = this.place(s, 0, 0);
     context.globalAlpha = opacity;
-    context.drawImage(this.image, (s % columns) * patch, Math.floor(s / columns) * patch, patch, patch, x, y, patch * pixel, patch * pixel);
+    context.drawImage(
+      this.image,
+      (s % columns) * patch,
+      Math.floor(s / columns) * patch,
+      patch,
+      patch,
+      x,
+      y,
+      patch * pixel,
+      patch * pixel,
+    );
     context.globalAlpha = 1;
   }
 
@@ -89,7 +107,10 @@ export class Flight {
       this.drawPatch(context, s, mine > 0 ? 0.22 : 1);
       for (let k = 0; k < patch * patch && mine > 0; k++) {
         if (Math.floor(k / patch) % step || k % step) continue;
-        const [row, column] = [Math.floor(s / columns) * patch + Math.floor(k / patch), (s % columns) * patch + (k % patch)];
+        const [row, column] = [
+          Math.floor(s / columns) * patch + Math.floor(k / patch),
+          (s % columns) * patch + (k % patch),
+        ];
         const start = (row * width + column) * channels;
         const color = [0, 1, 2].map((c) => pixels[start + (channels === 3 ? c : 0)]);
         const [x, y, w, h] = this.place(s, k, mine);

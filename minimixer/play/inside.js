@@ -52,8 +52,14 @@ export function stepsOf(blocks) {
 }
 
 const SHORT = { cut: "patches", stem: "stem", token: "tokens", channel: "channels", mean: "mean", head: "head" };
-const NAMES = { cut: [], stem: ["pixels", "tokens"], token: ["before", "mixed", "after"], channel: ["before", "mixed", "after"],
-  mean: ["tokens", "mean"], head: ["mean", "logits"] };
+const NAMES = {
+  cut: [],
+  stem: ["pixels", "tokens"],
+  token: ["before", "mixed", "after"],
+  channel: ["before", "mixed", "after"],
+  mean: ["tokens", "mean"],
+  head: ["mean", "logits"],
+};
 const SIGNS = { stem: ["→"], token: ["+", "="], channel: ["+", "="], mean: ["→"], head: ["→"] };
 const LETTERS = { pixels: ["S", "P·P·c"], mean: ["1", "C"], logits: ["1", "K"] };
 
@@ -66,17 +72,21 @@ export class Inside {
     parts.back.addEventListener("click", () => this.go(this.at - 1));
     parts.next.addEventListener("click", () => this.go(this.at + 1));
     parts.run.addEventListener("click", () => this.run(!this.timer));
-    parts.stations.replaceChildren(...this.steps.map((step, i) => {
-      const station = element("li", { className: step.kind, title: step.name, textContent: SHORT[step.kind] });
-      station.addEventListener("click", () => this.go(i));
-      return station;
-    }));
+    parts.stations.replaceChildren(
+      ...this.steps.map((step, i) => {
+        const station = element("li", { className: step.kind, title: step.name, textContent: SHORT[step.kind] });
+        station.addEventListener("click", () => this.go(i));
+        return station;
+      }),
+    );
     parts.units.addEventListener("keydown", (event) => this.walkUnits(event));
   }
 
   run(on) {
     clearInterval(this.timer);
-    this.timer = on ? setInterval(() => (this.at < this.steps.length - 1 ? this.go(this.at + 1) : this.run(false)), 900) : null;
+    this.timer = on
+      ? setInterval(() => (this.at < this.steps.length - 1 ? this.go(this.at + 1) : this.run(false)), 900)
+      : null;
     if (on && this.at === this.steps.length - 1) this.go(0);
     this.parts.run.setAttribute("aria-pressed", String(on));
     this.parts.run.textContent = on ? "Pause" : "Run";
@@ -93,7 +103,9 @@ export class Inside {
     Object.assign(this, { results, image });
     parts.step.value = this.at;
     parts.step.setAttribute("aria-valuetext", step.name);
-    [...parts.stations.children].forEach((station, i) => station.classList.toggle("here", i === this.at));
+    [...parts.stations.children].forEach((station, i) => {
+      station.classList.toggle("here", i === this.at);
+    });
     parts["step-name"].textContent = step.name;
     parts["step-text"].textContent = step.text;
     parts["units-part"].hidden = step.kind !== "token";
@@ -115,9 +127,13 @@ export class Inside {
     const same = step.kind === "token" || step.kind === "channel" ? strongest(found[0], found[2]) : null;
     this.tables = found.map((x, i) => {
       const name = NAMES[step.kind][i];
-      return figure(x, same ?? strongest(x), name, LETTERS[name] ?? ["S", "C"], (row, column) => this.read(x, name, row, column));
+      return figure(x, same ?? strongest(x), name, LETTERS[name] ?? ["S", "C"], (row, column) =>
+        this.read(x, name, row, column),
+      );
     });
-    const signs = SIGNS[step.kind].map((sign) => element("span", { className: "sign", textContent: sign, ariaHidden: "true" }));
+    const signs = SIGNS[step.kind].map((sign) =>
+      element("span", { className: "sign", textContent: sign, ariaHidden: "true" }),
+    );
     this.parts.stage.replaceChildren(...this.tables.flatMap((table, i) => (i ? [signs[i - 1], table] : [table])));
   }
 
@@ -126,7 +142,10 @@ export class Inside {
     this.point(x.rows > 1 ? row : undefined);
     if (row === undefined) this.parts["step-text"].textContent = step.text;
     else {
-      const place = name === "logits" ? this.names[column] : `${x.rows > 1 ? `patch ${row + 1}, ` : ""}${name === "pixels" ? "number" : "channel"} ${column + 1}`;
+      const place =
+        name === "logits"
+          ? this.names[column]
+          : `${x.rows > 1 ? `patch ${row + 1}, ` : ""}${name === "pixels" ? "number" : "channel"} ${column + 1}`;
       this.parts["step-text"].textContent = `${name}: ${place}: ${x.data[row * x.columns + column].toFixed(3)}`;
     }
   }
@@ -145,20 +164,26 @@ export class Inside {
     const maps = Array.from({ length: shown }, (_, j) => this.map((s) => data[s * shape[1] + j]));
     const limit = strongest(...maps);
     this.parts["units-title"].textContent = `What its ${shape[1]} hidden units look at`;
-    this.parts.units.replaceChildren(...maps.map((map, j) => {
-      const unit = element("canvas", { id: `unit-${j}` });
-      unit.setAttribute("role", "option");
-      unit.setAttribute("aria-label", `unit ${j + 1}`);
-      paint(unit, map, limit);
-      for (const name of ["pointerenter", "click"]) unit.addEventListener(name, () => this.choose(j));
-      return unit;
-    }));
+    this.parts.units.replaceChildren(
+      ...maps.map((map, j) => {
+        const unit = element("canvas", { id: `unit-${j}` });
+        unit.setAttribute("role", "option");
+        unit.setAttribute("aria-label", `unit ${j + 1}`);
+        paint(unit, map, limit);
+        for (const name of ["pointerenter", "click"]) unit.addEventListener(name, () => this.choose(j));
+        return unit;
+      }),
+    );
     this.choose(Math.min(this.chosen, shown - 1));
   }
 
   map(value) {
     const [rows, columns] = this.grid;
-    return matrix(rows, columns, Float32Array.from({ length: rows * columns }, (_, s) => value(s)));
+    return matrix(
+      rows,
+      columns,
+      Float32Array.from({ length: rows * columns }, (_, s) => value(s)),
+    );
   }
 
   choose(j) {
@@ -167,13 +192,18 @@ export class Inside {
     const [s, units] = reads.shape;
     this.chosen = j;
     this.parts.units.setAttribute("aria-activedescendant", `unit-${j}`);
-    [...this.parts.units.children].forEach((unit, k) => unit.setAttribute("aria-selected", String(k === j)));
+    [...this.parts.units.children].forEach((unit, k) => {
+      unit.setAttribute("aria-selected", String(k === j));
+    });
     const maps = [this.map((k) => reads.data[k * units + j]), this.map((k) => writes.data[j * s + k])];
-    this.parts.unit.replaceChildren(...maps.map((map, i) => {
-      const name = `unit ${j + 1} ${i ? "writes" : "reads"}`;
-      return figure(map, strongest(map), name, null, (row, column) =>
-        this.point(row === undefined ? undefined : row * map.columns + column));
-    }));
+    this.parts.unit.replaceChildren(
+      ...maps.map((map, i) => {
+        const name = `unit ${j + 1} ${i ? "writes" : "reads"}`;
+        return figure(map, strongest(map), name, null, (row, column) =>
+          this.point(row === undefined ? undefined : row * map.columns + column),
+        );
+      }),
+    );
   }
 
   walkUnits(event) {

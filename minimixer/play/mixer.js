@@ -142,7 +142,10 @@ export class MlpMixer {
   constructor(config, weights) {
     this.config = config;
     this.stem = new Linear(weights, "stem");
-    this.blocks = Array.from({ length: config.num_blocks }, (_, i) => new MixerBlock(weights, `blocks.${i}`, config.gelu));
+    this.blocks = Array.from(
+      { length: config.num_blocks },
+      (_, i) => new MixerBlock(weights, `blocks.${i}`, config.gelu),
+    );
     this.norm = new LayerNorm(weights, "norm");
     this.head = new Linear(weights, "head");
   }
@@ -155,7 +158,8 @@ export class MlpMixer {
     });
     x = swapaxes(see("norm", this.norm.forward(x))); // (C, S)
     const mean = matrix(1, x.rows);
-    for (let c = 0; c < x.rows; c++) mean.data[c] = x.data.subarray(c * x.columns, (c + 1) * x.columns).reduce((a, b) => a + b) / x.columns;
+    for (let c = 0; c < x.rows; c++)
+      mean.data[c] = x.data.subarray(c * x.columns, (c + 1) * x.columns).reduce((a, b) => a + b) / x.columns;
     return see("head", this.head.forward(see("mean", mean))).data; // (num_classes)
   }
 }

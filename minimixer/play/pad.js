@@ -111,7 +111,17 @@ export class Pad {
     this.fill("#ffffff");
     this.context.imageSmoothingEnabled = true;
     this.context.imageSmoothingQuality = "high";
-    this.context.drawImage(source, (width - square) / 2, (height - square) / 2, square, square, 0, 0, this.size, this.size);
+    this.context.drawImage(
+      source,
+      (width - square) / 2,
+      (height - square) / 2,
+      square,
+      square,
+      0,
+      0,
+      this.size,
+      this.size,
+    );
     if (this.pen.kind !== "free") this.picture = this.readDigit();
   }
 

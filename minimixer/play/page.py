@@ -4,10 +4,11 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from minimixer.backend import Array
 from minimixer.files import json_text, write_atomically
@@ -16,7 +17,9 @@ from minimixer.play.contents import TrainedModel, contents
 from minimixer.text import printable
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("mixer", "read", "pixels", "digits", "tokens", "tables", "bars", "pad", "camera", "patches", "flight", "inside", "player", "app")
+SCRIPTS = ("mixer", "read", "pixels", "digits", "tokens", "tables", "bars", "pad", "camera", "patches", "flight",
+           "inside", "player", "labels", "app")         # each imports only from those before it
+MADE_HERE = b'<meta name="generator" content="minimixer play">'
 MARK = re.compile(r"<!-- (policy|title|style|contents|script) -->")
 
 
@@ -47,14 +50,27 @@ class Page:
         return f"Page({self.name!r}, {len(self.html.encode()) / 1e6:.2f} MB)"
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file is a page that this module wrote.  Raises OSError."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return MADE_HERE in file.read(2000)
+
+
 def page(trained: MlpMixer | TrainedModel, name: str = "Mixer", images: Array | None = None,
          labels: Array | None = None, class_names: Sequence[str] | None = None) -> Page:
     """The page of a model; arguments and errors are those of ``contents``."""
+    return assembled(contents(trained, name, images, labels, class_names))
+
+
+def assembled(content: Mapping[str, Any]) -> Page:
+    """The page that holds what ``contents`` has collected."""
+    name = printable(content["name"], 200)
     # "<" would end the element in which the browser finds the JSON.
-    data = json_text(contents(trained, name, images, labels, class_names), separators=(",", ":")).replace("<", "\\u003c")
-    parts = {"policy": policy(), "title": html.escape(printable(name, 200)), "style": style(), "script": script(),
-             "contents": data}
-    return Page(MARK.sub(lambda mark: parts[mark[1]], read("page.html")), printable(name, 200))
+    data = json_text(content, separators=(",", ":")).replace("<", "\\u003c")
+    parts = {"policy": policy(), "title": html.escape(name), "style": style(), "script": script(), "contents": data}
+    return Page(MARK.sub(lambda mark: parts[mark[1]], read("page.html")), name)
 
 
 @cache

@@ -10,7 +10,10 @@ export class PatchGrid {
     this.canvas.setAttribute("aria-hidden", "true");
     this.buttons = Array.from({ length: rows * columns }, (_, s) => {
       const button = element("button", { type: "button", tabIndex: s ? -1 : 0 });
-      button.setAttribute("aria-label", `patch ${s + 1}, row ${Math.floor(s / columns) + 1}, column ${(s % columns) + 1}`);
+      button.setAttribute(
+        "aria-label",
+        `patch ${s + 1}, row ${Math.floor(s / columns) + 1}, column ${(s % columns) + 1}`,
+      );
       button.setAttribute("aria-pressed", "false");
       button.addEventListener("click", () => events.erase(s));
       button.addEventListener("pointerenter", () => events.point(s));
@@ -54,6 +57,8 @@ export class PatchGrid {
   }
 
   point(s) {
-    this.buttons.forEach((button, k) => button.classList.toggle("pointed", k === s));
+    this.buttons.forEach((button, k) => {
+      button.classList.toggle("pointed", k === s);
+    });
   }
 }

@@ -15,14 +15,14 @@ SKY, SEA, GRASS, ROAD, SAND = (("#5b9bd8", "#cfe4f5"), ("#9cc4e4", "#1d4f7c"), (
                                ("#c9d3da", "#6f7072"), ("#e3d6bd", "#a98f66"))
 
 
-def airplane(draw: "ImageDraw") -> None:
+def _airplane(draw: "ImageDraw") -> None:
     draw.polygon([(20, 118), (200, 104), (236, 116), (200, 134), (24, 132)], "#e9edf0")
     draw.polygon([(110, 120), (70, 196), (98, 196), (156, 122)], "#aeb6bd")
     draw.polygon([(118, 110), (96, 62), (114, 62), (152, 108)], "#c3cad0")
     draw.polygon([(22, 120), (10, 70), (34, 70), (58, 116)], "#2d5f9a")
 
 
-def automobile(draw: "ImageDraw") -> None:
+def _automobile(draw: "ImageDraw") -> None:
     draw.polygon([(18, 176), (18, 134), (66, 124), (98, 86), (176, 86), (206, 126), (240, 136), (240, 176)], "#b3201f")
     draw.polygon([(84, 122), (104, 96), (136, 96), (136, 122)], "#bcd2de")
     draw.polygon([(146, 122), (146, 96), (170, 96), (190, 122)], "#bcd2de")
@@ -31,7 +31,7 @@ def automobile(draw: "ImageDraw") -> None:
         draw.ellipse((x - 12, 164, x + 12, 188), "#b8b8b8")
 
 
-def bird(draw: "ImageDraw") -> None:
+def _bird(draw: "ImageDraw") -> None:
     draw.ellipse((74, 92, 190, 176), "#8a5a33")
     draw.ellipse((160, 58, 216, 114), "#7a4c28")
     draw.polygon([(212, 80), (244, 90), (212, 98)], "#e8a33a")
@@ -42,7 +42,7 @@ def bird(draw: "ImageDraw") -> None:
         draw.line((x, 172, x, 216), "#c98a2e", 6)
 
 
-def cat(draw: "ImageDraw") -> None:
+def _cat(draw: "ImageDraw") -> None:
     draw.ellipse((52, 70, 204, 226), "#8b8378")
     draw.polygon([(60, 120), (56, 24), (118, 78)], "#8b8378")
     draw.polygon([(196, 120), (200, 24), (138, 78)], "#8b8378")
@@ -57,7 +57,7 @@ def cat(draw: "ImageDraw") -> None:
         draw.line((112, y, 144, y), "#5a544c", 5)
 
 
-def deer(draw: "ImageDraw") -> None:
+def _deer(draw: "ImageDraw") -> None:
     draw.ellipse((54, 104, 184, 166), "#94673c")
     draw.polygon([(156, 124), (176, 60), (206, 66), (190, 136)], "#94673c")
     draw.polygon([(172, 52), (232, 74), (226, 90), (176, 84)], "#a3744a")
@@ -68,7 +68,7 @@ def deer(draw: "ImageDraw") -> None:
             draw.line((*start, *end), "#5c4024", 6)
 
 
-def dog(draw: "ImageDraw") -> None:
+def _dog(draw: "ImageDraw") -> None:
     draw.ellipse((62, 46, 194, 206), "#c39a5f")
     draw.ellipse((28, 58, 88, 178), "#7c5528")
     draw.ellipse((168, 58, 228, 178), "#7c5528")
@@ -79,7 +79,7 @@ def dog(draw: "ImageDraw") -> None:
     draw.ellipse((114, 190, 142, 222), "#cf6f74")
 
 
-def frog(draw: "ImageDraw") -> None:
+def _frog(draw: "ImageDraw") -> None:
     draw.ellipse((38, 92, 218, 214), "#5f8a2c")
     draw.ellipse((12, 160, 92, 232), "#4c7322")
     draw.ellipse((164, 160, 244, 232), "#4c7322")
@@ -91,7 +91,7 @@ def frog(draw: "ImageDraw") -> None:
     draw.ellipse((92, 176, 164, 214), "#c9cf8a")
 
 
-def horse(draw: "ImageDraw") -> None:
+def _horse(draw: "ImageDraw") -> None:
     draw.ellipse((40, 96, 182, 168), "#5d3319")
     draw.polygon([(150, 130), (186, 40), (214, 50), (188, 146)], "#5d3319")
     draw.polygon([(184, 34), (242, 82), (226, 102), (180, 76)], "#6a3c1f")
@@ -101,7 +101,7 @@ def horse(draw: "ImageDraw") -> None:
         draw.line((x, 154, x, 238), "#4b2913", 15)
 
 
-def ship(draw: "ImageDraw") -> None:
+def _ship(draw: "ImageDraw") -> None:
     draw.polygon([(16, 150), (240, 150), (208, 200), (44, 200)], "#2c3540")
     draw.rectangle((24, 182, 226, 200), "#9c2b28")
     draw.rectangle((72, 112, 182, 150), "#f2f2ee")
@@ -111,7 +111,7 @@ def ship(draw: "ImageDraw") -> None:
         draw.ellipse((x, 124, x + 9, 133), "#3d5468")
 
 
-def truck(draw: "ImageDraw") -> None:
+def _truck(draw: "ImageDraw") -> None:
     draw.rectangle((12, 58, 160, 178), "#e8e4da")
     draw.polygon([(166, 178), (166, 92), (212, 92), (240, 132), (240, 178)], "#2a5ca8")
     draw.polygon([(178, 132), (178, 104), (206, 104), (224, 132)], "#c3d8e4")
@@ -123,9 +123,9 @@ def truck(draw: "ImageDraw") -> None:
 
 # The class, what draws it, and the colors behind it, from top to bottom.
 PICTURES: dict[str, tuple[Callable[["ImageDraw"], None], tuple[str, str]]] = {
-    "airplane": (airplane, SKY), "automobile": (automobile, ROAD), "bird": (bird, GRASS), "cat": (cat, SAND),
-    "deer": (deer, GRASS), "dog": (dog, SAND), "frog": (frog, GRASS), "horse": (horse, GRASS), "ship": (ship, SEA),
-    "truck": (truck, ROAD)}
+    "airplane": (_airplane, SKY), "automobile": (_automobile, ROAD), "bird": (_bird, GRASS), "cat": (_cat, SAND),
+    "deer": (_deer, GRASS), "dog": (_dog, SAND), "frog": (_frog, GRASS), "horse": (_horse, GRASS),
+    "ship": (_ship, SEA), "truck": (_truck, ROAD)}
 
 
 def drawn(class_names: Sequence[str], side: int) -> tuple[Array, Array] | None:

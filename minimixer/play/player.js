@@ -73,7 +73,10 @@ export class Player {
       const from = (this.order?.[s] ?? s) * x.columns;
       for (let row = 0; row < this.patch; row++) {
         const top = Math.floor(s / this.grid[1]) * this.patch + row;
-        shown.set(x.data.subarray(from + row * wide, from + (row + 1) * wide), top * this.width * this.channels + (s % this.grid[1]) * wide);
+        shown.set(
+          x.data.subarray(from + row * wide, from + (row + 1) * wide),
+          top * this.width * this.channels + (s % this.grid[1]) * wide,
+        );
       }
     }
     return shown;
@@ -91,15 +94,15 @@ export class Player {
     }
   }
 
-  /* The mixture of two images between whose classes the model cannot decide; null if it says the same of both. */
+  /* The mixture of two images at which the answer tips over; null if it is the same for both. */
   between(first, second) {
-    const [a, b] = [first, second].map((pixels) => ranking(this.probabilities(pixels))[0]);
-    if (a === b) return null;
+    const says = (pixels) => ranking(this.probabilities(pixels))[0];
+    const answer = says(first);
+    if (answer === says(second)) return null;
     let [low, high] = [0, 1];
     for (let round = 0; round < 7; round++) {
       const middle = (low + high) / 2;
-      const p = this.probabilities(blend(first, second, middle));
-      if (p[a] > p[b]) low = middle;
+      if (says(blend(first, second, middle)) === answer) low = middle;
       else high = middle;
     }
     return blend(first, second, low);

@@ -49,8 +49,12 @@ export function figure(x, limit, name, letters, point) {
   };
   canvas.addEventListener("pointermove", (event) => point(...place(event)));
   canvas.addEventListener("pointerleave", () => point());
-  const table = element("figure", {}, element("div", { className: "table" }, canvas, line),
-    element("figcaption", {}, element("b", { textContent: name }), ` ${shape}`));
+  const table = element(
+    "figure",
+    {},
+    element("div", { className: "table" }, canvas, line),
+    element("figcaption", {}, element("b", { textContent: name }), ` ${shape}`),
+  );
   table.mark = (row) => {
     line.hidden = row === undefined || row >= x.rows;
     line.style.top = `${(100 * (row ?? 0)) / x.rows}%`;

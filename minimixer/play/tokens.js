@@ -12,7 +12,10 @@ export function reorderRows(x, order) {
 
 function reorderColumns({ data, shape }, order) {
   const [rows, columns] = shape;
-  return { data: data.map((_, k) => data[Math.floor(k / columns) * columns + order[k % columns]]), shape: [rows, columns] };
+  return {
+    data: data.map((_, k) => data[Math.floor(k / columns) * columns + order[k % columns]]),
+    shape: [rows, columns],
+  };
 }
 
 /* The weights of a model that expects its patches in another order; only token mixing knows places. */
