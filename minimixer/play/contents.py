@@ -92,8 +92,8 @@ def weights(model: MlpMixer, name: str) -> dict[str, Any]:
     """Names and shapes of the arrays, and all their numbers as float16 in base64, one array after the other."""
     arrays = {key: np.asarray(to_numpy(tensor.data), np.float32) for key, tensor in model.named_tensors()}
     if not all(np.abs(array).max(initial=0) <= LARGEST_HALF for array in arrays.values()):      # also false for NaN
-        raise UsageError(f"{name} has weights that are not finite, or too large for float16: train it anew with a lower "
-                        "--lr")
+        raise UsageError(f"{name} has weights that are not finite, or too large for float16: train it anew with a "
+                        "lower --lr")
     halves = b"".join(array.astype("<f2").tobytes() for array in arrays.values())
     return {"arrays": [[key, list(array.shape)] for key, array in arrays.items()],
             "weights": base64.b64encode(halves).decode()}

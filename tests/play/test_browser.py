@@ -171,10 +171,10 @@ def test_ten_drawn_digits_are_recognized_while_they_are_drawn(window, digits):
     right, times = 0, []
     for digit in range(10):
         window.click("#clear")
-        times += window.draw(digit)
+        times.append(window.draw(digit))
         right += window.text("#best") == str(digit)
     assert right >= 8
-    assert np.median(times) < 50, f"median {np.median(times):.0f} ms, most {max(times):.0f} ms"
+    assert max(times) < 50
     assert window.faults() == []
 
 
@@ -183,7 +183,7 @@ def test_drawing_in_colors_is_answered_quickly(window, micro):
     window.click("#colors button[title=sea]")
     window.click("#fill")
     window.click("#colors button[title=white]")
-    assert np.median(window.draw(7)) < 150
+    assert window.draw(7) < 150
     assert window.faults() == []
 
 
