@@ -1,6 +1,7 @@
 """The page in Chromium: the numbers are Python's, drawings are recognized, and everything on it works."""
 
 import base64
+import io
 import json
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -232,6 +233,9 @@ def test_an_erased_patch_is_the_mean_and_what_matters_is_what_python_finds(windo
     window.click("#patches .grid button:nth-child(6)")
     assert abs(window.value(f"playground.probabilities[{best}]") - p[6, best]) < 5e-3
     window.click("#restore")
+    window.key("m")
+    window.wait("document.querySelector('#patches .helps')")
+    assert window.value("document.querySelector('#matters').ariaPressed") == "true"
     found = window.value("(() => { const it = playground.player.importance(playground.pixels); let last; "
                          "for (const values of it) last = values; return Array.from(last) })()")
     np.testing.assert_allclose(found, p[0, best] - p[1:, best], atol=5e-3)
@@ -284,6 +288,37 @@ def test_a_photo_is_cropped_and_shrunk_as_predict_does_it(window, micro, tmp_pat
     (tmp_path / "no.txt").write_text("no picture")
     window.choose_file(tmp_path / "no.txt")
     assert "no.txt is not a picture" in window.text("#news")
+
+
+@pytest.mark.parametrize("way", ["new DragEvent('drop', { dataTransfer: held, bubbles: true })",
+                                 "new ClipboardEvent('paste', { clipboardData: held, bubbles: true })"])
+def test_a_photo_may_be_dropped_and_pasted(way, window, micro):
+    from PIL import Image
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 30, 90)).save(file, "PNG")
+    window.open(micro)
+    before = window.value("playground.answers")
+    window.value(f"""(() => {{ const held = new DataTransfer(), png = Uint8Array.from({list(file.getvalue())});
+        held.items.add(new File([png], "red.png", {{ type: "image/png" }}));
+        document.body.dispatchEvent({way}) }})()""")
+    window.wait(f"playground.answers > {before}")
+    assert window.value("Array.from(playground.pixels.slice(0, 3))") == [200, 30, 90]
+    assert window.faults() == []
+
+
+def test_the_camera_is_answered_until_a_picture_is_kept(micro):
+    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with browser(find_chromium(), *flags) as opened:
+        window = Window(opened)
+        window.open(micro)
+        window.click("#camera")
+        window.wait("playground.answers > 3")
+        assert window.text("#camera") == "Keep this"
+        window.click("#camera")
+        kept = window.value("Array.from(playground.pad.pixels())")
+        assert len(set(kept)) > 3
+        assert window.value("document.querySelector('#video').srcObject") is None
+        assert window.faults() == []
 
 
 def test_a_walk_through_all_steps(window, micro):
