@@ -39,7 +39,7 @@ class Playing:
 
 DESCRIPTION = """Draw a digit or drop a photo, and watch a trained Mixer answer.
 
-Writes one HTML file with the model inside. It needs no network and no server, and works on phones too."""
+Writes one HTML file with the model inside: no network, no server; phones too."""
 
 
 def main(arguments: Sequence[str]) -> int:

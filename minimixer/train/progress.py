@@ -131,7 +131,8 @@ class TerminalReporter(Callback):
         for line in ending(progress):
             self.console.print(printable(line, None))
         if self.console.is_terminal and progress.history.interrupted is None and isinstance(progress.model, MlpMixer):
-            self.console.print(f"See it: {command_line('minimixer', 'play', progress.history.out)}")
+            command = command_line("minimixer", "play", progress.history.out)
+            self.console.print(printable(f"See it: {command}", None))
 
     def close(self) -> None:
         """Remove the live line."""

@@ -6,7 +6,6 @@ from minimixer import files, plots
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
-from minimixer.errors import command_line
 from minimixer.nn import MlpMixer
 from minimixer.tensor import Tensor
 from minimixer.text import markdown, printable
@@ -14,6 +13,8 @@ from minimixer.train import checkpoint
 from minimixer.train.estimate import duration
 from minimixer.train.initialize import Run
 from minimixer.train.resume import BEST, LAST
+
+SEE_IT = "\nSee it: `minimixer play` with the path of this folder opens a page in which you draw and it answers.\n"
 
 
 def write(run: Run, best_logits: np.ndarray | None) -> None:
@@ -83,11 +84,5 @@ def report(run: Run, counts: np.ndarray) -> str:
             "![Loss and accuracy against epochs](curves.png)\n\n![Confusion matrix](confusion.png)\n\n"
             "![The most confident mistakes](mistakes.png)\n\n"
             "`config.json` holds the whole configuration, `metrics.jsonl` every number, `best.safetensors` the best "
-            "weights, `last.safetensors` what `--resume` needs.\n" + see_it(run))
-
-
-def see_it(run: Run) -> str:
-    """How to try a Mixer out."""
-    if not isinstance(run.state.model, MlpMixer):
-        return ""
-    return f"\nDraw something and watch it answer:\n\n    {command_line('minimixer', 'play', run.state.history.out)}\n"
+            "weights, `last.safetensors` what `--resume` needs.\n"
+            + SEE_IT * isinstance(state.model, MlpMixer))
