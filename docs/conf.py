@@ -18,7 +18,7 @@ author = "The minimixer developers"
 release = minimixer.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
-exclude_patterns = ["_build", "jupyter_execute"]       # myst-nb writes the second, next to _build
+exclude_patterns = ["_build", "jupyter_execute", "play"]       # myst-nb writes the second, next to _build
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -36,6 +36,7 @@ html_theme = "furo"
 html_title = "minimixer"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_extra_path = ["play"]                          # written by pages.py
 html_show_sphinx = False
 html_show_copyright = False
 html_show_sourcelink = False

@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import is_dataclass
+import tempfile
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import minimixer
+from minimixer import play, train
 from minimixer.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +29,7 @@ COMMAND_ROOMS = {"cli", "commands", "bench"}      # nothing to import: the comma
 
 
 def write(docs: Path) -> None:
-    """Write all generated pages into two folders of ``docs`` that git ignores."""
+    """Write all generated pages into folders of ``docs`` that git ignores."""
     for folder in ("lessons", "reference"):
         shutil.rmtree(docs / folder, ignore_errors=True)
         (docs / folder).mkdir()
@@ -47,11 +49,22 @@ def write(docs: Path) -> None:
     for name, text in texts.items():
         (docs / "reference" / f"{name}.rst").write_text(text)
     (docs / "reference" / "commands.md").write_text(commands())
+    playground(docs / "play")
     cards = sorted((ROOT / "minimixer" / "pretrained").glob("*.md"))
     for card in cards:
         shutil.copy(card, docs / "reference")
     entries = [*texts, "commands", *(card.stem for card in cards)]
     (docs / "reference" / "index.md").write_text(index("Reference", REFERENCE, entries))
+
+
+def playground(folder: Path) -> None:
+    """The pages in which one draws: for a Mixer that is trained on the digits now, and for cifar10-micro."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as work:
+        history = train.fit(replace(train.PRESETS["digits"], out=Path(work) / "digits"), reporter=train.Callback())
+        play.page(train.load_run(history.out), "Digits").save(folder / "play-digits.html")
+    play.page(train.load_run("cifar10-micro"), "cifar10-micro").save(folder / "play-cifar10-micro.html")
 
 
 def index(title: str, text: str, entries: list[str]) -> str:

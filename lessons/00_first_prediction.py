@@ -249,6 +249,8 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 # ```console
 # $ minimixer train digits
 # ```
+#
+# Then see it think: `minimixer play` opens your newest run in a browser. Draw a digit with the mouse, and it answers.
 
 # %% [markdown]
 # ## Summary

@@ -348,5 +348,7 @@ except ValueError as refusal:
 # - Patches followed by a Linear layer are a convolution with kernel size P and stride P.
 # - The stem knows what is in a patch, but not where the patch is.
 #
+# **See it:** in `minimixer play`, the first step lets the patches of your drawing fly apart into the rows of the table.
+#
 # **What the library does differently:** nothing in the arrays: the three steps are the same. In addition, it checks
 # that the patches fill the image, and it computes no gradient of the pixels if nobody asks for it.

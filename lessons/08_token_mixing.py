@@ -355,6 +355,9 @@ except ValueError as refusal:
 # - `swapaxes` changes strides and moves nothing. $W^T X$ computes the product in the memory as it is.
 # - If S = C, a forgotten swap raises no error. Test with sizes that differ.
 #
+# **See it:** in `minimixer play`, point at a hidden unit of the token mixing: its S weights, as an image. Shuffle the
+# patches, and the answer is lost. Shuffle the weights with them, and it is back.
+#
 # **What the library does differently:** it writes the same swaps, and the in-place form of Linear removes their cost:
 # it looks at the strides, computes `weight.T @ x`, and returns a swapped view. With `--kernels reference` (in Python,
 # `mm.reference_kernels()`), training uses the Linear from lesson 04 instead.

@@ -337,5 +337,8 @@ print(mm.nn.trace(library))
 # - A Mixer is: patches, stem, N blocks, norm, mean over the patches, head.
 # - D_S and D_C are two widths with two names. Swapping them raises no error. Count the parameters.
 #
+# **See it:** `minimixer play` walks through a trained Mixer, one half of a block after the other, while you draw. Its
+# forward pass, `minimixer/play/mixer.js`, is this lesson's once more, in JavaScript.
+#
 # **What the library does differently:** its block is ours plus dropout and stochastic depth, which the paper uses in
 # training. Its constructor takes one `MixerConfig`, which checks the sizes, and draws all weights from one seed.

@@ -276,6 +276,9 @@ figure_of_two
 # - The confusion matrix says more than the accuracy: *which* mistakes.
 # - A classifier answers no matter what it is shown.
 #
+# **See it:** `minimixer play cifar10-micro` shows these maps beside your own drawing or photo. Click on patches to
+# erase them: which ones matter for the answer?
+#
 # **What the library does differently:** `minimixer experiments token-weights` sorts and pairs the maps of three blocks.
 # It leaves the constant part of a map out of its mean frequency, so its numbers are a little higher, and it counts in
 # cycles per image, 8 times ours. `nn.mixer("micro", pretrained="cifar10")` gives the bare model, which expects

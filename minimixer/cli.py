@@ -27,6 +27,7 @@ COMMANDS = {
     "seeds": Command("seeds", "train with several seeds, and report every one", computes=True),
     "eval": Command("eval", "test a trained model, class by class", computes=True),
     "predict": Command("predict", "classify your own images"),
+    "play": Command("play", "draw in a page, and watch a trained Mixer answer"),
     "inspect": Command("inspect", "show each step of a Mixer: shapes, parameters, MACs, memory"),
     "import": Command("import_weights", "make a run from an official .npz or timm's .safetensors"),
     "export": Command("export_weights", "write a run's weights for other code, or its model as ONNX"),

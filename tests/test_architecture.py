@@ -15,8 +15,8 @@ PACKAGE = Path(minimixer.__file__).parent
 
 # From the ground up: each room may import those before it, and itself.
 ORDER = ["text", "errors", "version", "files", "owned", "options", "backend", "console", "ops", "grad_mode", "autograd",
-         "advice", "protocols", "tensor", "functional", "gradcheck", "optim", "nn", "data", "weights", "gpu", "plots",
-         "parallel", "train", "exercises", "bench", "experiments", "commands", "cli", ""]
+         "advice", "protocols", "tensor", "functional", "gradcheck", "optim", "nn", "data", "weights", "gpu", "play",
+         "plots", "parallel", "train", "exercises", "bench", "experiments", "commands", "cli", ""]
 FORBIDDEN = {("autograd", "ops"), ("plots", "data"), ("data", "nn"), ("gpu", "nn"), ("optim", "nn"), ("nn", "optim")}
 CUPY = {"ops/cuda.py", "gpu/enable.py"}         # who may import CuPy; what else needs it is handed the module
 

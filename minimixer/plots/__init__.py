@@ -8,11 +8,12 @@ from typing import Any
 
 from minimixer.plots.arrays import patch_grid, shapes, transposition, weight_maps
 from minimixer.plots.graph import graph
+from minimixer.plots.playground import play
 from minimixer.plots.runs import confusion, curves, image_grid
 from minimixer.plots.style import BLUE, GREEN, ORANGE, PURPLE, RED, figure, lines
 
 __all__ = ["BLUE", "GREEN", "ORANGE", "PURPLE", "RED", "confusion", "curves", "figure", "graph", "image_grid", "lines",
-           "patch_grid", "shapes", "transposition", "weight_maps"]
+           "patch_grid", "play", "shapes", "transposition", "weight_maps"]
 
 
 def __getattr__(name: str) -> Any:

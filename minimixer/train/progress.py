@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minimixer.errors import command_line
+from minimixer.nn import MlpMixer
 from minimixer.text import printable
 from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.estimate import Estimate, duration
@@ -133,6 +134,9 @@ class TerminalReporter(Callback):
         self.close()
         for line in ending(progress):
             self.console.print(printable(line, None))
+        if self.console.is_terminal and progress.history.interrupted is None and isinstance(progress.model, MlpMixer):
+            command = command_line("minimixer", "play", progress.history.out)
+            self.console.print(printable(f"See it: {command}", None))
 
     def close(self) -> None:
         """Remove the live line."""

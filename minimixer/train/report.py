@@ -9,6 +9,7 @@ from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
 from minimixer.errors import RunError, explain
+from minimixer.nn import MlpMixer
 from minimixer.tensor import Tensor
 from minimixer.text import markdown, printable
 from minimixer.train import checkpoint
@@ -19,6 +20,8 @@ from minimixer.train.measured import counted, tests_of
 from minimixer.train.progress import resume_command
 from minimixer.train.resume import BEST, LAST
 from minimixer.train.state import History
+
+SEE_IT = "\nSee it: `minimixer play` with the path of this folder opens a page in which you draw and it answers.\n"
 
 
 def write_unless_stopped(run: Run, progress: Progress, best_logits: np.ndarray | None) -> int:
@@ -112,4 +115,5 @@ def report(run: Run, counts: np.ndarray) -> str:
             "![Loss and accuracy against epochs](curves.png)\n\n![Confusion matrix](confusion.png)\n\n"
             "![The most confident mistakes](mistakes.png)\n\n"
             "`config.json` holds the whole configuration, `metrics.jsonl` every number, `best.safetensors` the best "
-            "weights, `last.safetensors` what `--resume` needs.\n")
+            "weights, `last.safetensors` what `--resume` needs.\n"
+            + SEE_IT * isinstance(state.model, MlpMixer))

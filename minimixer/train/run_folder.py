@@ -20,9 +20,10 @@ from minimixer.train.lock import LEASE, LOCK, FolderLock
 from minimixer.version import __version__
 
 CONFIG = "config.json"
+PAGE = "play.html"
 # Everything that minimixer writes into a run folder: what --overwrite may delete.
 WRITTEN = (CONFIG, LOCK, LEASE, "last.safetensors", "best.safetensors", "metrics.jsonl", "display.log", "report.md",
-           "curves.png", "confusion.png", "mistakes.png", "events.out.tfevents.*")
+           "curves.png", "confusion.png", "mistakes.png", PAGE, "events.out.tfevents.*")
 
 
 @contextmanager

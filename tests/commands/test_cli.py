@@ -38,7 +38,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize(("typed", "message"), [
     ("trian", "there is no command 'trian'; did you mean 'train'?"), ("evaluate", "did you mean 'eval'?"),
-    ("xyz", "expected one of train, seeds, eval, predict, inspect, import, export, ship, data, bench, "
+    ("xyz", "expected one of train, seeds, eval, predict, play, inspect, import, export, ship, data, bench, "
             "experiments, lessons, exercises, doctor")])
 def test_an_unknown_command_names_the_nearest(typed, message, capsys):
     assert main([typed]) == 2

@@ -192,6 +192,7 @@ READERS = {
     "data/sources/decode.py": "after check_regular",
     "data/sources/npz.py": "after check_regular", "data/sources/paths.py": "after check_regular",
     "data/sources/image_cache.py": "after check_regular", "data/memory.py": "/proc", "gpu/check.py": "of the package",
+    "commands/play.py": "opens a browser", "play/page.py": "of the package, or is_file",
     "weights/onnx_export.py": "after check_regular", "data/download.py": "is_file, and its size",
     "data/known.py": "what was read already", "commands/lessons.py": "of the package, or is_file and its size",
     "commands/exercises.py": "of the package", "parallel/mpi.py": "a scratch folder of these processes",

@@ -72,12 +72,12 @@ def outside_resources(path):
 class Browser:
     """Chromium, spoken to over two pipes (DevTools protocol, messages end with a zero byte)."""
 
-    def __init__(self, chromium, profile):
+    def __init__(self, chromium, profile, *flags):
         to_browser, self.write_end = os.pipe()
         self.read_end, from_browser = os.pipe()
         command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
                    "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND",
-                   f"--user-data-dir={profile}", "about:blank"]
+                   f"--user-data-dir={profile}", *flags, "about:blank"]
         # Chromium reads from descriptor 3 and writes to 4.
         redirect = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
         self.process = subprocess.Popen(["bash", "-c", redirect, "bash", *command], pass_fds=(to_browser, from_browser),
@@ -170,10 +170,10 @@ def find_chromium():
 
 
 @contextmanager
-def browser(chromium) -> Iterator[Browser]:
+def browser(chromium, *flags) -> Iterator[Browser]:
     """A Chromium with a profile of its own, which is deleted afterwards."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        opened = Browser(chromium, profile)
+        opened = Browser(chromium, profile, *flags)
         try:
             yield opened
         finally:

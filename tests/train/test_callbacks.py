@@ -119,6 +119,7 @@ def test_what_stays_on_the_screen_fits_80_columns(terminal, width, tmp_path):
     lines = text.getvalue().splitlines()
     stay = [line for line in lines if "\x1b" not in line and "\r" not in line]
     assert sum(line.startswith("epoch") for line in stay) >= (0 if terminal else 6)
+    assert (f"See it: minimixer play {tmp_path / 'run'}" in text.getvalue()) == terminal
     if not terminal:
         assert "\x1b" not in text.getvalue()
         assert stay[4].startswith("Estimate: about ")

@@ -41,6 +41,7 @@ def test_the_report_states_what_the_metrics_hold(reported, tmp_path):
     text = (history.out / "report.md").read_text()
     assert f"{history.best_accuracy:.2%} after epoch" in text
     assert f"{run.state.model.num_parameters():,} parameters" in text
+    assert "See it: `minimixer play`" in text
     for picture in ("curves.png", "confusion.png", "mistakes.png"):
         assert f"({picture})" in text
         assert (history.out / picture).read_bytes().startswith(b"\x89PNG")
