@@ -8,7 +8,7 @@ from typing import Any
 
 from minimixer.errors import UsageError
 from minimixer.exercises.definitions import load
-from minimixer.exercises.diagnose import diagnose
+from minimixer.exercises.diagnose import closest, diagnose
 from minimixer.exercises.evidence import Answer, Evidence, Leaf, observe
 from minimixer.exercises.report import Report, Row, TaskResult
 from minimixer.exercises.task import Case, Exercise, Task
@@ -91,9 +91,12 @@ def cases_of(task: Task) -> list[Case]:
     return task.cases()
 
 
-def check_task(task: Task, given: Answer | None, others: Mapping[str, Answer | None] | None = None) -> TaskResult:
-    """Check one task; ``others`` are the functions of all tasks of the file, for the diagnosis."""
+def check_task(task: Task, given: Answer | None, others: Mapping[str, Answer | None] | None = None,
+               names: tuple[str, ...] = ()) -> TaskResult:
+    """Check one task; ``others`` are the functions of all tasks of the file, and ``names`` those of what else it has."""
     if given is None:
+        if (other := closest(task.function, names)) is not None:
+            return TaskResult.of(task, "error", say("renamed", function=task.function, other=other))
         return TaskResult.of(task, "error", say("not-found", function=task.function))
     outcomes = []
     for case in cases_of(task):

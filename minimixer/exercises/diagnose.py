@@ -4,6 +4,7 @@ The tests run from certain to likely: exceptions that say all, modified inputs, 
 the task's known mistakes alone and in pairs, what a special case reveals, and finally any difference in shape or values.
 """
 
+import builtins
 import difflib
 import re
 from collections.abc import Callable, Iterator
@@ -54,6 +55,8 @@ def structure(evidence: Evidence) -> Found:
         if not isinstance(error, StructureError):
             continue
         found = str(error.words.get("found", ""))
+        if error.problem == "wrong-count" and error.words["place"] != "the result":
+            return say("no-tuple" if found.startswith("one ") else "wrong-items", **error.words)
         special = {"generator": "generator", "ellipsis": "ellipsis", "one generator": "generator",
                    "one ellipsis": "ellipsis", "one dict": "a-dict"}.get(found, error.problem)
         return say(special, **error.words)
@@ -83,6 +86,18 @@ def named_error(evidence: Evidence) -> Found:
                 if kind in outcome.raised.kinds and part in outcome.raised.text:
                     return mistake
     return None
+
+
+def certain_error(evidence: Evidence) -> Found:
+    """An exception that says what is wrong, whatever the other cases say."""
+    raised = [outcome for outcome in evidence.outcomes if isinstance(outcome.raised, Raised)]
+    if not raised:
+        return None
+    ours = not hasattr(builtins, raised[0].raised.kind)             # type: ignore[union-attr]
+    if (ours or len(raised) == len(evidence.outcomes)) and (found := named_error(evidence)):
+        return found
+    found = stopped(evidence)
+    return (named_error(evidence) or found) if isinstance(found, Diagnosis) and found.id in CERTAIN else None
 
 
 def stopped(evidence: Evidence) -> Found:
@@ -148,17 +163,25 @@ def writes(evidence: Evidence) -> Found:
 def second_call(evidence: Evidence) -> Found:
     """A second, identical call gives another result."""
     again = {outcome.again for outcome in evidence.outcomes} - {"same"}
-    return say("accumulates" if again == {"doubled"} else "changes") if again else None
+    return say("accumulates" if "doubled" in again else "changes") if again else None
 
 
 def known(evidence: Evidence) -> Found:
-    """A known mistake that reproduces all wrong tensors, or at least the first one."""
+    """A known mistake that reproduces everything."""
+    return _known(evidence, evidence.wrong())
+
+
+def known_first(evidence: Evidence) -> Found:
+    """A known mistake that reproduces the first wrong tensor, where others are wrong for other reasons."""
     wrong = evidence.wrong()
-    for names in (wrong, wrong[:1]) if len(wrong) > 1 else (wrong,):
-        for mistake in evidence.task.mistakes:
-            function = imitation(evidence.task, (mistake,))
-            if function and all(_as_in(function, evidence.task, outcome, names) for outcome in evidence.outcomes):
-                return mistake
+    return _known(evidence, wrong[:1]) if len(wrong) > 1 else None
+
+
+def _known(evidence: Evidence, names: list[str]) -> Found:
+    for mistake in evidence.task.mistakes:
+        function = imitation(evidence.task, (mistake,))
+        if function and all(_as_in(function, evidence, outcome, names) for outcome in evidence.outcomes):
+            return mistake
     return None
 
 
@@ -170,7 +193,7 @@ def two_known(evidence: Evidence) -> Found:
         if one.change.keys() & other.change.keys():         # type: ignore[union-attr]
             continue
         function = imitation(evidence.task, (one, other))
-        if function and all(_as_in(function, evidence.task, outcome, wrong) for outcome in evidence.outcomes):
+        if function and all(_as_in(function, evidence, outcome, wrong) for outcome in evidence.outcomes):
             return Diagnosis(f"{one.id}+{other.id}", f"There are two mistakes. {one.title}",
                              f"{one.text} And: {other.title} {other.text}")
     return None
@@ -186,16 +209,18 @@ def imitation(task: Task, mistakes: tuple[Mistake, ...]) -> Function | None:
     return task.vary(**{key: value for mistake in mistakes for key, value in (mistake.change or {}).items()})
 
 
-def _as_in(function: Function, task: Task, outcome: Outcome, names: list[str]) -> bool:
-    """Whether the mistake gives the same tensors in this case, or the same exception."""
-    imitated = _imitated(function, task, outcome.case)
+def _as_in(function: Function, evidence: Evidence, outcome: Outcome, names: list[str]) -> bool:
+    """Whether the mistake gives the same tensors in this case, also those that are right, or the same exception."""
+    imitated = _imitated(function, evidence.task, outcome.case)
     if isinstance(imitated, Raised):
         return isinstance(outcome.raised, Raised) and outcome.raised.kind == imitated.kind and (
             outcome.raised.text == imitated.text)
     if imitated is None or outcome.raised is not None:
         return False
-    made = {leaf.name: leaf.found for leaf in imitated}
-    return all(same(leaf.found, made[leaf.name], LOOSE) for leaf in outcome.leaves if leaf.name in names)
+    others = set(evidence.wrong()) - set(names)
+    made = {leaf.name: leaf.found for leaf in imitated if leaf.found is not None}
+    return all(same(leaf.found, made[leaf.name], LOOSE) for leaf in outcome.leaves
+               if leaf.name in made and leaf.name not in others)
 
 
 @cache
@@ -266,12 +291,12 @@ def only_where(evidence: Evidence) -> Found:
 
 def _relations(cases: list[Case]) -> Iterator[tuple[str, Callable[[Case], bool]]]:
     names = list(cases[0].sizes)
-    for name in names:
-        for value in sorted({case.sizes.get(name, 0) for case in cases}):
-            yield f"{name} is {value}", lambda case, n=name, v=value: case.sizes.get(n) == v     # type: ignore[misc]
     for one, other in combinations(names, 2):
         yield f"{one} = {other}", lambda case, a=one, b=other: (                        # type: ignore[misc]
             case.sizes.get(a) == case.sizes.get(b))
+    for name in names:
+        for value in sorted({case.sizes.get(name, 0) for case in cases}):
+            yield f"{name} is {value}", lambda case, n=name, v=value: case.sizes.get(n) == v     # type: ignore[misc]
     for name in names:
         yield f"{name} is not 1", lambda case, n=name: case.sizes.get(n) != 1           # type: ignore[misc]
 
@@ -298,7 +323,8 @@ def closest(name: str, names: tuple[str, ...]) -> str | None:
                 next(iter(difflib.get_close_matches(name, names, 1, 0.8)), None))
 
 
+CERTAIN = ("name-unknown", "shadowed", "numbers-only", "exits", "memory", "recursion-deep", "axis-lost")
 TESTS: tuple[Callable[[Evidence], Found], ...] = (
-    structure, at_call, writes, second_call, mismatch.dtypes, known, revealed, mismatch.permuted, hidden_state,
-    two_known, mismatch.terms, only_where, named_error, stopped, nothing_there, mismatch.shared, mismatch.shape,
-    mismatch.values, partly)
+    structure, at_call, writes, second_call, mismatch.dtypes, known, revealed, mismatch.permuted, mismatch.shared,
+    hidden_state, two_known, mismatch.terms, known_first, certain_error, mismatch.fixable, only_where, named_error, stopped,
+    nothing_there, mismatch.shape, mismatch.values, partly)

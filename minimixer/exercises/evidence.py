@@ -107,11 +107,12 @@ def flatten(names: Names, expected: Any, found: Any, place: str = "the result") 
     if found is None:
         raise StructureError("returns-none" if place == "the result" else "missing", place=place)
     if not isinstance(found, (tuple, list)):
-        raise StructureError("wrong-count", place=place, expected=_listing(names), found=f"one {kind_of(found)}")
+        raise StructureError("wrong-count", place=place, expected=_listing(names), count=len(names),
+                             found=f"one {kind_of(found)}")
     if len(found) != len(names):
         flat = len(list(arrays_in(found))) == len(leaf_names(names)) or len(found) == len(leaf_names(names))
         raise StructureError("not-grouped" if flat else "wrong-count", place=place, expected=_listing(names),
-                             found=f"{len(found)} items")
+                             found=f"{len(found)} item{'s' * (len(found) != 1)}", count=len(names))
     for name, e, f in zip(names, expected, found, strict=True):
         yield from flatten(name, e, f, place if isinstance(name, str) else _place(name))
 

@@ -34,8 +34,10 @@ def dtypes(evidence: Evidence) -> Diagnosis | None:
         wrong = [leaf for _, leaf in evidence.of(name) if leaf.verdict != "right"]
         if all(leaf.verdict == "list" for leaf in wrong):
             return say("a-list", name=name)
-        if any(leaf.verdict == "dtype" for leaf in wrong) and all(
-                leaf.verdict in ("dtype", "list") and (leaf.error < ROUGH or _rounded(leaf)) for leaf in wrong):
+        suits = [leaf for leaf in wrong if leaf.verdict in ("dtype", "list") and (leaf.error < ROUGH or _rounded(leaf))]
+        rest = [leaf for leaf in wrong if leaf not in suits]        # what overflows in float16 is not finite
+        if any(leaf.verdict == "dtype" for leaf in suits) and len(rest) < len(suits) and all(
+                leaf.verdict == "dtype" for leaf in rest):
             bad = next(leaf for leaf in wrong if leaf.verdict == "dtype")
             integer = bad.expected.dtype.kind in "iu"
             return say("float-index" if integer else "dtype", name=name, found=numbers(bad).dtype,
@@ -66,7 +68,7 @@ def permuted(evidence: Evidence) -> Diagnosis | None:
         if len(sources) == 2:
             return say("swapped", name=wrong[0], other=sources[wrong[0]])
         order = [sources.get(name, name) for name in names]
-        return say("permuted", found=", ".join(order), expected=", ".join(names))
+        return say("permuted", name=sources[wrong[0]], other=wrong[0], found=", ".join(order))
     return say("is-other", name=wrong[0], other=sources[wrong[0]])
 
 
@@ -171,6 +173,14 @@ def _said(key: str, factor: float | str) -> str | None:
     if abs(factor + 1) < 1e-4:
         return f"The term {key} has the wrong sign."
     return f"The term {key} is {factor:.4g} times what it must be."
+
+
+def fixable(evidence: Evidence) -> Diagnosis | None:
+    """A wrong shape that one operation would make right, wherever it is wrong."""
+    if any(outcome.raised is not None for outcome in evidence.outcomes):
+        return None
+    found = shape(evidence)
+    return found if found is not None and found.id in FIXES else None
 
 
 def shape(evidence: Evidence) -> Diagnosis | None:

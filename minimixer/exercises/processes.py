@@ -65,6 +65,15 @@ def _enters(path: str) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in Path(os.path.realpath(path)).parents)
 
 
+active: "set[subprocess.Popen[bytes]]" = set()
+
+
+def end_all() -> None:
+    """Kill every answer that is running."""
+    for process in tuple(active):
+        end_group(process)
+
+
 def end_group(process: "subprocess.Popen[bytes]") -> None:
     """Kill a process and its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -78,6 +87,7 @@ def end(process: "subprocess.Popen[bytes]", token: str | None) -> None:
     """
     end_group(process)
     process.wait()
+    active.discard(process)
     if token is None:
         return
     for _ in range(50):

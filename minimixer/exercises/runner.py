@@ -116,7 +116,7 @@ def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mappi
             for task in exercise.tasks:
                 problem = _stopped(notes, found[task.name])
                 results.append(TaskResult.of(task, "error", problem) if problem
-                               else checker.check_task(task, found[task.name], found))
+                               else checker.check_task(task, found[task.name], found, process.names))
         except EndedError as error:
             results += [_not_finished(task, error.how, results, limits)
                         for task in exercise.tasks[len(results):]]
@@ -156,6 +156,7 @@ class Process:
         self.calls = 0
         self.late = False
         self.ended: str | None = None
+        self.names: tuple[str, ...] = ()            # of other functions, where one was not found
 
     def __enter__(self) -> "Process":
         walls = self.limits.fence
@@ -170,6 +171,7 @@ class Process:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(theirs.fileno(),), start_new_session=True,
             env=_environment(self.scratch or PLACE, self.token), cwd=self.scratch or "/",
             user=user, group=user, extra_groups=None if user is None else [])
+        processes.active.add(self.process)
         theirs.close()
         assert self.process.stdout
         self.reader = threading.Thread(target=_drain, args=(self.process.stdout, self.output, self.limits.output),
@@ -221,10 +223,12 @@ class Process:
 
     def find(self, path: str) -> Answer | None:
         """The student's function for a task, or None."""
-        _, there, parameters, started = self._expect(self.ask("find", path), 4)
-        if there is not True or not isinstance(parameters, tuple):
+        _, there, names, started = self._expect(self.ask("find", path), 4)
+        names = tuple(str(name)[:60] for name in names[:100]) if isinstance(names, tuple) else ()
+        if there is not True:
+            self.names = names
             return None
-        return Answer(partial(self._call, path), tuple(str(name)[:60] for name in parameters), started is not False)
+        return Answer(partial(self._call, path), names, started is not False)
 
     def _call(self, path: str, *arguments: Any) -> Any:
         answer = self.ask("invoke", path, arguments)
@@ -308,6 +312,7 @@ class _Here:
 
     def __init__(self, _: Limits):
         self.namespace: dict[str, Any] = {}
+        self.names: tuple[str, ...] = ()
 
     def __enter__(self) -> "_Here":
         return self

@@ -52,6 +52,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "wrong-count": ("The number of results is wrong: {found}.",
                     "For {place}: found {found}, expected {expected}. Return them in the order of the docstring, "
                     "separated by commas."),
+    "wrong-items": ("{place} has {found}, expected {count}.",
+                    "Expected {expected}. backward takes what is saved item by item: not one more, not one less."),
+    "no-tuple": ("{place} is no tuple, but {found}.",
+                 "Expected {expected}. Brackets alone make no tuple; the commas between its items do."),
     "not-grouped": ("The results are not grouped as in the docstring.",
                     "For {place}: found {found}, expected {expected}. The tuples within the result matter."),
     "a-dict": ("Your function returns a dict.",
@@ -110,8 +114,8 @@ WORDS: dict[str, tuple[str, str]] = {
               "Did you create it with zeros and never fill it? Do you modify a copy?"),
     "swapped": ("{name} and {other} are swapped.",
                 "Both are right, but they are returned in the wrong order. The docstring gives the order."),
-    "permuted": ("The results are in the wrong order: {found}.",
-                 "All of them are right. The docstring gives the order: {expected}."),
+    "permuted": ("The results are in the wrong order: {name} stands where {other} belongs.",
+                 "All of them are right. Found: {found}. The docstring gives the order."),
     "is-other": ("{name} is {other}.",
                  "It has exactly the numbers of {other}. Which variable do you return or save there?"),
     "ignores-gy": ("{name} does not depend on gy.",
@@ -181,6 +185,7 @@ class Diagnosis:
 def say(problem: str, /, **words: Any) -> Diagnosis:
     """A general diagnosis with its blanks filled in; ``factor:B`` uses the text of ``factor``."""
     title, text = (part.format(**words) for part in WORDS[problem.split(":")[0]])
+    title = title[:1].upper() + title[1:] if problem in ("wrong-items", "no-tuple") else title
     return Diagnosis(problem, printable(title), printable(text))
 
 

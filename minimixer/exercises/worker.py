@@ -59,7 +59,8 @@ def main(stream: socket.socket) -> None:
             if kind == "load":
                 wire.send("loaded", *_load(rest[0], namespace, files))
             elif kind == "find":
-                wire.send("found", *about(find(rest[0], namespace)))
+                there, names, begun = about(find(rest[0], namespace))
+                wire.send("found", there, names if there else _functions(namespace), begun)
             else:
                 before = sum(node.visits for node in wire.nodes)
                 answer = _invoke(find(rest[0], namespace), rest[1], files.__contains__)
@@ -159,6 +160,14 @@ def about(function: Any) -> tuple[bool, tuple[str, ...], bool]:
     names = code.co_varnames[:code.co_argcount]
     begun = code.co_names != ("NotImplementedError",) or code.co_nlocals > code.co_argcount
     return True, tuple(map(str, names[1:] if inspect.ismethod(function) else names)), begun
+
+
+def _functions(namespace: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the functions and methods that the file defines: one of them may be the one that is missed."""
+    made = [(name, value) for name, value in namespace.items() if callable(value) and not name.startswith("_")]
+    methods = [f"{name}.{key}" for name, value in made if isinstance(value, type)
+               for key in vars(value) if not key.startswith("_")]
+    return (*(name for name, _ in made[-50:]), *methods[-50:])
 
 
 def _invoke(function: Any, arguments: Any, theirs: Callable[[str], bool]) -> tuple[Any, ...]:

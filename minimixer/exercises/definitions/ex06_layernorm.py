@@ -125,7 +125,7 @@ EXERCISE = Exercise(
                  Mistake("eps-outside-root", "eps is added outside the square root.",
                          "eps belongs to the variance, not to the standard deviation: look at what is under the root "
                          "in the formula.", change={"root": lambda v, eps: np.sqrt(v) + eps}),
-                 Mistake("eps-forgotten", "eps is not used.", "Without it, a row of equal numbers divides by zero.",
+                 Mistake("eps-forgotten", "The argument eps is not used.", "Without it, a row of equal numbers divides by zero.",
                          change={"root": lambda v, eps: np.sqrt(v)}),
                  Mistake("eps-squared", "eps is squared.", "It is added to the variance as it is.",
                          change={"root": lambda v, eps: np.sqrt(v + eps**2)}),

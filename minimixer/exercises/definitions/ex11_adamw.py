@@ -23,6 +23,8 @@ def cases() -> list[Case]:
         p, g, m, v = normal(seed, shape, shape, shape, shape)
         m, v = (0 * m, 0 * v) if step == 1 else (0.5 * m, v * v)
         p, g, m, v = map(np.asarray, (p, g, m, v))
+        if shape == (3,):
+            g[0] = 0.0          # eps keeps the division safe
         arguments = (p, g, m, v, step, *OPTIONS.values())
         found.append(Case(f"arrays of shape {shape}, step = {step}", arguments, reference(*arguments),
                           {"step": step, "axes": len(shape)}))
