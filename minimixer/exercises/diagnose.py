@@ -6,8 +6,10 @@ the task's known mistakes alone and in pairs, what a special case reveals, and f
 
 import builtins
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -29,6 +31,7 @@ from minimixer.exercises.raised import Raised
 from minimixer.exercises.task import Case, Function, Mistake, Task
 from minimixer.exercises.words import Diagnosis, say
 
+MOST_GROUPS = 20_000
 Found = Diagnosis | Mistake | None
 
 
@@ -185,18 +188,34 @@ def _known(evidence: Evidence, names: list[str]) -> Found:
     return None
 
 
-def two_known(evidence: Evidence) -> Found:
-    """Two known mistakes at once."""
+def several_known(evidence: Evidence) -> Found:
+    """Two or three known mistakes at once."""
     wrong = evidence.wrong()
-    changes = [mistake for mistake in evidence.task.mistakes if mistake.change is not None]
-    for one, other in combinations(changes, 2):
-        if one.change.keys() & other.change.keys():         # type: ignore[union-attr]
-            continue
-        function = imitation(evidence.task, (one, other))
-        if function and all(_as_in(function, evidence, outcome, wrong) for outcome in evidence.outcomes):
-            return Diagnosis(f"{one.id}+{other.id}", f"There are two mistakes. {one.title}",
-                             f"{one.text} And: {other.title} {other.text}")
+    for count in (2, 3):
+        for mistakes in groups(evidence.task, count):
+            function = imitation(evidence.task, mistakes)
+            if function and all(_as_in(function, evidence, outcome, wrong) for outcome in evidence.outcomes):
+                titles = [mistake.title for mistake in mistakes]
+                texts = [mistakes[0].text, *(f"And: {mistake.title} {mistake.text}" for mistake in mistakes[1:])]
+                return Diagnosis("+".join(mistake.id for mistake in mistakes),
+                                 f"There are {'two' if count == 2 else 'three'} mistakes. {titles[0]}", " ".join(texts))
     return None
+
+
+@cache
+def groups(task: Task, count: int) -> list[tuple[Mistake, ...]]:
+    """Groups of mistakes that change different parts; none if there are too many to try."""
+    changes = [mistake for mistake in task.mistakes if mistake.change is not None]
+    if math.comb(len(changes), count) > MOST_GROUPS:
+        return []
+    return [group for group in combinations(changes, count)
+            if all(not (a.change.keys() & b.change.keys()) for a, b in combinations(group, 2))]    # type: ignore
+
+
+def known_usually(evidence: Evidence) -> Found:
+    """A known mistake that reproduces all but the special cases."""
+    return _known(replace(evidence, outcomes=tuple(o for o in evidence.outcomes if o.case.reveals is None)),
+                  evidence.wrong())
 
 
 @cache
@@ -325,6 +344,7 @@ def closest(name: str, names: tuple[str, ...]) -> str | None:
 
 CERTAIN = ("name-unknown", "shadowed", "numbers-only", "exits", "memory", "recursion-deep", "axis-lost")
 TESTS: tuple[Callable[[Evidence], Found], ...] = (
-    structure, at_call, writes, second_call, mismatch.dtypes, known, revealed, mismatch.permuted, mismatch.shared,
-    hidden_state, two_known, mismatch.terms, known_first, certain_error, mismatch.fixable, only_where, named_error, stopped,
+    structure, at_call, writes, second_call, mismatch.dtypes, known, revealed, mismatch.shared, mismatch.permuted,
+    hidden_state, several_known, known_usually,
+    mismatch.terms, known_first, certain_error, mismatch.fixable, only_where, named_error, stopped,
     nothing_there, mismatch.shape, mismatch.values, partly)

@@ -29,19 +29,18 @@ def numbers_of(leaf: Leaf) -> str:
 
 
 def dtypes(evidence: Evidence) -> Diagnosis | None:
-    """The first wrong tensor has the right numbers, apart from rounding, in an unfitting dtype or in a list."""
-    for name in evidence.wrong()[:1]:
-        wrong = [leaf for _, leaf in evidence.of(name) if leaf.verdict != "right"]
-        if all(leaf.verdict == "list" for leaf in wrong):
-            return say("a-list", name=name)
-        suits = [leaf for leaf in wrong if leaf.verdict in ("dtype", "list") and (leaf.error < ROUGH or _rounded(leaf))]
-        rest = [leaf for leaf in wrong if leaf not in suits]        # what overflows in float16 is not finite
-        if any(leaf.verdict == "dtype" for leaf in suits) and len(rest) < len(suits) and all(
-                leaf.verdict == "dtype" for leaf in rest):
-            bad = next(leaf for leaf in wrong if leaf.verdict == "dtype")
-            integer = bad.expected.dtype.kind in "iu"
-            return say("float-index" if integer else "dtype", name=name, found=numbers(bad).dtype,
-                       expected="an integer dtype" if integer else bad.expected.dtype)
+    """The numbers are right, apart from rounding, but some are in an unfitting dtype or in a list."""
+    pairs = [(name, leaf) for name in evidence.wrong() for case, leaf in evidence.of(name)
+             if leaf.verdict != "right" and case.reveals is None]
+    if not pairs or any(not (leaf.error < ROUGH or _rounded(leaf)) for _, leaf in pairs):
+        return None
+    if all(leaf.verdict == "list" for _, leaf in pairs):
+        return say("a-list", name=pairs[0][0])
+    for name, leaf in pairs:
+        if leaf.verdict == "dtype":
+            integer = leaf.expected.dtype.kind in "iu"
+            return say("float-index" if integer else "dtype", name=name, found=numbers(leaf).dtype,
+                       expected="an integer dtype" if integer else leaf.expected.dtype)
     return None
 
 

@@ -76,6 +76,18 @@ AFTER = ("rises-again", "After the last step the rate rises again.",
 def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
     return [
         (*LATE, {"warm": lambda s, p, w, f: p * s / w}),
+        *(("schedule-of-transformers", "This is the schedule of Hugging Face's Transformers.",
+           "It differs in three places: its warm-up starts with a rate of 0, its cosine reaches its end one step too late, "
+           "and it falls to 0, not to final. Work out the rates of step 0, of the last step, and of the one after it.",
+           {"warm": lambda s, p, w, f: p * s / max(1, w), "progress": lambda s, t, w: (s - w) / max(1, t - w),
+            "fall": lambda p, f, x: p * (1 + math.cos(math.pi * x)) / 2, "after": after})
+          for after in (lambda s, t, x: x, lambda s, t, x: min(1.0, x))),
+        *(("schedule-of-nanogpt", "This is the schedule of nanoGPT.",
+           "It differs in two places: its warm-up does not reach peak, because it divides by one too many, and its cosine "
+           "reaches final one step too late. Work out the rates of the last step of the warm-up and of the last of all.",
+           {"warm": lambda s, p, w, f: p * (s + 1) / (w + 1), "progress": lambda s, t, w: (s - w) / (t - w),
+            "after": after})
+          for after in (lambda s, t, x: 1.0 if s > t else x, lambda s, t, x: min(1.0, x))),
         ("warm-up-ends-low", "The warm-up does not reach peak in its last step.",
          "It has warmup_steps steps, and the last of them has peak. You divide by one too many.",
          {"warm": lambda s, p, w, f: p * (s + 1) / (w + 1)}),
