@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minimixer.backend import Array
-from minimixer.exercises.evidence import Evidence, Leaf, call, fresh, leaf_names, leaves, same
+from minimixer.exercises.evidence import NOISE, Evidence, Leaf, call, fresh, leaf_names, leaves, same
 from minimixer.exercises.task import Case, Mistake
 from minimixer.exercises.words import Diagnosis, say
 
@@ -109,7 +109,9 @@ def terms(evidence: Evidence) -> Diagnosis | None:
                for _, leaf in pairs):
             return None
         columns = [{key: np.ravel(value) for key, value in made(case).items()} for case, _ in pairs]
-        if (found := _factors(columns, [np.ravel(numbers(leaf)) for _, leaf in pairs], [c for c, _ in pairs])):
+        found = _factors(columns, [np.ravel(numbers(leaf)) for _, leaf in pairs],
+                         [c for c, _ in pairs])
+        if found is not None and (len(set(map(str, found.values()))) > 1 or mistakes):       # else it is one factor
             said = [text for key, factor in found.items() if (text := _said(key, factor))]
             if said or mistakes:
                 titles = [*(mistake.title for mistake in mistakes), *said]
@@ -179,7 +181,7 @@ def fixable(evidence: Evidence) -> Diagnosis | None:
     if any(outcome.raised is not None for outcome in evidence.outcomes):
         return None
     found = shape(evidence)
-    return found if found is not None and found.id in FIXES else None
+    return found if found is not None and found.id != "wrong-shape" else None
 
 
 def shape(evidence: Evidence) -> Diagnosis | None:
@@ -193,6 +195,9 @@ def shape(evidence: Evidence) -> Diagnosis | None:
         for problem, fix in FIXES.items():
             if all(_fixes(fix, leaf) for _, leaf in wrong):
                 return say(problem, name=name, **_shapes(wrong[0][1]))
+        if all(leaf.found is not None and leaf.found.shape == () and any(
+                same(leaf.found, function(leaf.expected), LOOSE) for function in (np.sum, np.mean)) for _, leaf in wrong):
+            return say("one-number", name=name, **_shapes(wrong[0][1]))
         for problem, reduced in (("fixed-axes", np.sum), ("averaged", np.mean), ("averaged", np.max)):
             for case, leaf in wrong:
                 if any(same(leaf.found, one, LOOSE) for one in _reduced(leaf.expected, reduced)):
@@ -231,6 +236,16 @@ FIXES: Mapping[str, Callable[[Array, Array], Any]] = {
 }
 
 
+def zeros(evidence: Evidence) -> Diagnosis | None:
+    """A tensor is zero everywhere."""
+    for name in evidence.wrong():
+        pairs = evidence.of(name)
+        if all(leaf.found is not None and not leaf.found.any() for _, leaf in pairs) and any(
+                leaf.expected.size > 1 for _, leaf in pairs):
+            return say("zeros", name=name)
+    return None
+
+
 def values(evidence: Evidence) -> Diagnosis | None:
     """The right shape, but wrong values."""
     name = evidence.wrong()[0]
@@ -239,8 +254,6 @@ def values(evidence: Evidence) -> Diagnosis | None:
     if not all(np.isfinite(numbers(leaf)).all() for _, leaf in wrong):
         bad = next(case for case, leaf in wrong if not np.isfinite(numbers(leaf)).all())
         return say("not-finite", name=name, case=bad.label)
-    if all(not numbers(leaf).any() for _, leaf in leaves_of_name):
-        return say("zeros", name=name)
     if _ignores_gradient(evidence, name):
         return say("ignores-gy", name=name)
     if (factor := _factor(leaves_of_name)) is not None:
@@ -255,6 +268,9 @@ def values(evidence: Evidence) -> Diagnosis | None:
         return say("misplaced", name=name)
     if all(leaf.verdict == "dtype" for _, leaf in wrong):
         return say("dtype", name=name, found=numbers(wrong[0][1]).dtype, expected=wrong[0][1].expected.dtype)
+    for digits in range(1, 9):
+        if all(np.allclose(numbers(leaf), np.round(leaf.expected, digits), rtol=0, atol=1e-12) for _, leaf in wrong):
+            return say("rounded", name=name, digits=digits)
     if all(leaf.error < 1e-3 for _, leaf in wrong) and len(wrong) == len(leaves_of_name):
         return say("low-precision", name=name)
     if name.startswith("saved"):
@@ -276,18 +292,22 @@ def _ignores_gradient(evidence: Evidence, name: str) -> bool:
 
 def _factor(leaves_of_name: list[tuple[Case, Leaf]]) -> Callable[[str], Diagnosis] | None:
     """A constant factor between found and expected: a number, or one of the sizes."""
-    factors = []
-    for _, leaf in leaves_of_name:
+    factors, cases = [], []
+    for case, leaf in leaves_of_name:
         e, f = leaf.expected.ravel(), numbers(leaf).ravel()
         scale = float(e @ e)
+        if scale < NOISE**2 and leaf.verdict == "right":
+            continue            # zero has every factor
         if scale == 0 or f.shape != e.shape or not same(f, float(f @ e) / scale * e, LOOSE):
             return None
         factors.append(float(f @ e) / scale)
+        cases.append(case)
+    if np.allclose(factors, 1.0, rtol=1e-3):
+        return None
     for value, label in ((-1.0, "wrong-sign"), (2.0, "factor:2"), (0.5, "factor:1/2")):
         if np.allclose(factors, value, rtol=LOOSE):
             return lambda name: say(label, name=name, size="2", times="too large" if value > 1 else "too small",
                                     where="")
-    cases = [case for case, _ in leaves_of_name]
     label = _size_of(np.array(factors), cases)
     if label is not None and not np.allclose(factors, factors[0], rtol=LOOSE):
         small = "1/" in label

@@ -233,11 +233,12 @@ class Process:
     def _call(self, path: str, *arguments: Any) -> Any:
         answer = self.ask("invoke", path, arguments)
         if answer[0] == "returned":
-            _, result, changed, visits = self._expect(answer, 4)
+            _, result, changed, on_nodes = self._expect(answer, 4)
             _apply(changed, arguments)
+            visits, written = on_nodes if isinstance(on_nodes, tuple) and len(on_nodes) == 2 else (0, True)
             for node in arguments:
-                if isinstance(node, Node) and type(visits) is int:
-                    node.visits = visits
+                if isinstance(node, Node):
+                    node.visits, node.written = visits if type(visits) is int else 0, written is not False
             return result
         *told, origin, _ = self._expect(answer, 7)
         raised = self._raised(tuple(told[1:]))

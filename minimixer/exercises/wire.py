@@ -41,6 +41,7 @@ class Node:
         self.before = parents
         self.backward = backward
         self.visits = 0             # how often somebody asked for its parents
+        self.written = False        # whether a walk from here modified a gradient that it was given
 
     @property
     def parents(self) -> tuple["Node", ...]:

@@ -101,6 +101,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "fixed-axes": ("{name} is summed over too many axes{some}.",
                    "For {case}, its shape is {found}, expected {expected}. Inputs can have more or fewer axes, so the "
                    "axes to sum over cannot be hard-coded."),
+    "one-number": ("{name} is one number: all its entries together.",
+                   "Its shape is {found}, expected {expected}. Each entry has a value of its own: where are they added?"),
     "averaged": ("{name} is reduced to too few numbers.",
                  "For {case}, its shape is {found}, expected {expected}: a mean or max over axes that must stay."),
     "flattened": ("{name} has the right numbers in the wrong shape.",
@@ -136,6 +138,11 @@ WORDS: dict[str, tuple[str, str]] = {
                      "you write to the copy is lost. Use indices, or build a new array."),
     "misplaced": ("{name} has the right numbers in the wrong places.",
                   "Check the order of the axes in reshape, swapaxes and transpose."),
+    "rounded": ("{name} is rounded to {digits} decimals.",
+                "Round a number where it is printed; what computes with it needs all its digits."),
+    "axis-not-there": ("There is no such axis.",
+                       "{error}{where}. It was called with {case}. Inputs can have more or fewer axes: count from the end, "
+                       "-1 for the last."),
     "low-precision": ("{name} is almost right, but slightly inaccurate.",
                       "The inputs are float64. Is something rounded, or converted to float32 or int? Or is a small "
                       "term of the formula missing?"),

@@ -112,6 +112,33 @@ def unchanged(gy: Array, shape: tuple[int, ...]) -> Any:
     return gy
 
 
+def rows_first(gy: Array, shape: tuple[int, ...]) -> Any:
+    return gy.reshape(-1, *shape).sum(0)
+
+
+def one_leading(gy: Array, shape: tuple[int, ...]) -> Any:
+    if gy.ndim > len(shape):
+        gy = gy.sum(0)
+    return gy.sum(axis=tuple(axis for axis, n in enumerate(shape) if n == 1), keepdims=True)
+
+
+def from_the_end(gy: Array, shape: tuple[int, ...]) -> Any:
+    while gy.ndim > len(shape):
+        gy = gy.sum(-1)
+    return gy.sum(axis=tuple(axis for axis, n in enumerate(shape) if n == 1), keepdims=True)
+
+
+def unaligned(gy: Array, shape: tuple[int, ...]) -> Any:
+    axes = tuple(axis for axis, (have, want) in enumerate(zip(gy.shape, shape, strict=False)) if have != want)
+    return gy.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+def last(gy: Array, shape: tuple[int, ...]) -> Any:
+    added, ones = _axes(gy, shape)
+    return gy[tuple(slice(-1, None) if axis < added or axis in ones else slice(None) for axis in range(gy.ndim))].reshape(
+        shape)
+
+
 ALIGNED = "NumPy aligns shapes on the right: the last axis of shape belongs to the last axis of gy. "
 
 EXERCISE = Exercise(
@@ -134,6 +161,21 @@ EXERCISE = Exercise(
             Mistake("first-only", "Only the first of the repeated places is used.",
                     "Taking one index gives the right shape, but the gradients of the other places are lost. They all "
                     "count.", first),
+            Mistake("first-only", "Only the last of the repeated places is used.",
+                    "Taking one index gives the right shape, but the gradients of the other places are lost. They all "
+                    "count.", last),
+            Mistake("product-for-sum", "The repeated numbers are multiplied, but they must be added.",
+                    "Each use changes the loss, so the gradients of all uses are added.", reduced(np.prod)),
+            Mistake("reshape-mixes", "reshape mixes up the axes before the sum.",
+                    "reshape(-1, ...) keeps the order of the numbers in memory. That fits new leading axes, but not an axis "
+                    "of length 1 in the middle or at the end of shape.", rows_first),
+            Mistake("one-leading-axis", "Only one new leading axis is summed.",
+                    "gy can have two or more axes that shape does not have.", one_leading),
+            Mistake("sums-last-axes", "The last axes of gy are summed, not the first.",
+                    "The last axis of shape belongs to the last axis of gy. So the axes that shape lacks are in front.",
+                    from_the_end),
+            Mistake("aligned-left", "The axes of gy and shape are compared from the left.",
+                    "They belong together from the right: gy can have more axes in front.", unaligned),
             Mistake("cut-off", "Only the first numbers of gy are kept.",
                     "Cutting gives the right shape, but the gradients of the other places are lost. They all count.",
                     cut),

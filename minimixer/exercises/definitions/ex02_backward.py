@@ -42,6 +42,10 @@ class KeysAreNoNodes(WalkError):
     """The keys of the result are not nodes."""
 
 
+class KeysOfAnotherCall(WalkError):
+    """The result holds nodes of another graph."""
+
+
 class MoreThanLeaves(WalkError):
     """The result holds nodes that are no leaves."""
 
@@ -111,6 +115,16 @@ def _detour(a: Tensor, b: Tensor) -> Tensor:
     return c * F.gelu(c * b) + a                # c is used near the root and far from it
 
 
+def _twice_and_once(a: Tensor, b: Tensor) -> Tensor:
+    c = a * b
+    return c * c + -c                           # one node uses c twice, another once
+
+
+def _once_and_twice(a: Tensor, b: Tensor) -> Tensor:
+    c = a * b
+    return -(-(-c)) + c * c                     # far from the root, and near it
+
+
 def _two_depths(a: Tensor, b: Tensor) -> Tensor:
     c = a * b
     d = -c
@@ -131,6 +145,8 @@ def cases() -> list[Case]:
             _case("a node used both near the root and far from it", _detour, (2, 3), (2, 3)),
             _case("paths of different length", _two_depths, (3,), (3,)),
             _case("y = x + x: both parents get the same array", lambda x: x + x, (3,)),
+            _case("a node used twice by one node, once by another", _twice_and_once, (3,), (3,)),
+            _case("a node used once by one node, twice by another", _once_and_twice, (3,), (3,)),
             _case("a row and a column: y = a * b", lambda a, b: a * b, (2, 1), (1, 3)),
             _case("the root is a leaf", lambda x: x, (3,), reveals=LEAF),
             _case("the same graph, walked a second time", _detour, (2, 2), (2, 2), turns=2, reveals=AGAIN),
@@ -153,11 +169,12 @@ def call(function: Function, case: Case) -> Any:
         raise NoDict(f"it is a {type(gradients).__name__}")
     known = set(made.values())
     if any(key not in known for key in gradients):
-        raise KeysAreNoNodes
+        raise KeysOfAnotherCall if all(isinstance(key, Node) for key in gradients) else KeysAreNoNodes
     found = tuple(gradients.get(made[leaf]) for leaf in leaves)
     if any(key.before for key in gradients):
         raise MoreThanLeaves
-    if not np.array_equal(gy, before) or any(not np.array_equal(g, copy) for step in known for g, copy in step.given):
+    if not np.array_equal(gy, before) or root.written or any(
+            not np.array_equal(g, copy) for step in known for g, copy in step.given):
         raise WritesToGiven
     if all(g is not None and same(np.asarray(g), e, 1e-6) for g, e in zip(found, case.expected, strict=False)):
         if any(step.calls > 1 for step in known):
@@ -226,6 +243,50 @@ def swapped(root: Any, gy: Array) -> dict[Any, Array]:
     return _leaves(gradients)
 
 
+def first_for_all(root: Any, gy: Array) -> dict[Any, Array]:
+    gradients = {root: gy}
+    for node in reversed(_order(root)):
+        if node.parents:
+            first = node.backward(gradients[node])[0]
+            for parent in node.parents:
+                gradients[parent] = gradients.get(parent, 0) + first
+    return _leaves(gradients)
+
+
+def distinct_uses(root: Any, gy: Array, last: bool = True) -> dict[Any, Array]:
+    """Counts how many nodes use a node, not how often."""
+    uses: dict[Any, int] = {}
+    todo, seen = [root], {root}
+    while todo:
+        for parent in dict.fromkeys(todo.pop().parents):
+            uses[parent] = uses.get(parent, 0) + 1
+            if parent not in seen:
+                seen.add(parent)
+                todo.append(parent)
+    gradients, ready = {root: gy}, [root]
+    while ready:
+        node = ready.pop() if last else ready.pop(0)
+        for parent, g in zip(node.parents, node.backward(gradients[node]) if node.parents else (), strict=True):
+            gradients[parent] = gradients.get(parent, 0) + g
+            uses[parent] -= 1
+            if uses[parent] == 0:
+                ready.append(parent)
+    return _leaves(gradients)
+
+
+def levels(root: Any, gy: Array) -> dict[Any, Array]:
+    """Level by level; a node on two levels runs twice, with all that has arrived."""
+    gradients, level = {root: gy}, [root]
+    for _ in range(100):
+        found: list[Any] = []
+        for node in level:
+            for parent, g in zip(node.parents, node.backward(gradients[node]) if node.parents else (), strict=True):
+                gradients[parent] = gradients.get(parent, 0) + g
+                found.append(parent)
+        level = list(dict.fromkeys(found))
+    return _leaves(gradients)
+
+
 def reduced(function: Function) -> Function:
     """The right gradients, each reduced to one number."""
     def walk(root: Any, gy: Array) -> dict[Any, Any]:
@@ -277,6 +338,18 @@ EXERCISE = Exercise(
             Mistake("parents-swapped", "The gradients go to the wrong parents.",
                     "node.backward returns the gradients in the order of node.parents. Keep both in this order.",
                     swapped),
+            Mistake("level-by-level", "Nodes are run level by level, some of them twice.",
+                    "A node can be near the root on one path and far from it on another. It is run on both levels, and "
+                    "passes on twice what had arrived. Wait until all its uses are done, then run it once.", levels),
+            Mistake("first-for-all", "All parents of a node get the gradient of the first.",
+                    "node.backward returns one gradient per parent: loop over both sequences together.", first_for_all),
+            *(Mistake("distinct-uses", "A node that uses another twice counts as one use.",
+                      "x * x has two parents, both of them x, and sends x two gradients. A set, or a test for what was "
+                      "seen, counts them once; then x is ready too early.", imitate)
+              for imitate in (distinct_uses, lambda root, gy: distinct_uses(root, gy, last=False))),
+            Mistake("gy-summed", "gy is added up into one number at the root.",
+                    "It has the shape of the root, and each number goes its own way.",
+                    in_order(_add, lambda gy: gy.sum())),
             Mistake("gy-ignored", "The walk does not start with gy.",
                     "It starts with ones at the root, so gy has no effect.", in_order(_add, np.ones_like)),
             Mistake("starts-with-twice-gy", "The root gets gy twice.",
@@ -309,6 +382,13 @@ EXERCISE = Exercise(
             "KeysAreNoNodes": Mistake(
                 "keys-are-no-nodes", "The keys of the result are not nodes.",
                 "The caller looks up the leaf itself. An id(), a name or a number does not find it: use the node as key."),
+            "KeysOfAnotherCall": Mistake(
+                "state-kept", "The result holds nodes of an earlier call.",
+                "A dictionary outlives the call: as a global, an attribute or a default argument. Create it inside the "
+                "function."),
+            "TypeError:missing 1 required positional argument": Mistake(
+                "backward-without-gradient", "node.backward is called without a gradient.",
+                "It takes the gradient that has arrived at the node: by the chain rule, this multiplies its own."),
             "MoreThanLeaves": Mistake(
                 "more-than-leaves", "The result holds more than the leaves.",
                 "Inner nodes and the root have gradients too, but only leaves belong into the result: nodes without "

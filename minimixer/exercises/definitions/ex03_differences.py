@@ -78,6 +78,15 @@ def second(f: Function, x: Array, h: float) -> Array:
     return found
 
 
+def unbracketed(f: Function, x: Array, h: float) -> Array:
+    found = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        move = np.zeros(x.shape)
+        move[index] = h
+        found[index] = f(x + move) - f(x - move) / (2 * h)
+    return found
+
+
 def rows(f: Function, x: Array, h: float) -> Any:
     """Move all that is behind the first index at once."""
     found = np.zeros(x.shape)
@@ -121,13 +130,17 @@ EXERCISE = Exercise(
             Mistake("step-squared", "The difference is divided by the square of step.",
                     "A square belongs to a second derivative. How far apart are the two points?",
                     change={"power": 2, "width": 1}),
+            Mistake("brackets", "The difference is divided by 2, and then multiplied by step.",
+                    "a / 2 * h is (a / 2) * h: the denominator needs brackets.", change={"power": -1}),
+            Mistake("brackets", "Only the second value is divided.",
+                    "a - b / c divides b alone: the difference needs brackets.", unbracketed),
             Mistake("second-derivative", "This is the second derivative.",
                     "f(x + step) - 2 f(x) + f(x - step) measures how the slope changes. Here the slope itself is asked "
                     "for: two points are enough.", second),
             Mistake("not-put-back", "A moved entry is not restored.",
                     "Each difference starts at x itself: after moving an entry, restore its old value.",
                     change={"put_back": False}),
-            *(Mistake("ignores-step", "The argument step is not used.",
+            *(Mistake("ignores-step", "The argument step has no effect on the result.",
                       "The caller chooses how far to go, and may want to see the effect of a large step.",
                       change={"step": step}) for step in (1e-5, 1e-4, 1e-6, 1e-3, 1e-7, 1e-2, 1e-8)),
             Mistake("relative-step", "The step is scaled by the entry.",

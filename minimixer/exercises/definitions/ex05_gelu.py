@@ -150,6 +150,8 @@ EXERCISE = Exercise(
                  Mistake("phi-differentiated-as-1-minus-phi", "The second term uses 1 - Phi.",
                          "The derivative of Phi is its density, not the rest to 1.",
                          change={"second": lambda x, phi: x * (1 - phi)}),
+                 Mistake("one-minus-phi", "The first term uses 1 - Phi.",
+                         "The derivative of x is 1, so Phi stays alone.", change={"first": lambda x, phi: 1 - phi}),
                  Mistake("relu-derivative", "This is the derivative of max(x, 0).", "GELU is smooth: a product of x and "
                          "Phi(x). Differentiate it by the product rule.", lambda gy, x, phi: gy * (x > 0)),
                  Mistake("gy-on-one-term", "gy multiplies only one of the two terms.",

@@ -49,16 +49,17 @@ def forward(center: Function = _mean, var: Function = _var, root: Function = lam
 
 
 def backward(weight: str = "first", rstd: float = 1, mean: float | str = -1, var: float | str = -1,
-             gweight: Function = lambda gy, n: gy * n, total: Function = lambda a: a.sum(tuple(range(a.ndim - 1))),
-             gbias: Function = lambda gy: gy) -> Function:
+             mean_of: Function = lambda g, gy, n: _mean(g), var_of: Function = lambda g, gy, n: n * _mean(g * n),
+             gweight: Function = lambda gy, n, w: gy * n, total: Function = lambda a: a.sum(tuple(range(a.ndim - 1))),
+             gbias: Function = lambda gy, w: gy) -> Function:
     """The three gradients, some changed: where weight enters, the power of rstd, and the factors of two terms of gx."""
     def gx(gy: Array, n: Array, r: Array, w: Array) -> Any:
-        terms = _terms(gy, n, r, w, weight, rstd)
+        g = gy * w if weight == "first" else gy
         c, rows = gy.shape[-1], gy.shape[0] if gy.ndim else 1
-        sizes: dict[float | str, float] = {"-C": -c, "-1/C": -1 / c, "-C/N": -c / rows, "-1/N": -1 / rows}
-        direct, through_mean, through_var = terms.values()
-        return (direct + sizes.get(mean, mean) * -through_mean               # type: ignore[operator]
-                + sizes.get(var, var) * -through_var), total(gweight(gy, n)), total(gbias(gy))   # type: ignore[operator]
+        sizes: dict[float | str, float] = {"-C": -c, "-C/N": -c / rows, "-C/(C-1)": -c / (c - 1)}
+        inner = (g + sizes.get(mean, mean) * mean_of(g, gy, n)          # type: ignore[operator]
+                 + sizes.get(var, var) * var_of(g, gy, n))              # type: ignore[operator]
+        return (r**rstd * (w if weight == "last" else 1) * inner, total(gweight(gy, n, w)), total(gbias(gy, w)))
     return gx
 
 
@@ -117,6 +118,9 @@ EXERCISE = Exercise(
                  Mistake("absolute-deviation", "The spread is a mean of absolute values, not of squares.",
                          "The variance is the mean of the squares of x minus its mean.",
                          change={"var": lambda x: _mean(abs(x - _mean(x)))}),
+                 Mistake("deviations-not-squared", "The deviations are averaged without a square.",
+                         "Their plain mean is always 0. The variance is the mean of their squares.",
+                         change={"var": lambda x: _mean(x - _mean(x))}),
                  Mistake("sum-of-squares", "The squares are added, not averaged.",
                          "The variance is their mean, divided by C.", change={"var": lambda x: x.shape[-1] * _var(x)}),
                  Mistake("std-for-variance", "The root is taken twice: of the standard deviation.",
@@ -233,9 +237,39 @@ EXERCISE = Exercise(
                  Mistake("rows-for-channels", "The means in gx are divided by the number of rows, not by C.",
                          "The sums run over the channels of one row, so their means are divided by C, the length of the "
                          "last axis: gy.shape[-1].", change={"mean": "-C/N", "var": "-C/N"}),
+                 Mistake("unbiased-means", "The means in gx are divided by C - 1.",
+                         "A mean of C numbers is divided by C.", change={"mean": "-C/(C-1)", "var": "-C/(C-1)"}),
+                 Mistake("means-over-rows", "The means in gx run over the first axis.",
+                         "forward normalized every row by itself, so backward takes means along the last axis.",
+                         change={"mean_of": lambda g, gy, n: g.mean(0, keepdims=True),
+                                 "var_of": lambda g, gy, n: n * (g * n).mean(0, keepdims=True)}),
+                 Mistake("means-over-all", "The means in gx run over the whole array.",
+                         "forward normalized every row by itself, so backward takes means along the last axis.",
+                         change={"mean_of": lambda g, gy, n: g.mean(), "var_of": lambda g, gy, n: n * (g * n).mean()}),
+                 Mistake("mean-of-gy", "The term through the mean uses gy, not the gradient of the normalized x.",
+                         "The step back through the scale comes first, and all three terms of gx start from what it gives.",
+                         change={"mean_of": lambda g, gy, n: _mean(gy)}),
+                 Mistake("variance-of-gy", "The term through the variance uses gy, not the gradient of the normalized x.",
+                         "The step back through the scale comes first, and all three terms of gx start from what it gives.",
+                         change={"var_of": lambda g, gy, n: n * _mean(gy * n)}),
+                 Mistake("variance-term-without-x", "The term through the variance lacks the normalized x.",
+                         "How much the variance changes depends on where in the row an x stands.",
+                         change={"var_of": lambda g, gy, n: _mean(g * n)}),
+                 Mistake("variance-term-squared", "The term through the variance has the normalized x twice outside the mean.",
+                         "It is there once, and once inside the mean.",
+                         change={"var_of": lambda g, gy, n: n * n * _mean(g * n)}),
+                 Mistake("variance-term-not-averaged", "The term through the variance is no mean over the row.",
+                         "The variance gathers the whole row: what comes back through it is a mean over the row.",
+                         change={"var_of": lambda g, gy, n: n * n * g}),
+                 Mistake("gweight-times-weight", "gweight is multiplied by weight.",
+                         "weight multiplied the normalized x; its own gradient does not contain it.",
+                         change={"gweight": lambda gy, n, w: gy * n * w}),
+                 Mistake("gbias-times-weight", "gbias is multiplied by weight.",
+                         "bias is added after the scaling, so gy arrives as it is.",
+                         change={"gbias": lambda gy, w: gy * w}),
                  Mistake("gweight-of-gy", "gweight lacks the normalized x.",
                          "weight multiplied the normalized x, so its gradient has this factor.",
-                         change={"gweight": lambda gy, n: gy}),
+                         change={"gweight": lambda gy, n, w: gy}),
                  Mistake("gradients-averaged", "gweight and gbias are means over the rows, but they must be sums.", SUM,
                          change={"total": lambda a: a.mean(tuple(range(a.ndim - 1)))}),
                  Mistake("summed-over-channels", "gweight and gbias are summed over the last axis.", SUM,

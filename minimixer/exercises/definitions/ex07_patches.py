@@ -16,7 +16,8 @@ def _inputs(shape: tuple[int, int, int, int], patch_size: int) -> Inputs:
 
 
 INPUTS = [_inputs((2, 4, 6, 3), 2), _inputs((1, 6, 3, 2), 3), _inputs((3, 4, 4, 1), 2), _inputs((2, 4, 4, 2), 1),
-          _inputs((2, 6, 6, 3), 2), _inputs((2, 8, 4, 3), 4), _inputs((1, 2, 2, 3), 2)]
+          _inputs((2, 6, 6, 3), 2), _inputs((2, 8, 4, 3), 4), _inputs((1, 2, 2, 3), 2), _inputs((2, 6, 4, 1), 2),
+          _inputs((3, 3, 6, 2), 3), _inputs((2, 2, 6, 2), 2)]
 
 
 def reference(images: Array, patch_size: int) -> Any:
@@ -126,6 +127,23 @@ SAVED = Mistake(
     "saved-other-shape", "The saved shape is not the shape of the images.",
     "backward needs the shape that it must give back: that of the images, (B, H, W, channels).",
     lambda images, p: (lambda y: (y, (y.shape, p)))(forward()(images, p)[0]))
+SAVED_SIZES = Mistake(
+    "saved-other-shape", SAVED.title, SAVED.text,
+    lambda images, p: (forward()(images, p)[0], (images.shape[1:3], p)))
+ONE_CHANNEL = tuple(Mistake(
+    "channels-lost", "The channels are lost.", "Each patch holds all channels of its pixels: P * P * channels numbers.",
+    lambda images, p, reduce=reduce: (forward()(reduce(images), p)[0], (images.shape, p)))
+    for reduce in (lambda a: a[..., :1], lambda a: a.mean(-1, keepdims=True), lambda a: a[..., -1:]))
+
+
+def overlapping(images: Array, p: int) -> Any:
+    _, h, w, _ = images.shape
+    found = [images[:, i:i + p, j:j + p].reshape(len(images), -1) for i in range(h // p) for j in range(w // p)]
+    if len({patch.shape for patch in found}) > 1:
+        raise ValueError("patches of different sizes")
+    return np.stack(found, 1), (images.shape, p)
+
+
 SQUARE = Mistake(
     "square-only", "The number of patches is the square of that of one side.",
     "Images need not be square: there are H / P patches from top to bottom and W / P from left to right.",
@@ -141,7 +159,9 @@ EXERCISE = Exercise(
     tasks=(
         Task("forward", "Patches.forward", 5, ("y", ("saved shape", "saved patch_size")),
              lambda: forward_cases(reference, INPUTS), vary=forward, rows="one image of 4 x 4 pixels, P = 2",
-             mistakes=(PATCHES_FIRST, NO_BATCH, GRID, SAVED, SQUARE, SQUARE_W, *_orders())),
+             mistakes=(PATCHES_FIRST, NO_BATCH, GRID, SAVED, SAVED_SIZES, SQUARE, SQUARE_W, *ONE_CHANNEL,
+                       Mistake("overlapping", "The patches overlap: each begins one pixel after the one before.",
+                               "They lie side by side: the next begins P pixels further.", overlapping), *_orders())),
         Task("backward", "Patches.backward", 5, "gimages", lambda: backward_cases(reference, INPUTS), has_gradient=True,
              vary=backward, rows="one image of 4 x 4 pixels, P = 2", mistakes=tuple(_orders())),
     ),

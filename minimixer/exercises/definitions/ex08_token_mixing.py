@@ -31,17 +31,24 @@ def _keep(x: Array) -> Array:
 
 
 def forward(enter: Function = _swap, leave: Function = _swap, gelu: str = "between", residual: bool = False,
-            turned: bool = False) -> Function:
+            turned: str = "") -> Function:
     """Token mixing with one part changed."""
     def changed(x: Array, weight1: Array, bias1: Array, weight2: Array, bias2: Array) -> Any:
-        if turned:
+        if turned == "layers":
             weight1, bias1, weight2, bias2 = weight2, bias2, weight1, bias1
+        if turned == "biases":
+            bias1, bias2 = bias2, bias1
+        if turned == "weights":
+            weight1, weight2 = weight1.T, weight2.T
         given = enter(x)
         if gelu == "first":
             given, saved2 = Gelu.forward(given)
         hidden, saved1 = Linear.forward(given, weight1, bias1)
         if gelu in ("between", "twice"):
             hidden, saved2 = Gelu.forward(hidden)
+        if gelu == "relu":
+            _, saved2 = Gelu.forward(hidden)
+            hidden = hidden * (hidden > 0)
         y, saved3 = Linear.forward(hidden, weight2, bias2)
         if gelu in ("last", "twice"):
             y, last = Gelu.forward(y)
@@ -69,6 +76,22 @@ def backward(enter: Function = _swap, leave: Function = _swap, gelu: bool = True
             gweight1, gbias1, gweight2, gbias2 = gweight2, gbias2, gweight1, gbias1
         gx = leave(g) + (gy if residual else 0)
         return (gx, gweight2, gbias2, gweight1, gbias1) if swapped else (gx, gweight1, gbias1, gweight2, gbias2)
+    return changed
+
+
+def phi_only(gy: Array, saved1: Any, saved2: Any, saved3: Any) -> Any:
+    """Multiplies by phi in place of Gelu's backward."""
+    g, gweight2, gbias2 = Linear.backward(_swap(gy), *saved3)
+    g, gweight1, gbias1 = Linear.backward(g * saved2[1], *saved1)
+    return _swap(g), gweight1, gbias1, gweight2, gbias2
+
+
+def other_saved(which: int) -> Function:
+    """Gives Gelu's backward what another part saved."""
+    def changed(gy: Array, *saved: Any) -> Any:
+        g, gweight2, gbias2 = Linear.backward(_swap(gy), *saved[2])
+        g, gweight1, gbias1 = Linear.backward(Gelu.backward(g, *saved[which]), *saved[0])
+        return _swap(g), gweight1, gbias1, gweight2, gbias2
     return changed
 
 
@@ -120,7 +143,13 @@ EXERCISE = Exercise(
                  Mistake("gelu-twice", "There is a second Gelu at the end.", "Only one, between the two Linear layers.",
                          change={"gelu": "twice"}),
                  Mistake("weights-swapped", "The parameters of the two Linear layers are swapped.",
-                         "weight1 and bias1 belong to the first.", change={"turned": True}),
+                         "weight1 and bias1 belong to the first.", change={"turned": "layers"}),
+                 Mistake("biases-swapped", "The biases of the two Linear layers are swapped.",
+                         "weight1 and bias1 belong to the first.", change={"turned": "biases"}),
+                 Mistake("weights-transposed", "The weights are transposed.",
+                         "They have the shape (in, out) that Linear takes: what must be swapped are the axes of x.",
+                         change={"turned": "weights"}),
+                 Mistake("relu-for-gelu", "A ReLU takes the place of the Gelu.", GELU, change={"gelu": "relu"}),
                  Mistake("residual-added", "x is added to the result.",
                          "The residual connection belongs to the Mixer block, exercise 09, not to the MLP.",
                          change={"residual": True}),
@@ -157,6 +186,11 @@ EXERCISE = Exercise(
                  Mistake("gelu-forward-in-backward", "The Gelu's forward is called on the way back.",
                          "On the way back, each part's backward turns the gradient of its result into that of its input.",
                          fed_gelu_again),
+                 Mistake("gelu-by-phi-only", "The step back through the Gelu is a product with phi.",
+                         "phi is only one of two terms of its derivative. Gelu.backward has both.", phi_only),
+                 *(Mistake("saved-exchanged", "A part gets what another part saved.",
+                           "saved1, saved2 and saved3 belong to the first Linear, the Gelu and the second Linear.",
+                           other_saved(which)) for which in (0, 2)),
                  Mistake("residual-added", "gy is added to gx.",
                          "The residual connection belongs to the Mixer block, exercise 09, not to the MLP.",
                          change={"residual": True}),

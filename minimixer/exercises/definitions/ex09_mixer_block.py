@@ -7,7 +7,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.exercises import parts
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
-from minimixer.exercises.task import Exercise, Function, Mistake, Names, Task
+from minimixer.exercises.task import Case, Exercise, Function, Mistake, Names, Task
 
 EPS = 1e-6
 
@@ -180,6 +180,8 @@ def backward(first: bool = True, second: bool = True, inner: bool = True, order:
     def changed(gy: Array, saved1: Any, saved2: Any, saved3: Any, saved4: Any) -> Any:
         if order == "norms-exchanged":
             saved1, saved3 = saved3, saved1
+        if order == "mixings-exchanged":
+            saved2, saved4 = saved4, saved2
         if order == "mixing-first":
             g, *norm2 = parts.LayerNorm.backward(gy, *saved3)
             g, *mlp2 = parts.ChannelMixing.backward(g, *saved4)
@@ -195,6 +197,20 @@ def backward(first: bool = True, second: bool = True, inner: bool = True, order:
         gx = gu + g if first else g
         return (gx + gy if twice else gx), tuple(norm1), tuple(mlp1), tuple(norm2), tuple(mlp2)
     return changed
+
+
+def _y_terms(case: Case) -> dict[str, Array]:
+    x, *given = case.arguments
+    y, _ = reference(x, *given)
+    u = x + parts.TokenMixing.forward(_norm(x, given[0])[0], *given[1])[0]
+    return {"x": x, "token branch": u - x, "channel branch": y - u}
+
+
+def _gx_terms(case: Case) -> dict[str, Array]:
+    gy, saved1, saved2, saved3, saved4 = case.arguments
+    through = parts.LayerNorm.backward(parts.ChannelMixing.backward(gy, *saved4)[0], *saved3)[0]
+    gx = backward()(gy, saved1, saved2, saved3, saved4)[0]
+    return {"gy": gy, "through the channel half": through, "through the token half": gx - gy - through}
 
 
 RESIDUAL = "residual-forgotten"
@@ -214,7 +230,8 @@ EXERCISE = Exercise(
         Task("forward", "MixerBlock.forward", 4, ("y", tuple(f"saved saved{part}" for part in (1, 2, 3, 4))),
              lambda: [replace(case, expected=digested(case.expected)) for case in forward_cases(reference, INPUTS)],
              call=lambda function, case: digested(function(*case.arguments)),
-             rows="one image with two patches and two channels", errors={"TupleGivenError": Mistake(
+             terms=(("y", (), _y_terms),), rows="one image with two patches and two channels",
+             errors={"TupleGivenError": Mistake(
                  "tuple-not-unpacked", "A part gets a tuple where it needs an array.",
                  "forward of each part returns two things: y and what it saved. Only y goes on. Parameters go in item by "
                  "item: a star in the call unpacks a tuple.")}, mistakes=(
@@ -263,7 +280,8 @@ EXERCISE = Exercise(
                     "Each half has its own weight and bias.", _wired(_one_norm)),
         )),
         Task("backward", "MixerBlock.backward", 6, OUTPUTS, lambda: backward_cases(reference, INPUTS),
-             has_gradient=True, vary=backward, rows="one image with two patches and two channels", mistakes=(
+             has_gradient=True, vary=backward, rows="one image with two patches and two channels",
+             terms=(("gx", (), _gx_terms),), mistakes=(
                  Mistake(RESIDUAL, "backward has no residual connections.",
                          "u takes two paths: through the branch and around it. Each path brings back a gradient, and "
                          "the two are added. The same holds for x.", change={"first": False, "second": False}),
@@ -284,6 +302,9 @@ EXERCISE = Exercise(
                  Mistake("order-in-branch", "In the branch, the norm comes before the MLP.",
                          "forward normalizes, then mixes. backward goes back: the MLP comes first.",
                          change={"order": "mixing-first"}),
+                 Mistake("mixings-swapped", "The saved tuples of the two MLPs are swapped.",
+                         "saved1 and saved2 belong to the token half, saved3 and saved4 to the channel half.",
+                         change={"order": "mixings-exchanged"}),
                  Mistake("norms-swapped", "The saved tuples of the two LayerNorms are swapped.",
                          "saved1 and saved2 belong to the token half, saved3 and saved4 to the channel half.",
                          change={"order": "norms-exchanged"}),

@@ -77,6 +77,16 @@ def backward(count: Callable[[int, int], float] = lambda b, k: b, hot: float = 1
     return glogits
 
 
+def _softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def _log(p: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.log(p)
+
+
 def _terms(case: Case) -> dict[str, Array]:
     gy, p, labels = case.arguments
     return {"p": gy * p / len(p), "true class": -gy * _hot(p, labels) / len(p)}
@@ -169,6 +179,24 @@ EXERCISE = Exercise(
                            "already: only the true class counts.", change={"loss": loss, "log": lambda z, p: np.log(p)})
                    for loss in (lambda log_p, p, y: -(_hot(p, y) * log_p + (1 - _hot(p, y)) * np.log(1 - p)).sum(1).mean(),
                                 lambda log_p, p, y: -(_hot(p, y) * log_p + (1 - _hot(p, y)) * np.log(1 - p)).mean())),
+                 Mistake("index-swapped", "Images and classes are swapped in the index.",
+                         "The first axis counts the images, the second the classes.",
+                         change={"loss": lambda log_p, p, labels: -log_p[labels, np.arange(len(labels))].mean()}),
+                 Mistake("labels-not-used", "The labels are not used: the class with the largest p counts.",
+                         "The loss is minus log p of the true class, whether it is the largest or not.",
+                         change={"loss": lambda log_p, p, labels: -log_p.max(1).mean()}),
+                 Mistake("labels-shifted", "The labels are shifted by one.", "They count from 0 to K - 1, like an index.",
+                         change={"loss": lambda log_p, p, labels: -_picked(log_p, labels - 1).mean()}),
+                 Mistake("times-p", "The logarithm is multiplied by p.",
+                         "That is a term of an entropy. Only the true class counts, with the weight 1.",
+                         change={"loss": lambda log_p, p, labels: -_picked(p * log_p, labels).mean()}),
+                 Mistake("exponential-of-loss", "The loss is exponentiated.", "That is the perplexity.",
+                         change={"loss": lambda log_p, p, labels: np.exp(-_picked(log_p, labels).mean())}),
+                 Mistake("accuracy", "This is the accuracy.", "The loss is minus the logarithm of p.",
+                         change={"loss": lambda log_p, p, labels: (log_p.argmax(1) == labels).mean()}),
+                 *(Mistake("labels-smoothed", "The labels are smoothed.", "Only the true class counts, with the weight 1.",
+                           change={"loss": lambda log_p, p, y, s=s: -(((1 - s) * _hot(p, y) + s / p.shape[1]) * log_p
+                                                                      ).sum(1).mean()}) for s in (0.1, 0.05, 0.2)),
                  Mistake("squared-error", "This is a squared error.", "The loss is minus the logarithm of p.",
                          change={"loss": lambda log_p, p, labels: ((p - _hot(p, labels)) ** 2).sum(1).mean()}),
                  Mistake("entropy", "This is the entropy of p: the labels are not used.",
@@ -208,6 +236,19 @@ EXERCISE = Exercise(
                  Mistake("not-the-label", "The logit of the true class gets no gradient.",
                          "It has two: as one of the denominator, and as the true one.",
                          change={"also": lambda p, labels: 1 - _hot(p, labels)}),
+                 Mistake("variance-of-p", "This is p (1 - p).",
+                         "That is the derivative of a sigmoid. Derive log p again, for the true class and for another.",
+                         lambda gy, p, labels: gy * p * (1 - p) / len(p)),
+                 Mistake("labels-as-numbers", "The number of the class is subtracted, not a 1 at its place.",
+                         "A label is a position. Subtract 1 from the entry at that position.",
+                         lambda gy, p, labels: gy * (p - labels[:, None]) / len(p)),
+                 Mistake("softmax-again", "softmax is applied to p once more.", "p are the probabilities already.",
+                         lambda gy, p, labels: gy * (_softmax(p) - _hot(p, labels)) / len(p)),
+                 Mistake("log-for-p", "The logarithm of p takes the place of p.",
+                         "The derivative of log p does not contain the logarithm.",
+                         lambda gy, p, labels: gy * (_log(p) - _hot(p, labels)) / len(p)),
+                 Mistake("gy-added", "gy is added, not multiplied.", "By the chain rule, the incoming gradient multiplies.",
+                         lambda gy, p, labels: gy + (p - _hot(p, labels)) / len(p)),
                  Mistake("loss-of-p", "This is the gradient with respect to p, not to the logits.",
                          "It takes one more step back: through the softmax.",
                          lambda gy, p, labels: -gy * _hot(p, labels) / p / len(p)),

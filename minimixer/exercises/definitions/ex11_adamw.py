@@ -32,12 +32,13 @@ def cases() -> list[Case]:
 
 
 def rule(mean: Function = lambda old, new, beta: beta * old + (1 - beta) * new,
-         square: Function = lambda g: g * g,
+         mean_v: Function | None = None, square: Function = lambda g: g * g, beta_m: int = 1, beta_v: int = 2,
+         into_v: Function | None = None, into_m: Function = lambda g, lr: g, numerator: Function | None = None,
          correct: Function = lambda mean, beta, step: mean / (1 - beta**step), correct_m: bool = True,
          correct_v: bool = True, divide: Function = lambda m, v, eps, beta2, step: m / (np.sqrt(v) + eps),
          decay: Function = lambda p, new, lr, wd: new - lr * wd * p, coupled: bool = False, in_numerator: bool = False,
          swapped: bool = False, returns: str = "pmv", sign: int = 1, fixed: tuple[float, ...] | None = None,
-         lr_power: int = 1, updates_last: bool = False, decays_vectors: bool = True) -> Function:
+         lr_power: int = 1, updates_last: bool = False, decays_vectors: bool = True, decays: str = "p") -> Function:
     """AdamW with one part changed."""
     def changed(p: Array, g: Array, m: Array, v: Array, step: int, lr: float, beta1: float, beta2: float, eps: float,
                 weight_decay: float) -> Any:
@@ -50,16 +51,19 @@ def rule(mean: Function = lambda old, new, beta: beta * old + (1 - beta) * new,
         if swapped:
             beta1, beta2 = beta2, beta1
         old = m, v
-        m, v = mean(m, g, beta1), mean(v, square(g), beta2)
+        betas = {1: beta1, 2: beta2}
+        m = mean(m, into_m(g, lr), betas[beta_m])
+        v = (mean_v or mean)(v, square(g) if into_v is None else into_v(g, m), betas[beta_v])
         used = old if updates_last else (m, v)
         with np.errstate(all="ignore"):
             m_hat = correct(used[0], beta1, step) if correct_m else used[0]
             v_hat = correct(used[1], beta2, step) if correct_v else used[1]
+            m_hat = m_hat if numerator is None else numerator(g, m_hat, beta1, step)
             move = divide(m_hat, v_hat, eps, beta2, step)
             if in_numerator:
                 move = divide(m_hat + weight_decay * p, v_hat, eps, beta2, step)
             new = p - sign * lr**lr_power * move
-        new = new if coupled or in_numerator else decay(p, new, lr, weight_decay)
+        new = new if coupled or in_numerator else decay({"p": p, "m": m, "g": g}[decays], new, lr, weight_decay)
         return {"pmv": (new, m, v), "hats": (new, m_hat, v_hat), "step": (move, m, v)}[returns]
     return changed
 
@@ -101,6 +105,10 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
         ("returns-corrected", "The corrected means are returned.",
          "The correction is for this step only. The next step needs m and v without it.", {"returns": "hats"}),
         ("returns-update", "The change of p is returned, not the new p.", "Subtract it from p.", {"returns": "step"}),
+        *(("constants-fixed", "beta1, beta2 or eps are fixed in the code.",
+           "The textbook values are only a default. The caller gives them as arguments.", {"fixed": values})
+          for values in ((0.9, 0.999, 1e-8), (0.8, 0.95, 1e-8), (0.9, 0.999, 0.01), (0.9, 0.95, 1e-8), (0.8, 0.999, 0.01),
+                         (0.9, 0.95, 0.01), (0.8, 0.95, 1e-6), (0.9, 0.999, 1e-6), (0.9, 0.999, 1e-7))),
         ("eps-inside-root", "eps is inside the square root.", "In Adam, eps is added to the root of v, not to v.",
          {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v + eps)}),
         ("eps-of-uncorrected", "eps is added to the root of the uncorrected v.",
@@ -109,10 +117,10 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
          {"divide": lambda m, v, eps, beta2, step: m / (np.sqrt(v) + eps / np.sqrt(1 - beta2**step))}),
         ("eps-forgotten", "eps is not used.", "It keeps the division safe where v is zero.",
          {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v)}),
-        ("eps-as-minimum", "eps is a lower limit of the root.", "It is added to every root.",
-         {"divide": lambda m, v, eps, beta2, step: m / np.maximum(np.sqrt(v), eps)}),
         ("eps-outside-fraction", "eps is added to the whole fraction.", "It belongs to the denominator.",
          {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v) + eps}),
+        ("eps-outside-step", "eps is added to the new p.", "It belongs to the denominator: think of brackets.",
+         {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v), "decay": lambda p, new, lr, wd: new - lr * wd * p + 0.01}),
         ("no-root", "The update is divided by v, not by its square root.",
          "v is a mean of squares. Only its root has the scale of a gradient.",
          {"divide": lambda m, v, eps, beta2, step: m / (v + eps)}),
@@ -157,14 +165,38 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
          {"mean": lambda old, new, beta: (1 - beta) * new}),
         ("old-means", "The step uses m and v from before this step.",
          "First update both means with the new gradient, then compute the step.", {"updates_last": True}),
+        ("beta2-for-m", "m uses beta2.", "beta1 belongs to m, beta2 to v.", {"beta_m": 2}),
+        ("beta1-for-v", "v uses beta1.", "beta1 belongs to m, beta2 to v.", {"beta_v": 1}),
+        ("v-of-m", "v is a mean of the squares of m, not of g.", "Both means get the gradient of this step.",
+         {"into_v": lambda g, m: m * m}),
+        ("v-of-product", "v is a mean of m times g, not of the squares of g.",
+         "Both means get the gradient of this step.", {"into_v": lambda g, m: m * g}),
+        ("largest-v", "v only grows: this is AMSGrad.", "v is a running mean: it can fall.",
+         {"mean_v": lambda old, new, beta: np.maximum(old, beta * old + (1 - beta) * new)}),
+        ("lr-in-m", "The gradient is multiplied by lr before it enters m.", "lr scales the step, not the means.",
+         {"into_m": lambda g, lr: lr * g}),
+        ("decay-of-m", "The decay uses m, not p.", "Decay pulls the parameters toward zero.", {"decays": "m"}),
+        ("decay-of-g", "The decay uses g, not p.", "Decay pulls the parameters toward zero.", {"decays": "g"}),
+        ("g-for-m", "The step uses the gradient, not its running mean.", "The numerator is the corrected m.",
+         {"numerator": lambda g, m, beta1, step: g}),
+        ("sign-of-m", "The step uses only the sign of m.", "Each number is divided by the root of its v.",
+         {"divide": lambda m, v, eps, beta2, step: np.sign(m)}),
+        ("nesterov", "The step looks ahead: this is NAdam.", "The numerator is the corrected m, and no more.",
+         {"numerator": lambda g, m, beta1, step: beta1 * m + (1 - beta1) * g}),
+        ("times-step-number", "The step grows with its number.", "lr alone scales it; step enters the correction only.",
+         {"numerator": lambda g, m, beta1, step: step * m}),
+        ("eps-twice", "eps is added inside the root and outside.", "Once is enough: to the root of v.",
+         {"divide": lambda m, v, eps, beta2, step: m / (np.sqrt(v + eps) + eps)}),
+        ("decays-twice", "The decay is applied twice.", "Once is enough: the last term of the formula.",
+         {"decay": lambda p, new, lr, wd: new - 2 * lr * wd * p}),
+        ("decays-twice", "The decay is applied twice.", "Once is enough: the last term of the formula.",
+         {"decay": lambda p, new, lr, wd: new - lr * wd * p - lr * wd * (p - lr * wd * p)}),
+        ("plain-gradient", "This is a plain step along the gradient.", "The step divides the corrected m by a root.",
+         {"divide": lambda m, v, eps, beta2, step: m, "numerator": lambda g, m, beta1, step: g}),
         ("uphill", "The step goes up the gradient.", "The loss grows along the gradient: go the other way.",
          {"sign": -1}),
         ("lr-forgotten", "The update is not multiplied by lr.", "The learning rate scales both parts of the step.",
          {"lr_power": 0}),
-        *(("constants-fixed", "beta1, beta2 or eps are fixed in the code.",
-           "The textbook values are only a default. The caller gives them as arguments.", {"fixed": values})
-          for values in ((0.9, 0.999, 1e-8), (0.8, 0.95, 1e-8), (0.9, 0.999, 0.01), (0.9, 0.95, 1e-8), (0.8, 0.999, 0.01),
-                         (0.9, 0.95, 0.01), (0.8, 0.95, 1e-6), (0.9, 0.999, 1e-6), (0.9, 0.999, 1e-7))),
     ]
 
 

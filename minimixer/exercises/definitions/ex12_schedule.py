@@ -8,7 +8,8 @@ from minimixer.exercises.wire import kind_of
 from minimixer.optim import Schedule
 
 # peak, total_steps, warmup_steps, final
-RUNS = [(1.0, 20, 5, 0.0), (0.3, 12, 0, 0.03), (2.0, 30, 10, 0.5), (0.01, 7, 3, 0.001), (0.5, 9, 1, 0.1)]
+RUNS = [(1.0, 20, 5, 0.0), (0.3, 12, 0, 0.03), (2.0, 30, 10, 0.5), (0.01, 7, 3, 0.001), (0.5, 9, 1, 0.1),
+        (0.2, 15, 5, 0.02)]
 
 
 class NotANumber(TypeError):
@@ -21,7 +22,7 @@ def cases() -> list[Case]:
         schedule = Schedule("cosine", peak, total, warmup, final)
         rates = np.array([schedule(step) for step in range(total + 5)])
         label = f"peak = {peak:g}, total_steps = {total}, warmup_steps = {warmup}, final = {final:g}"
-        found.append(Case(label, (peak, total, warmup, final), rates, {"warmup_steps": warmup},
+        found.append(Case(label, (peak, total, warmup, final), rates, {"warmup_steps": warmup, "final": final},  # type: ignore
                           reveals=NO_WARMUP if warmup == 0 else None))
     return found
 
@@ -36,19 +37,19 @@ def call(function: Function, case: Case) -> Any:
         first = next(step for step, rate in enumerate(rates) if rate is None)
         raise NotANumber("None after the last step" if first >= total else f"None in step {first}")
     for step, rate in enumerate(rates):
-        if np.asarray(rate).dtype.kind not in "fiu" or np.shape(rate) not in ((), (1,)):
+        if np.asarray(rate).dtype.kind not in "fiu" or np.shape(rate) != ():
             raise NotANumber(f"{kind_of(rate)} in step {step}")
-    return np.array([float(np.ravel(rate)[0]) for rate in rates])
+    return np.array([np.asarray(rate)[()] for rate in rates])
 
 
-def schedule(warm: Function = lambda s, p, w, f: p * (s + 1) / w,
+def schedule(warm: Function = lambda s, p, w, f, t: p * (s + 1) / w,
              progress: Function = lambda s, t, w: (s - w) / (t - 1 - w),
              fall: Function = lambda p, f, x: f + (p - f) * (1 + math.cos(math.pi * x)) / 2, ends: int = 0,
              after: Function = lambda s, t, x: min(1.0, x)) -> Function:
     """A schedule with one part changed; ``ends`` makes the warm-up that many steps longer."""
     def rate(step: int, peak: float, total: int, warmup: int, final: float) -> float:
         if step < warmup + ends and warmup:
-            return float(warm(step, peak, warmup, final))
+            return float(warm(step, peak, warmup, final, total))
         try:
             share = progress(step, total, warmup)
         except ZeroDivisionError:
@@ -75,44 +76,44 @@ AFTER = ("rises-again", "After the last step the rate rises again.",
 
 def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
     return [
-        (*LATE, {"warm": lambda s, p, w, f: p * s / w}),
+        (*LATE, {"warm": lambda s, p, w, f, t: p * s / w}),
         *(("schedule-of-transformers", "This is the schedule of Hugging Face's Transformers.",
            "It differs in three places: its warm-up starts with a rate of 0, its cosine reaches its end one step too late, "
            "and it falls to 0, not to final. Work out the rates of step 0, of the last step, and of the one after it.",
-           {"warm": lambda s, p, w, f: p * s / max(1, w), "progress": lambda s, t, w: (s - w) / max(1, t - w),
+           {"warm": lambda s, p, w, f, t: p * s / max(1, w), "progress": lambda s, t, w: (s - w) / max(1, t - w),
             "fall": lambda p, f, x: p * (1 + math.cos(math.pi * x)) / 2, "after": after})
           for after in (lambda s, t, x: x, lambda s, t, x: min(1.0, x))),
         *(("schedule-of-nanogpt", "This is the schedule of nanoGPT.",
            "It differs in two places: its warm-up does not reach peak, because it divides by one too many, and its cosine "
            "reaches final one step too late. Work out the rates of the last step of the warm-up and of the last of all.",
-           {"warm": lambda s, p, w, f: p * (s + 1) / (w + 1), "progress": lambda s, t, w: (s - w) / (t - w),
+           {"warm": lambda s, p, w, f, t: p * (s + 1) / (w + 1), "progress": lambda s, t, w: (s - w) / (t - w),
             "after": after})
           for after in (lambda s, t, x: 1.0 if s > t else x, lambda s, t, x: min(1.0, x))),
         ("warm-up-ends-low", "The warm-up does not reach peak in its last step.",
          "It has warmup_steps steps, and the last of them has peak. You divide by one too many.",
-         {"warm": lambda s, p, w, f: p * (s + 1) / (w + 1)}),
+         {"warm": lambda s, p, w, f, t: p * (s + 1) / (w + 1)}),
         ("warm-up-ends-low", "The warm-up starts at 0 and does not reach peak in its last step.",
-         "The first rate is peak / warmup_steps, and the last has peak.", {"warm": lambda s, p, w, f: p * s / (w + 1)}),
+         "The first rate is peak / warmup_steps, and the last has peak.", {"warm": lambda s, p, w, f, t: p * s / (w + 1)}),
         ("warm-up-from-0", "The warm-up starts with a rate of 0.",
          "Step 0 must already move: the first rate is peak / warmup_steps. A rate of 0 would waste the first step.",
-         {"warm": lambda s, p, w, f: p * s / max(1, w - 1)}),
+         {"warm": lambda s, p, w, f, t: p * s / max(1, w - 1)}),
         ("warm-up-from-final", "The warm-up starts at final, not at 0.",
          "Its line goes through peak / warmup_steps in step 0; final has no part in it.",
-         {"warm": lambda s, p, w, f: f + (p - f) * (s + 1) / w}),
+         {"warm": lambda s, p, w, f, t: f + (p - f) * (s + 1) / w}),
         ("warm-up-from-final", "The warm-up starts at final, not at 0.",
          "Its line goes through peak / warmup_steps in step 0; final has no part in it.",
-         {"warm": lambda s, p, w, f: f + (p - f) * s / w}),
+         {"warm": lambda s, p, w, f, t: f + (p - f) * s / w}),
         ("warm-up-too-long", "The warm-up lasts one step too long.",
          "Steps are counted from 0, so the last step of the warm-up is warmup_steps - 1. The rate must not go above "
          "peak.", {"ends": 1}),
         ("no-warm-up", "There is no warm-up.", "The first warmup_steps steps climb from almost 0 to peak.",
-         {"warm": lambda s, p, w, f: p}),
+         {"warm": lambda s, p, w, f, t: p}),
         ("warm-up-integer", "The warm-up uses whole numbers: `//` throws the fraction away.", "Divide with `/`.",
-         {"warm": lambda s, p, w, f: p * ((s + 1) // w)}),
+         {"warm": lambda s, p, w, f, t: p * ((s + 1) // w)}),
         ("warm-up-curved", "The warm-up is not a straight line.", "It climbs by the same amount in every step.",
-         {"warm": lambda s, p, w, f: p * ((s + 1) / w) ** 2}),
+         {"warm": lambda s, p, w, f, t: p * ((s + 1) / w) ** 2}),
         ("warm-up-curved", "The warm-up is not a straight line.", "It climbs by the same amount in every step.",
-         {"warm": lambda s, p, w, f: p * (1 - math.cos(math.pi * (s + 1) / w)) / 2}),
+         {"warm": lambda s, p, w, f, t: p * (1 - math.cos(math.pi * (s + 1) / w)) / 2}),
         ("cosine-over-all", "The cosine starts at step 0, not after the warm-up.",
          "The curve must start at peak, in the step after the warm-up. How many steps of the cosine are done, and how "
          "many are there?", {"progress": lambda s, t, w: s / (t - 1)}),
@@ -170,6 +171,41 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
          "cos goes from 1 to -1; shift and scale it so that it goes from 1 to 0.", {"fall": _cosine(0.5, 0)}),
         ("cosine-rises", "The cosine goes up, from final to peak.", "1 - cos goes from 0 to 2: look at the sign.",
          {"fall": lambda p, f, x: f + (p - f) * (1 - math.cos(math.pi * x)) / 2}),
+        ("constant", "The rate does not fall after the warm-up.", "It must follow half a cosine wave.",
+         {"fall": lambda p, f, x: p}),
+        ("two-values", "The rate drops in one step.", "It must follow half a cosine wave.",
+         {"fall": lambda p, f, x: p if x < 0.5 else f}),
+        ("two-values", "The rate drops to final right after the warm-up.", "It must follow half a cosine wave. Which of "
+         "min and max keeps the progress at most 1?", {"after": lambda s, t, x: max(1.0, x)}),
+        ("root-for-cosine", "The rate falls along a square root.", "It must follow half a cosine wave.",
+         {"fall": lambda p, f, x: f + (p - f) * (1 - math.sqrt(x))}),
+        *(("power-for-cosine", "The rate falls along a power of the progress.", "It must follow half a cosine wave.",
+           {"fall": lambda p, f, x, n=n: f + (p - f) * (1 - x) ** n}) for n in (2, 3)),
+        ("brackets", "Only the cosine is halved or scaled, not the whole bracket.",
+         "* and / come before +: put 1 + cos into brackets, then scale it.",
+         {"fall": lambda p, f, x: f + (p - f) * 1 + math.cos(math.pi * x) / 2}),
+        ("brackets", "Only the cosine is halved or scaled, not the whole bracket.",
+         "* and / come before +: put 1 + cos into brackets, then scale it.",
+         {"fall": lambda p, f, x: f + (p - f) * (1 + math.cos(math.pi * x) / 2)}),
+        ("brackets", "Only final is scaled by the cosine, not the difference.",
+         "* comes before -: put peak - final into brackets.",
+         {"fall": lambda p, f, x: f + p - f * (1 + math.cos(math.pi * x)) / 2}),
+        ("brackets", "final is halved, too.", "The one half belongs to 1 + cos only.",
+         {"fall": lambda p, f, x: 0.5 * (f + (p - f) * (1 + math.cos(math.pi * x)))}),
+        ("sum-for-difference", "The sum of peak and final is scaled, not their difference.",
+         "The curve falls from peak to final: how far is that?",
+         {"fall": lambda p, f, x: f + (p + f) * (1 + math.cos(math.pi * x)) / 2}),
+        ("absolute-cosine", "The rate follows the absolute value of a cosine: it falls and rises again.",
+         "Shift the cosine up instead: 1 + cos goes from 2 to 0.",
+         {"fall": lambda p, f, x: f + (p - f) * abs(math.cos(math.pi * x))}),
+        ("half-angle", "The angle ends at half of pi.", "Half a cosine wave ends at pi.",
+         {"fall": lambda p, f, x: f + (p - f) * (1 + math.cos(math.pi * x / 2)) / 2}),
+        ("warm-up-over-all", "The warm-up is divided by total_steps.", "It has warmup_steps steps.",
+         {"warm": lambda s, p, w, f, t: p * (s + 1) / t}),
+        ("warm-up-to-final", "The warm-up climbs to final, not to peak.", "Its last step has peak.",
+         {"warm": lambda s, p, w, f, t: f * (s + 1) / w}),
+        ("warm-up-integer", "The warm-up uses whole numbers: `//` throws the fraction away.", "Divide with `/`.",
+         {"warm": lambda s, p, w, f, t: p * (s + 1) // w}),
         ("sine-for-cosine", "A sine takes the place of the cosine.",
          "A sine starts at 0 in the middle of its range; the curve must start at its top.",
          {"fall": lambda p, f, x: f + (p - f) * (1 + math.sin(math.pi * x)) / 2}),
