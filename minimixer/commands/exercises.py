@@ -165,12 +165,12 @@ def hint(exercise: Name, number: Number = 1, /) -> int:
 
 def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedback = None,
           format: Literal["csv", "gradescope", "nbgrader"] = "csv", exercises: Exercises = (), jobs: int = 2,
-          seconds: Seconds = 10.0, memory: int = 1024) -> int:
+          seconds: Seconds = 10.0, memory: int = 1024, trust_submissions: bool = False) -> int:
     """Check the exercises of a whole class.
 
     DIR holds one folder per student.
 
-    Student code is run: do this in a sandbox (docs/teachers.md).
+    Student code is run, behind bubblewrap where there is one (docs/teachers.md).
 
     Parameters
     ----------
@@ -190,6 +190,8 @@ def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedbac
         CPU time per submission.
     memory
         MiB of memory per submission.
+    trust_submissions
+        Run them although there is no fence: then only accidents are stopped.
     """
     from minimixer.exercises.grade import grade
-    return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20))
+    return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20), trust=trust_submissions)

@@ -4,13 +4,13 @@ Expected gradients are central differences of the reference forward.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from minimixer.backend import Array
-from minimixer.exercises.task import Case, Function
+from minimixer.exercises.task import Case, Function, Mistake
 
 STEP = 1e-5
 
@@ -23,6 +23,8 @@ class Inputs:
     constants: tuple[Any, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     nest: Callable[[Sequence[Any]], tuple[Any, ...]] = tuple       # how the function takes the arrays
+    reveals: Mistake | None = None
+    note: str = ""                  # what is special, for the label
 
 
 def normal(seed: int, *shapes: tuple[int, ...]) -> tuple[Array, ...]:
@@ -40,11 +42,12 @@ def swap_memory(array: Array) -> Array:
 
 def _each(inputs: Sequence[Inputs]) -> Iterator[tuple[str, bool, Inputs]]:
     for one in inputs:
-        sizes = ", ".join(f"{name} = {size}" for name, size in one.sizes.items())
-        for transposed in (False, True):
+        said = [f"an input of shape {one.arrays[0].shape}", *(f"{name} = {n}" for name, n in one.sizes.items())]
+        said += [one.note] if one.note else []
+        for transposed in (False, True) if one.arrays[0].ndim > 1 else (False,):
             arrays = tuple(map(swap_memory, one.arrays)) if transposed else one.arrays
-            label = f"{sizes}, transposed memory" if transposed else sizes
-            yield label, transposed, Inputs(arrays, one.constants, one.sizes, one.nest)
+            label = ", ".join([*said, "transposed memory"] if transposed else said)
+            yield label, transposed, replace(one, arrays=arrays)
 
 
 def forward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
@@ -52,7 +55,7 @@ def forward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
     cases = []
     for label, transposed, one in _each(inputs):
         arguments = (*one.nest(one.arrays), *one.constants)
-        cases.append(Case(label, arguments, reference(*arguments), one.sizes, transposed))
+        cases.append(Case(label, arguments, reference(*arguments), one.sizes, transposed, reveals=one.reveals))
     return cases
 
 
@@ -65,7 +68,8 @@ def backward_cases(reference: Function, inputs: Sequence[Inputs]) -> list[Case]:
         gy = swap_memory(gy) if transposed else gy
         gradients = one.nest(numeric_gradients(reference, one, gy))
         expected = gradients if len(gradients) > 1 else gradients[0]
-        cases.append(Case(label, (gy, *saved), expected, one.sizes, transposed))
+        before = (*one.nest(one.arrays), *one.constants)
+        cases.append(Case(label, (gy, *saved), expected, one.sizes, transposed, before, reveals=one.reveals))
     return cases
 
 

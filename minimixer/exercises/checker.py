@@ -1,20 +1,21 @@
-"""Check a student's functions task by task, in this process; ``runner.py`` uses a separate, limited one."""
+"""Check a student's functions task by task: call them, compare, explain.  ``runner.py`` does it with another process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 from minimixer.errors import UsageError
-from minimixer.exercises import parts
 from minimixer.exercises.definitions import load
-from minimixer.exercises.diagnose import diagnose
-from minimixer.exercises.evidence import Evidence, Leaf, observe
+from minimixer.exercises.diagnose import closest, diagnose
+from minimixer.exercises.evidence import Answer, Evidence, Leaf, observe
 from minimixer.exercises.report import Report, Row, TaskResult
-from minimixer.exercises.task import Exercise, Task
+from minimixer.exercises.task import Case, Exercise, Task
 from minimixer.exercises.words import say
+from minimixer.exercises.worker import about, find
 
-Namespace = Mapping[str, Any]
-grading = False     # True while runner.py runs a file: calls of check() inside that file then do nothing
+_silent = False     # while a file is run in this process: calls of check() inside that file then do nothing
 
 
 def check(exercise: str, *answers: Any, task: str | None = None) -> Report:
@@ -42,56 +43,77 @@ def check(exercise: str, *answers: Any, task: str | None = None) -> Report:
     wanted = load(exercise)
     if task is not None and task not in [t.name for t in wanted.tasks]:
         raise UsageError(f"{wanted.id} has no task {task!r}: expected one of {', '.join(t.name for t in wanted.tasks)}")
-    tasks = [t for t in wanted.tasks if task in (None, t.name)]
-    if grading:
+    if _silent:
         return Report(wanted, ())
     namespace = _namespace(wanted, answers)
-    report = Report(wanted, tuple(check_task(t, namespace) for t in tasks))
+    found = {t.name: answer(t.function, namespace) for t in wanted.tasks}
+    report = Report(wanted, tuple(check_task(t, found[t.name], found) for t in wanted.tasks if task in (None, t.name)))
     print(report)
     return report
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Calls of ``check`` do nothing meanwhile."""
+    global _silent
+    _silent = True
+    try:
+        yield
+    finally:
+        _silent = False
 
 
 def _namespace(exercise: Exercise, answers: tuple[Any, ...]) -> dict[str, Any]:
     """The answers under the names that the exercise uses."""
     namespace: dict[str, Any] = {}
-    for answer in answers:
-        if isinstance(answer, Mapping):
-            namespace |= answer
-        elif isinstance(answer, ModuleType):
-            namespace |= vars(answer)
+    for given in answers:
+        if isinstance(given, Mapping):
+            namespace |= given
+        elif isinstance(given, ModuleType):
+            namespace |= vars(given)
         else:
-            namespace[getattr(answer, "__name__", type(answer).__name__)] = answer
+            namespace[getattr(given, "__name__", type(given).__name__)] = given
     wanted = {task.function.split(".")[0] for task in exercise.tasks}
     if len(wanted) == len(answers) == 1 and not isinstance(answers[0], (Mapping, ModuleType)):
         namespace.setdefault(wanted.pop(), answers[0])      # a single answer may have any name
     return namespace
 
 
-def find(task: Task, namespace: Namespace) -> Any:
-    """The student's function for a task, or None."""
-    first, *rest = task.function.split(".")
-    found = namespace.get(first)
-    for name in rest:
-        found = getattr(found, name, None)
-    return found if callable(found) else None
+def answer(path: str, namespace: Mapping[str, Any]) -> Answer | None:
+    """The student's function for a task in this process, or None."""
+    function = find(path, namespace)
+    return None if function is None else Answer(function, *about(function)[1:])
 
 
-def check_task(task: Task, namespace: Namespace) -> TaskResult:
-    """Check one task."""
-    function = find(task, namespace)
-    if function is None:
+@cache
+def cases_of(task: Task) -> list[Case]:
+    """The cases of a task, made once; nobody may modify them."""
+    return task.cases()
+
+
+def check_task(task: Task, given: Answer | None, others: Mapping[str, Answer | None] | None = None,
+               names: tuple[str, ...] = ()) -> TaskResult:
+    """Check one task; ``others`` are the functions of all tasks of the file, and ``names`` those of what else it has."""
+    if given is None:
+        if (other := closest(task.function, names)) is not None:
+            return TaskResult.of(task, "error", say("renamed", function=task.function, other=other))
         return TaskResult.of(task, "error", say("not-found", function=task.function))
     outcomes = []
-    for case in task.cases():
-        outcomes.append(observe(task, function, case))
-        if isinstance(outcomes[-1].raised, NotImplementedError):
-            return TaskResult.of(task, "not-started")
-    evidence = Evidence(task, function, tuple(outcomes))
+    for case in cases_of(task):
+        outcomes.append(observe(task, given.function, case))
+        raised = getattr(outcomes[-1].raised, "kinds", ())
+        if "NotOwnWorkError" in raised:
+            return TaskResult.of(task, "not-own", say("not-own", name=outcomes[-1].raised.text))    # type: ignore
+        if "NotImplementedError" in raised and len(outcomes) == 1:
+            return TaskResult.of(task, "error" if given.started else "not-started",
+                                 say("raise-left") if given.started else None)
+    evidence = Evidence(task, given, tuple(outcomes), {k: v for k, v in (others or {}).items() if v is not None})
     rows = _rows(evidence)
     if evidence.right:
         return TaskResult.of(task, "pass", rows=rows)
-    stopped = any(isinstance(outcome.raised, (Exception, SystemExit)) for outcome in outcomes)
-    return TaskResult.of(task, "error" if stopped else "fail", diagnose(evidence), rows)
+    stopped = any(outcome.raised is not None for outcome in outcomes)
+    found, credit = diagnose(evidence)
+    return TaskResult.of(task, "error" if stopped and not credit else "fail", found, rows, credit)
 
 
 def _rows(evidence: Evidence) -> tuple[Row, ...]:
@@ -108,11 +130,3 @@ def _shape(leaf: Leaf) -> str:
     if leaf.found is None or leaf.found.shape == leaf.expected.shape:
         return str(leaf.expected.shape)
     return f"{leaf.found.shape}, not {leaf.expected.shape}"
-
-
-
-def use_own_parts(namespace: Namespace) -> None:
-    """Replace the library's parts by the student's own earlier classes (``--chain``)."""
-    for name in ("Linear", "Gelu", "LayerNorm", "TokenMixing"):
-        if isinstance(namespace.get(name), type):
-            setattr(parts, name, namespace[name])

@@ -1,14 +1,17 @@
 """Run one task on its cases and record everything a diagnosis needs."""
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from minimixer.backend import Array
+from minimixer.exercises.raised import Raised, describe
 from minimixer.exercises.task import Case, Function, Names, Task
+from minimixer.exercises.wire import arrays_in, kind_of
+from minimixer.exercises.words import is_theirs
 
 NOISE = 1e-8        # below this, central differences are rounding
 
@@ -22,7 +25,15 @@ class StructureError(Exception):
         self.words = words
 
 
-@dataclass(frozen=True)
+class AnswerError(Exception):
+    """What the student's function raised in another process."""
+
+    def __init__(self, raised: Raised):
+        super().__init__(raised.said)
+        self.raised = raised
+
+
+@dataclass(frozen=True, eq=False)
 class Leaf:
     """One tensor of one case."""
 
@@ -30,7 +41,7 @@ class Leaf:
     expected: Array
     found: Array | None
     error: float                # largest difference relative to the largest entry; infinite if shapes differ
-    verdict: str                # "right", "WRONG", "shape" or "missing"
+    verdict: str                # "right", "WRONG", "shape", "dtype", "list" or "missing"
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,20 @@ class Outcome:
 
     case: Case
     leaves: tuple[Leaf, ...] = ()
-    raised: BaseException | None = None
+    raised: Raised | StructureError | None = None
     wrote: tuple[int, ...] = ()         # positions of arguments that the call modified
+    moved: float = 0.0                  # how far, relative to the largest entry
     again: str = "same"                 # what a second call returned: "same", "doubled" or "different"
+    shared: tuple[tuple[str, str], ...] = ()        # results that are one and the same array
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A student's function, in this process or another one."""
+
+    function: Function
+    parameters: tuple[str, ...] = ()    # their names, as far as known
+    started: bool = True                # more than `raise NotImplementedError`
 
 
 @dataclass(frozen=True)
@@ -49,8 +71,9 @@ class Evidence:
     """All outcomes of one task."""
 
     task: Task
-    function: Function
+    answer: Answer
     outcomes: tuple[Outcome, ...]
+    others: Mapping[str, Answer] = field(default_factory=dict)      # the file's other functions, by task
 
     def of(self, name: str) -> list[tuple[Case, Leaf]]:
         """One tensor in every case that returned."""
@@ -84,9 +107,12 @@ def flatten(names: Names, expected: Any, found: Any, place: str = "the result") 
     if found is None:
         raise StructureError("returns-none" if place == "the result" else "missing", place=place)
     if not isinstance(found, (tuple, list)):
-        raise StructureError("wrong-count", place=place, expected=_listing(names), found=f"one {type(found).__name__}")
+        raise StructureError("wrong-count", place=place, expected=_listing(names), count=len(names),
+                             found=f"one {kind_of(found)}")
     if len(found) != len(names):
-        raise StructureError("wrong-count", place=place, expected=_listing(names), found=f"{len(found)} items")
+        flat = len(list(arrays_in(found))) == len(leaf_names(names)) or len(found) == len(leaf_names(names))
+        raise StructureError("not-grouped" if flat else "wrong-count", place=place, expected=_listing(names),
+                             found=f"{len(found)} item{'s' * (len(found) != 1)}", count=len(names))
     for name, e, f in zip(names, expected, found, strict=True):
         yield from flatten(name, e, f, place if isinstance(name, str) else _place(name))
 
@@ -107,10 +133,10 @@ def as_array(name: str, value: Any) -> Array | None:
         return None
     try:
         array = np.asarray(value)
-    except ValueError:
+    except (ValueError, TypeError):
         array = np.asarray(None)
-    if array.dtype.kind not in "fiub":
-        raise StructureError("not-an-array", name=name, found=type(value).__name__)
+    if array.dtype.kind not in "fiubc":
+        raise StructureError("not-an-array", name=name, found=kind_of(value))
     return array
 
 
@@ -119,7 +145,8 @@ def same(one: Array | None, other: Array | None, tolerance: float) -> bool:
     if one is None or other is None or one.shape != other.shape:
         return one is other
     scale = max(float(np.abs(other[np.isfinite(other)]).max(initial=0)), NOISE / tolerance)
-    return bool(np.allclose(one, other, rtol=0, atol=tolerance * scale, equal_nan=True))
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(one, other, rtol=0, atol=tolerance * scale, equal_nan=True))
 
 
 def compare(name: str, expected: Any, value: Any, tolerance: float) -> Leaf:
@@ -130,8 +157,21 @@ def compare(name: str, expected: Any, value: Any, tolerance: float) -> Leaf:
     if f.shape != e.shape:
         return Leaf(name, e, f, np.inf, "shape")
     scale = max(float(np.abs(e).max(initial=0)), NOISE / tolerance)
-    error = float(np.abs(f.astype(np.float64) - e).max(initial=0)) / scale
-    return Leaf(name, e, f, error, "right" if error <= tolerance else "WRONG")     # nan is WRONG
+    with np.errstate(all="ignore"):
+        error = float(np.abs(f.astype(complex if f.dtype.kind == "c" else float) - e).max(initial=0)) / scale
+    verdict = "right" if error <= tolerance else "WRONG"        # nan is WRONG
+    if not _suits(f.dtype, e, value):
+        verdict = "dtype"
+    elif verdict == "right" and isinstance(value, (list, tuple)) and isinstance(expected, np.ndarray):
+        verdict = "list"
+    return Leaf(name, e, f, error, verdict)
+
+
+def _suits(found: np.dtype, expected: Array, value: Any) -> bool:
+    """Whether a result has a fitting dtype: float64 for gradients, an integer for labels; a Python number fits."""
+    if expected.dtype.kind in "iub":
+        return found.kind in "iu" or expected.dtype.kind == found.kind
+    return (found.kind == "f" and found.itemsize >= 8) or (found.kind in "iu" and not isinstance(value, np.ndarray))
 
 
 def leaves(task: Task, case: Case, result: Any) -> tuple[Leaf, ...]:
@@ -148,11 +188,13 @@ def fresh(argument: Any) -> Any:
     return np.array(argument, order="K") if isinstance(argument, np.ndarray) else argument
 
 
-def unchanged(argument: Any, before: Any) -> bool:
-    """Whether all arrays in an argument still have their values."""
+def moved(argument: Any, before: Any) -> float:
+    """How far the arrays of an argument are from their old values, relative to the largest entry."""
     if isinstance(argument, tuple):
-        return all(map(unchanged, argument, before))
-    return not isinstance(argument, np.ndarray) or bool(np.array_equal(argument, before))
+        return max(map(moved, argument, before), default=0.0)
+    if not isinstance(argument, np.ndarray) or np.array_equal(argument, before, equal_nan=argument.dtype.kind in "fc"):
+        return 0.0
+    return float(np.abs(argument - before).max()) / max(float(np.abs(before).max()), NOISE) or np.inf
 
 
 def call(task: Task, function: Function, case: Case) -> Any:
@@ -166,14 +208,29 @@ def observe(task: Task, function: Function, case: Case) -> Outcome:
     """Call the student's function twice on one case and record what happened."""
     given = replace(case, arguments=fresh(case.arguments))
     try:
-        judged = leaves(task, case, call(task, function, given))
+        result = call(task, function, given)
+        judged = leaves(task, case, result)
+        shared = _shared(judged)
         judged = tuple(replace(leaf, found=fresh(leaf.found)) for leaf in judged)      # the second call may modify them
-        wrote = tuple(position for position, (now, before) in
-                      enumerate(zip(given.arguments, case.arguments, strict=True)) if not unchanged(now, before))
-        second = leaves(task, case, call(task, function, replace(case, arguments=fresh(case.arguments))))
+        distances = [moved(now, old) for now, old in zip(given.arguments, case.arguments, strict=True)]
+        second = judged if case.once else leaves(task, case, call(
+            task, function, replace(case, arguments=fresh(case.arguments))))
     except (Exception, SystemExit) as error:
-        return Outcome(case, raised=error)
-    return Outcome(case, judged, wrote=wrote, again=_again(judged, second, task.tolerance))
+        return Outcome(case, raised=error if isinstance(error, StructureError) else told(error))
+    wrote = tuple(position for position, distance in enumerate(distances) if distance)
+    return Outcome(case, judged, None, wrote, max(distances, default=0.0), _again(judged, second, task.tolerance),
+                   shared)
+
+
+def told(error: BaseException) -> Raised:
+    """An exception of the student's code, from this process or another one."""
+    return error.raised if isinstance(error, AnswerError) else describe(error, is_theirs)
+
+
+def _shared(found: tuple[Leaf, ...]) -> tuple[tuple[str, str], ...]:
+    arrays = [leaf for leaf in found if leaf.found is not None and leaf.found.size]
+    return tuple((one.name, other.name) for i, one in enumerate(arrays) for other in arrays[i + 1:]
+                 if np.shares_memory(one.found, other.found))      # type: ignore[arg-type]
 
 
 def _again(first: tuple[Leaf, ...], second: tuple[Leaf, ...], tolerance: float) -> str:

@@ -5,28 +5,27 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from minimixer.errors import OK, UsageError
-from minimixer.exercises import formats
+from minimixer.exercises import fence, formats, processes
 from minimixer.exercises.definitions import load, names
-from minimixer.exercises.graded import Graded
-from minimixer.exercises.report import STATUSES, uniform_report
+from minimixer.exercises.grading import Journal, Work, grade_all
+from minimixer.exercises.report import STATUSES
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import LARGEST_NOTEBOOK, STUDENT, find_submission
-from minimixer.exercises.words import say
-from minimixer.files import check_regular
+from minimixer.exercises.source import STUDENT, SubmissionError, cells, find_submission
+from minimixer.text import printable
 
 EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
 
 
 def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: Sequence[str], jobs: int,
-          limits: Limits) -> int:
+          limits: Limits, *, trust: bool = False) -> int:
     """Grade a folder of submissions, write the tables and pages, print a summary, and return the exit code.
 
-    Raises UsageError if the folder holds no submissions or ``out`` is unsuitable, CheckerError if the checker cannot
-    start.
+    Raises UsageError if the folder holds no submissions or ``out`` is unsuitable, or if there is no fence and the
+    submissions are not trusted; CheckerError if the checker cannot start.
     """
     if os.name == "nt":
         raise UsageError("Windows cannot limit what a submission does: grade a class on Linux or in WSL")
@@ -41,13 +40,17 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     students = {folder.resolve().name: folder} if for_one else submissions(folder)
     formats.check_ours(students, out, how, feedback)
     chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(students)
+    limits = fenced(limits, trust, [folder])
     check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)           # does the checker start at all?
-    work = [(student, place, name) for student, place in students.items() for name in chosen]
-    with ThreadPoolExecutor(jobs) as pool:
-        graded = list(pool.map(lambda item: grade_one(item[0], item[1], item[2], limits), work))
+    work = [read(student, place, name) for student, place in students.items() for name in chosen]
+    with Journal(out, limits) as journal:
+        if done := sum(item.key in journal.known for item in work):
+            print(f"Going on: {done} of {len(work)} answers were graded before.")
+        graded = grade_all(work, jobs, limits, journal)
     formats.WRITERS[how](graded, out)
     if feedback is not None:
         formats.write_pages(graded, feedback)
+    journal.remove()
     counts = dict.fromkeys(STATUSES, 0)
     for one in graded:
         for result in one.report.results:
@@ -55,10 +58,30 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     pages = f", pages: {feedback}" if feedback else ""
     print(f"students: {len(students)}, exercises: {len(chosen)}, tasks: {said}.  Grades: {out}{pages}")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("Graded as root: the limit on new processes does not apply to root; use an ordinary user in a sandbox.",
-              file=sys.stderr)
+    for one in graded:
+        if any(result.status == "not-own" for result in one.report.results):
+            print(f"Not their own work: {printable(one.student)}, {one.report.exercise.id}")
     return OK
+
+
+def fenced(limits: Limits, trust: bool, private: Sequence[Path]) -> Limits:
+    """The limits with the fence that there is, which is said; ``private`` is what an answer must not see.
+
+    Raises UsageError if there is none and the submissions are not trusted.
+    """
+    found = fence.find()
+    if found is not None:
+        print(f"Answers run behind {found.name}: no network, no other files, another user, limits.")
+    elif not trust:
+        raise UsageError("there is no fence here (bubblewrap, which must be allowed to make user namespaces), so only "
+                         "accidents would be stopped: install it (apt install bubblewrap), or grade in a container "
+                         "without secrets and add --trust-submissions")
+    else:
+        print("There is no fence here: only accidents are stopped, not an attacker.")
+        if os.geteuid() == 0 and processes.other_user() is None:
+            print("Graded as root: answers run as root too, and the limit on processes does not apply to root.",
+                  file=sys.stderr)
+    return replace(limits, fence=found, private=tuple(str(path.resolve()) for path in private))
 
 
 def submissions(folder: Path) -> dict[str, Path]:
@@ -84,17 +107,16 @@ def handed_in(students: dict[str, Path]) -> list[str]:
     return found
 
 
-def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
-    """Check one exercise of one student; anything that goes wrong becomes a status."""
-    exercise = load(name)
+def read(student: str, folder: Path, name: str) -> Work:
+    """The answer of a student to an exercise; what cannot be read is said in it."""
+    path = None
     try:
-        path = find_submission(folder, exercise)
-        if path is None:
-            return Graded(student, uniform_report(exercise, "missing"))
-        check_regular(path, LARGEST_NOTEBOOK)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        run = check_file(name, path, limits)
-        return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)
-    except Exception as error:      # a batch of 200 must not end at the 57th
-        problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
-        return Graded(student, uniform_report(exercise, "error", problem))
+        if (path := find_submission(folder, load(name))) is None:
+            return Work(student, name)
+        content = path.read_bytes()
+        shown, digest = str(path.relative_to(folder)), hashlib.sha256(content).hexdigest()
+        return Work(student, name, shown, digest, tuple(cells(path)))
+    except SubmissionError as error:
+        return Work(student, name, shown, digest, problem=str(error))
+    except (OSError, RecursionError) as error:
+        return Work(student, name, str(path or folder), problem=f"{type(error).__name__}: {error}")

@@ -15,6 +15,7 @@ class Graded:
     sha256: str = ""
     printed: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()     # on the file: how it was saved, what was passed over
 
     @property
     def earned(self) -> int:

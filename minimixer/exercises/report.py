@@ -9,7 +9,7 @@ from minimixer.exercises.words import Diagnosis
 
 PASSED, WRONG, NOT_STARTED = 0, 1, 3        # exit codes of a check
 WIDTH = 79
-STATUSES = ("pass", "fail", "error", "timeout", "not-started", "missing")
+STATUSES = ("pass", "fail", "error", "timeout", "not-own", "not-started", "missing")
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,18 @@ class TaskResult:
     status: str             # one of STATUSES
     rows: tuple[Row, ...] = ()
     diagnosis: Diagnosis | None = None
+    credit: int = 0         # points of an answer that is right in part
 
     @classmethod
-    def of(cls, task: Task, status: str, diagnosis: Diagnosis | None = None,
-           rows: tuple[Row, ...] = ()) -> "TaskResult":
-        """The verdict on ``task``."""
-        return cls(task.name, task.function, task.points, status, rows, diagnosis)
+    def of(cls, task: Task, status: str, diagnosis: Diagnosis | None = None, rows: tuple[Row, ...] = (),
+           credit: float = 0.0) -> "TaskResult":
+        """The verdict on ``task``; ``credit`` is a share of its points."""
+        return cls(task.name, task.function, task.points, status, rows, diagnosis, int(credit * task.points))
 
     @property
     def earned(self) -> int:
-        """All points of a correct task; there is no partial credit."""
-        return self.points if self.status == "pass" else 0
+        """All points of a correct task; some, if its results are right but its way is not."""
+        return self.points if self.status == "pass" else self.credit
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; ``from_json`` reads it."""
@@ -53,12 +54,13 @@ class TaskResult:
         """The inverse of ``as_json``."""
         given = data["diagnosis"]
         return TaskResult(data["name"], data["function"], data["points"], data["status"],
-                          tuple(Row(**row) for row in data["rows"]), Diagnosis(**given) if given else None)
+                          tuple(Row(**row) for row in data["rows"]), Diagnosis(**given) if given else None,
+                          data["credit"])
 
     def lines(self) -> list[str]:
         """The table of tensors, then the diagnosis."""
         said = {"pass": "right", "fail": "WRONG", "error": "stopped with an error", "timeout": "too slow",
-                "not-started": "not started", "missing": "missing"}[self.status]
+                "not-own": "not your own work", "not-started": "not started", "missing": "missing"}[self.status]
         if self.diagnosis and self.diagnosis.id == "not-tried":
             said = "not tried"
         lines = [f"{f'{self.function}: {said}':<60}{f'{self.earned} of {self.points} points':>{WIDTH - 60}}"]

@@ -5,11 +5,15 @@ import re
 
 import pytest
 
+from minimixer.exercises.checker import check_task
+from minimixer.exercises.diagnose import imitation
+from minimixer.exercises.evidence import Answer
 from minimixer.exercises.report import Report
 from minimixer.exercises.words import WORDS
 from tests.support.answers import load, mutants, names, run, source, student_version
 from tests.support.common_bugs import PAGE, page
 
+ALIKE = {"own-eps"}          # a tiny eps has the results of none
 every_exercise = pytest.mark.parametrize("name", names())
 every_mutant = pytest.mark.parametrize("mutant", mutants(), ids=lambda m: f"{m.exercise}-{m.path.stem}")
 
@@ -81,16 +85,13 @@ def test_a_leak_would_be_found():
 @every_exercise
 def test_every_known_mistake_of_an_exercise_is_a_wrong_answer(name):
     """An imitation is checked as an answer: it must fail, with the diagnosis it stands for."""
-    from minimixer.exercises.checker import check_task
     for task in load(name).tasks:
         for mistake in task.mistakes:
-            if mistake.imitate is None or mistake.id == "too-early":
+            if (function := imitation(task, (mistake,))) is None:
                 continue
-            path = task.function.split(".")
-            holder = type(path[0], (), {path[1]: staticmethod(mistake.imitate)}) if len(path) > 1 else mistake.imitate
-            result = check_task(task, {path[0]: holder})
+            result = check_task(task, Answer(function))
             assert result.status != "pass", mistake.id
-            assert result.diagnosis.id == mistake.id, (mistake.id, result)
+            assert result.diagnosis.id.split(":")[0] == mistake.id or mistake.id in ALIKE, (mistake.title, result)
 
 
 def test_the_sources_name_the_functions_that_are_checked():

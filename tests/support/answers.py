@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from lessons.exercises.build import source, student_version
-from minimixer.exercises.checker import check_task
+from minimixer.exercises.checker import answer, check_task
 from minimixer.exercises.definitions import load, names
 
 MUTANTS = Path(__file__).parents[1] / "exercises" / "mutants"
@@ -59,7 +59,8 @@ def run(code, exercise):
     """Check all tasks in this process and return their results."""
     namespace = {}
     exec(compile(code, f"<{exercise}>", "exec"), namespace)
-    return [check_task(task, namespace) for task in load(exercise).tasks]
+    found = {task.name: answer(task.function, namespace) for task in load(exercise).tasks}
+    return [check_task(task, found[task.name], found) for task in load(exercise).tasks]
 
 
 __all__ = ["Mutant", "load", "mutants", "names", "run", "source", "student_version"]

@@ -1,5 +1,5 @@
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,14 @@ from minimixer import functional as F
 from minimixer.autograd import grad
 from minimixer.backend import Array
 from minimixer.exercises.cases import normal
+from minimixer.exercises.evidence import same
 from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
+from minimixer.exercises.wire import Node
 from minimixer.tensor import Tensor
 
-MANY = 5000         # calls of one node's backward that end the walk
+MANY = 500          # calls of one node's backward that end the walk
+OFTEN = 50          # questions for parents, per node, that are too many
+LONG = 1200         # nodes in a row: more than Python allows nested calls
 
 
 class WalkError(Exception):
@@ -22,23 +26,41 @@ class RunsTwice(WalkError):
     """A node's backward ran more than once: gradients were passed on in parts."""
 
 
+class VisitsOften(WalkError):
+    """The result is right, but the nodes were looked at again and again."""
+
+
 class WritesToGiven(WalkError):
     """The walk modified an array that it was given."""
 
 
-class Step:
+class NoDict(WalkError):
+    """The result is not a dict."""
+
+
+class KeysAreNoNodes(WalkError):
+    """The keys of the result are not nodes."""
+
+
+class KeysOfAnotherCall(WalkError):
+    """The result holds nodes of another graph."""
+
+
+class MoreThanLeaves(WalkError):
+    """The result holds nodes that are no leaves."""
+
+
+class Step(Node):
     """A node of the library's own graph, with the interface that the exercise describes."""
 
     def __init__(self, parents: tuple["Step", ...], op: Any = None, saved: tuple[Any, ...] = ()):
-        self.parents = parents
+        super().__init__(parents, self.run if parents else None)
         self.op = op
         self.saved = saved
         self.calls = 0
         self.given: list[tuple[Array, Array]] = []      # arrays handed out, with copies
-        if not parents:
-            self.backward = None        # type: ignore[method-assign, assignment]  # a leaf, as in the exercise
 
-    def backward(self, gy: Array) -> tuple[Array, ...]:
+    def run(self, gy: Array) -> tuple[Array, ...]:
         """One gradient per parent, computed by the library's op."""
         self.calls += 1
         if self.calls > MANY:
@@ -51,8 +73,9 @@ class Step:
 
 def _steps(loss: Tensor) -> tuple[Step, dict[Any, Step]]:
     """The graph that made a Tensor, as Steps, by node or leaf."""
+    root = loss if loss.node is None else loss.node
     made: dict[Any, Step] = {}
-    stack: list[Any] = [loss.node]
+    stack: list[Any] = [root]
     while stack:
         node = stack[-1]
         edges = getattr(node, "edges", ())
@@ -63,18 +86,20 @@ def _steps(loss: Tensor) -> tuple[Step, dict[Any, Step]]:
             stack.pop()
             made[node] = Step(tuple(made[edge] for edge in edges), getattr(node, "run", None),
                               getattr(node, "saved", ()))
-    return made[loss.node], made
+    return made[root], made
 
 
-def _case(label: str, fn: Callable[..., Tensor], *shapes: tuple[int, ...]) -> Case:
+def _case(label: str, fn: Callable[..., Tensor], *shapes: tuple[int, ...], turns: int = 1,
+          reveals: Mistake | None = None, once: bool = False) -> Case:
     leaves = [Tensor(array, requires_grad=True) for array in normal(len(shapes), *shapes)]
-    gy, = normal(9, fn(*leaves).shape)
-    expected = tuple(grad((fn(*leaves) * Tensor(gy)).sum(), leaves))
-    return Case(label, (fn, leaves, gy), expected + (None,) * (2 - len(leaves)))
+    y = fn(*leaves)
+    gy, = normal(9, y.shape)
+    expected = (gy,) if y is leaves[0] else tuple(grad((fn(*leaves) * Tensor(gy)).sum(), leaves))
+    return Case(label, (fn, leaves, gy, turns), expected + (None,) * (2 - len(leaves)), once=once, reveals=reveals)
 
 
 def _chain(x: Tensor) -> Tensor:
-    for _ in range(3000):
+    for _ in range(LONG):
         x = -x
     return x
 
@@ -90,10 +115,28 @@ def _detour(a: Tensor, b: Tensor) -> Tensor:
     return c * F.gelu(c * b) + a                # c is used near the root and far from it
 
 
+def _twice_and_once(a: Tensor, b: Tensor) -> Tensor:
+    c = a * b
+    return c * c + -c                           # one node uses c twice, another once
+
+
+def _once_and_twice(a: Tensor, b: Tensor) -> Tensor:
+    c = a * b
+    return -(-(-c)) + c * c                     # far from the root, and near it
+
+
 def _two_depths(a: Tensor, b: Tensor) -> Tensor:
     c = a * b
     d = -c
     return -d * c * a + c * b
+
+
+LEAF = Mistake("root-is-leaf", "It fails where the root itself is a leaf.",
+               "A graph can be a single node: without parents and without backward. Its gradient has arrived already: "
+               "it is gy.")
+AGAIN = Mistake("state-on-nodes", "A second walk over the same graph gives another result.",
+                "You store gradients on the nodes and find them there the next time. Keep them in a dictionary that "
+                "every call creates anew.")
 
 
 def cases() -> list[Case]:
@@ -102,50 +145,69 @@ def cases() -> list[Case]:
             _case("a node used both near the root and far from it", _detour, (2, 3), (2, 3)),
             _case("paths of different length", _two_depths, (3,), (3,)),
             _case("y = x + x: both parents get the same array", lambda x: x + x, (3,)),
+            _case("a node used twice by one node, once by another", _twice_and_once, (3,), (3,)),
+            _case("a node used once by one node, twice by another", _once_and_twice, (3,), (3,)),
+            _case("a row and a column: y = a * b", lambda a, b: a * b, (2, 1), (1, 3)),
+            _case("the root is a leaf", lambda x: x, (3,), reveals=LEAF),
+            _case("the same graph, walked a second time", _detour, (2, 2), (2, 2), turns=2, reveals=AGAIN),
             _case("30 times x + x: a billion paths", _doubling, (2,)),
-            _case("3,000 nodes in a row", _chain, (2,))]
+            _case(f"{LONG:,} nodes in a row", _chain, (2,), once=True)]
 
 
 def call(function: Function, case: Case) -> Any:
     """Walk the library's graph with the student's function; return the gradients in the order of the leaves."""
-    fn, leaves, gy = case.arguments
+    fn, leaves, gy, turns = case.arguments
     root, made = _steps(fn(*leaves))
     before = gy.copy()
-    gradients = function(root, gy)
+    for _ in range(turns):
+        for step in made.values():
+            step.calls = step.visits = 0
+        gradients = function(root, gy)
     if gradients is None:
         return None
     if not isinstance(gradients, dict):
-        raise TypeError(f"backward returned {type(gradients).__name__}, expected a dict: leaf -> gradient")
-    if not np.array_equal(gy, before) or any(not np.array_equal(g, copy) for step in made.values()
-                                             for g, copy in step.given):
+        raise NoDict(f"it is a {type(gradients).__name__}")
+    known = set(made.values())
+    if any(key not in known for key in gradients):
+        raise KeysOfAnotherCall if all(isinstance(key, Node) for key in gradients) else KeysAreNoNodes
+    found = tuple(gradients.get(made[leaf]) for leaf in leaves)
+    if any(key.before for key in gradients):
+        raise MoreThanLeaves
+    if not np.array_equal(gy, before) or root.written or any(
+            not np.array_equal(g, copy) for step in known for g, copy in step.given):
         raise WritesToGiven
-    if any(step.calls > 1 for step in made.values()):
-        raise RunsTwice
-    return tuple(gradients.get(made[leaf]) for leaf in leaves) + (None,) * (2 - len(leaves))
+    if all(g is not None and same(np.asarray(g), e, 1e-6) for g, e in zip(found, case.expected, strict=False)):
+        if any(step.calls > 1 for step in known):
+            raise RunsTwice
+        if sum(step.visits for step in known) > OFTEN * len(known):
+            raise VisitsOften
+    return found + (None,) * (2 - len(leaves))
 
 
-def _walk(root: Any, gy: Array, add: bool, parents: int | None = None) -> dict[Any, Array]:
-    """Visit every node once, in the order of discovery: too early for some."""
+def _walk(root: Any, gy: Array, add: bool = True, last: bool = False, backwards: bool = False,
+          parents: slice = slice(None)) -> dict[Any, Array]:
+    """Visit every node once, in the order of discovery, too early for some; ``last``: the last discovered first."""
     gradients = {root: gy}
     queue, seen = deque([root]), {root}
     while queue:
-        node = queue.popleft()
+        node = queue.pop() if last else queue.popleft()
         if not node.parents:
             continue
-        for parent, g in list(zip(node.parents, node.backward(gradients[node]), strict=True))[:parents]:
+        pairs = list(zip(node.parents, node.backward(gradients[node]), strict=True))[parents]
+        for parent, g in pairs[::-1] if backwards else pairs:
             gradients[parent] = gradients[parent] + g if add and parent in gradients else g
             if parent not in seen:
                 seen.add(parent)
                 queue.append(parent)
-    return gradients
+    return _leaves(gradients)
 
 
-def overwrite(root: Any, gy: Array) -> dict[Any, Array]:
-    return _walk(root, gy, add=False)
+def _leaves(gradients: dict[Any, Any]) -> dict[Any, Any]:
+    return {node: g for node, g in gradients.items() if not node.parents}
 
 
-def overwrite_in_order(root: Any, gy: Array, turn: int = 1) -> dict[Any, Array]:
-    """Visit every node after all its uses; parents from the first (``turn`` 1) or from the last (-1)."""
+def _order(root: Any, turn: int = 1) -> list[Any]:
+    """Every node after its parents, which are visited from the first (``turn`` 1) or from the last (-1)."""
     order: list[Any] = []
     seen = set()
     stack = [(root, False)]
@@ -157,53 +219,187 @@ def overwrite_in_order(root: Any, gy: Array, turn: int = 1) -> dict[Any, Array]:
             seen.add(node)
             stack.append((node, True))
             stack.extend((parent, False) for parent in node.parents[::-turn])
+    return order
+
+
+def in_order(change: Callable[..., Any], start: Callable[[Array], Any] = lambda gy: gy, turn: int = 1) -> Function:
+    """A walk in the right order that does something else with the gradients; ``change(old, new, pairs)``."""
+    def walk(root: Any, gy: Array) -> dict[Any, Array]:
+        gradients: dict[Any, Any] = {root: start(gy)}
+        for node in reversed(_order(root, turn)):
+            if node.parents:
+                for parent, g in zip(node.parents, node.backward(gradients[node]), strict=True):
+                    gradients[parent] = change(gradients.get(parent), g)
+        return _leaves(gradients)
+    return walk
+
+
+def swapped(root: Any, gy: Array) -> dict[Any, Array]:
     gradients = {root: gy}
-    for node in reversed(order):
+    for node in reversed(_order(root)):
         if node.parents:
-            gradients.update(zip(node.parents, node.backward(gradients[node]), strict=True))
-    return gradients
+            for parent, g in zip(node.parents, node.backward(gradients[node])[::-1], strict=True):
+                gradients[parent] = gradients.get(parent, 0) + g
+    return _leaves(gradients)
 
 
-def too_early(root: Any, gy: Array) -> dict[Any, Array]:
-    return _walk(root, gy, add=True)
+def first_for_all(root: Any, gy: Array) -> dict[Any, Array]:
+    gradients = {root: gy}
+    for node in reversed(_order(root)):
+        if node.parents:
+            first = node.backward(gradients[node])[0]
+            for parent in node.parents:
+                gradients[parent] = gradients.get(parent, 0) + first
+    return _leaves(gradients)
 
 
-def first_parent(root: Any, gy: Array) -> dict[Any, Array]:
-    return _walk(root, gy, add=True, parents=1)
+def distinct_uses(root: Any, gy: Array, last: bool = True) -> dict[Any, Array]:
+    """Counts how many nodes use a node, not how often."""
+    uses: dict[Any, int] = {}
+    todo, seen = [root], {root}
+    while todo:
+        for parent in dict.fromkeys(todo.pop().parents):
+            uses[parent] = uses.get(parent, 0) + 1
+            if parent not in seen:
+                seen.add(parent)
+                todo.append(parent)
+    gradients, ready = {root: gy}, [root]
+    while ready:
+        node = ready.pop() if last else ready.pop(0)
+        for parent, g in zip(node.parents, node.backward(gradients[node]) if node.parents else (), strict=True):
+            gradients[parent] = gradients.get(parent, 0) + g
+            uses[parent] -= 1
+            if uses[parent] == 0:
+                ready.append(parent)
+    return _leaves(gradients)
 
+
+def levels(root: Any, gy: Array) -> dict[Any, Array]:
+    """Level by level; a node on two levels runs twice, with all that has arrived."""
+    gradients, level = {root: gy}, [root]
+    for _ in range(100):
+        found: list[Any] = []
+        for node in level:
+            for parent, g in zip(node.parents, node.backward(gradients[node]) if node.parents else (), strict=True):
+                gradients[parent] = gradients.get(parent, 0) + g
+                found.append(parent)
+        level = list(dict.fromkeys(found))
+    return _leaves(gradients)
+
+
+def reduced(function: Function) -> Function:
+    """The right gradients, each reduced to one number."""
+    def walk(root: Any, gy: Array) -> dict[Any, Any]:
+        right = in_order(_add)(root, gy)
+        return {leaf: function(g) for leaf, g in right.items()}
+    return walk
+
+
+def _add(old: Any, new: Array) -> Array:
+    return new if old is None else old + new
+
+
+def _overwriting() -> Sequence[Function]:
+    return [lambda root, gy: _walk(root, gy, add=False), in_order(lambda old, new: new),
+            in_order(lambda old, new: new, turn=-1), in_order(lambda old, new: new if old is None else old)]
+
+
+def _too_early() -> Sequence[Function]:
+    return [lambda root, gy, last=last, backwards=backwards: _walk(root, gy, last=last, backwards=backwards)
+            for last in (False, True) for backwards in (False, True)]
+
+
+PATHS = Mistake(
+    "visits-paths", "The backward of a node ran more than once.",
+    "You follow every path from the root and pass on each part of a gradient separately. The sum may be right, but the "
+    "number of paths doubles with every x + x. Wait until a node's gradient is complete, then run the node once.",
+    credit=0.5)
 
 EXERCISE = Exercise(
     id="ex02", name="backward", title="Go back through a graph", lesson="02, autograd",
     tasks=(Task(
         "backward", "backward", 10, ("gradient of 1st leaf", "gradient of 2nd leaf"), cases,
-        mistakes=(
+        rows="y = x * x with one number", mistakes=(
             *(Mistake("overwrites", "A second gradient replaces the first, but they must be added.",
                     "A node that is used twice gets two gradients. In the graph of y = x * x, x appears twice. Look at "
                     "the line that stores a gradient: what happens if there already is one?", imitate)
-              for imitate in (overwrite, overwrite_in_order, lambda root, gy: overwrite_in_order(root, gy, -1))),
-            Mistake("too-early", "A node was run before all of its gradients had arrived.",
+              for imitate in _overwriting()),
+            *(Mistake("too-early", "A node was run before all of its gradients had arrived.",
                     "You add gradients, and each node runs once, but some run too early: what arrives later is never "
-                    "passed on. First count how many uses each node has, or sort the nodes so that each node comes "
-                    "after all its uses.",
-                    too_early),
+                    "passed on. A queue or a stack of discovered nodes is no order. First count how many uses each node "
+                    "has, or sort the nodes so that each node comes after all its uses.",
+                    imitate) for imitate in _too_early()),
             Mistake("first-parent-only", "Only the first parent of each node gets a gradient.",
                     "node.backward returns one gradient per parent: loop over both sequences together.",
-                    first_parent),
+                    lambda root, gy: _walk(root, gy, parents=slice(1))),
+            Mistake("last-parent-only", "Only the last parent of each node gets a gradient.",
+                    "node.backward returns one gradient per parent: loop over both sequences together.",
+                    lambda root, gy: _walk(root, gy, parents=slice(-1, None))),
+            Mistake("parents-swapped", "The gradients go to the wrong parents.",
+                    "node.backward returns the gradients in the order of node.parents. Keep both in this order.",
+                    swapped),
+            Mistake("level-by-level", "Nodes are run level by level, some of them twice.",
+                    "A node can be near the root on one path and far from it on another. It is run on both levels, and "
+                    "passes on twice what had arrived. Wait until all its uses are done, then run it once.", levels),
+            Mistake("first-for-all", "All parents of a node get the gradient of the first.",
+                    "node.backward returns one gradient per parent: loop over both sequences together.", first_for_all),
+            *(Mistake("distinct-uses", "A node that uses another twice counts as one use.",
+                      "x * x has two parents, both of them x, and sends x two gradients. A set, or a test for what was "
+                      "seen, counts them once; then x is ready too early.", imitate)
+              for imitate in (distinct_uses, lambda root, gy: distinct_uses(root, gy, last=False))),
+            Mistake("gy-summed", "gy is added up into one number at the root.",
+                    "It has the shape of the root, and each number goes its own way.",
+                    in_order(_add, lambda gy: gy.sum())),
+            Mistake("gy-ignored", "The walk does not start with gy.",
+                    "It starts with ones at the root, so gy has no effect.", in_order(_add, np.ones_like)),
+            Mistake("starts-with-twice-gy", "The root gets gy twice.",
+                    "Its gradient is set and then added once more.", in_order(_add, lambda gy: 2 * gy)),
+            Mistake("averages-uses", "The gradients of several uses are averaged, but they must be added.",
+                    "Each use changes the loss, so their gradients add up.",
+                    in_order(lambda old, new: new if old is None else (old + new) / 2)),
+            Mistake("gradient-reduced", "The gradient of a leaf is averaged into one number.",
+                    "It must have the leaf's shape: one number for each of its numbers.", reduced(np.mean)),
+            Mistake("gradient-reduced", "The gradient of a leaf is summed into one number.",
+                    "It must have the leaf's shape: one number for each of its numbers.", reduced(np.sum)),
         ),
         errors={
             "RecursionError": Mistake(
                 "recursion", "The recursion is too deep.",
                 "A function that calls itself for each node fails after about 1000 nodes in a row. Use a loop and a "
                 "list of the nodes still to visit."),
-            "RunsTwice": Mistake(
-                "visits-paths", "The backward of a node ran more than once.",
-                "You follow every path from the root and pass on each part of a gradient separately. The sum may be "
-                "right, but the number of paths doubles with every x + x. Wait until a node's gradient is complete, "
-                "then run the node once."),
+            "RunsTwice": PATHS,
+            "VisitsOften": Mistake(
+                "visits-nodes", "The result is right, but every node is looked at again and again.",
+                "The time grows with the square of the number of nodes: a search through all nodes inside a loop over "
+                "all nodes. `in` on a list searches, and so does a look for the next node that is ready. Keep counts in "
+                "a dictionary, seen nodes in a set, and the ready ones in a list.", credit=0.5),
             "WritesToGiven": Mistake(
                 "writes-input", "Your function modified an array that it was given.",
                 "`+=` changes an array for everyone who holds it, and two parents may have been given the same array. "
                 "Create a new array for the sum."),
+            "NoDict": Mistake("no-dict", "The result is not a dict.",
+                              "Return a dictionary: the key is a leaf, the value its gradient."),
+            "KeysAreNoNodes": Mistake(
+                "keys-are-no-nodes", "The keys of the result are not nodes.",
+                "The caller looks up the leaf itself. An id(), a name or a number does not find it: use the node as key."),
+            "KeysOfAnotherCall": Mistake(
+                "state-kept", "The result holds nodes of an earlier call.",
+                "A dictionary outlives the call: as a global, an attribute or a default argument. Create it inside the "
+                "function."),
+            "TypeError:missing 1 required positional argument": Mistake(
+                "backward-without-gradient", "node.backward is called without a gradient.",
+                "It takes the gradient that has arrived at the node: by the chain rule, this multiplies its own."),
+            "MoreThanLeaves": Mistake(
+                "more-than-leaves", "The result holds more than the leaves.",
+                "Inner nodes and the root have gradients too, but only leaves belong into the result: nodes without "
+                "parents."),
+            "TypeError:'NoneType' object is not callable": Mistake(
+                "backward-of-leaf", "node.backward is called on a leaf.",
+                "A leaf has no parents and no backward: its gradient only stays. Test for this before you call."),
+            "KeyError": Mistake(
+                "no-gradient-yet", "A node is run before any gradient has arrived at it.",
+                "Its entry is not there yet. The walk goes from the root to the leaves; a list of nodes in which the "
+                "parents come first must be reversed."),
         },
         has_gradient=False, call=call),),
     hints=(

@@ -1,4 +1,4 @@
-# diagnosis: shapes-do-not-fit
+# diagnosis: does-not-reshape
 # bug: sums over the axes whose length does not occur in shape, at any position
 
 

@@ -1,4 +1,4 @@
-# diagnosis: shapes-do-not-fit
+# diagnosis: does-not-reshape
 # bug: tries to reshape the gradient without summing
 def unbroadcast(gy, shape):
     return gy.reshape(shape)

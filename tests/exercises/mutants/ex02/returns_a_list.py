@@ -1,4 +1,4 @@
-# diagnosis: raises
+# diagnosis: no-dict
 # bug: returns the gradients without their leaves
 def backward(root, gy):
     return [gy]

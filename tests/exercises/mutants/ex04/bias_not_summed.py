@@ -1,4 +1,4 @@
-# diagnosis: not-summed
+# diagnosis: gbias-not-summed
 # bug: does not sum the gradient of the bias over the rows
 def backward(gy, x, weight):
     rows = gy.reshape(-1, gy.shape[-1])

@@ -1,4 +1,4 @@
-# diagnosis: not-summed
+# diagnosis: gbias-first-axis
 # bug: sums the first axis only, although x may have more
 def backward(gy, x, weight):
     rows = gy.reshape(-1, gy.shape[-1])

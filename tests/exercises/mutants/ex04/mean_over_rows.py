@@ -1,4 +1,4 @@
-# diagnosis: factor:1/rows
+# diagnosis: gweight-averaged
 # bug: takes the mean over the rows, although the loss already does
 def backward(gy, x, weight):
     rows = gy.reshape(-1, gy.shape[-1])

@@ -1,4 +1,4 @@
-# diagnosis: transposed
+# diagnosis: gweight-transposed
 # bug: multiplies in the other order
 def backward(gy, x, weight):
     rows = gy.reshape(-1, gy.shape[-1])

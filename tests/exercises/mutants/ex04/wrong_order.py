@@ -1,4 +1,4 @@
-# diagnosis: wrong-shape
+# diagnosis: swapped
 # bug: returns the gradient of weight before the gradient of x
 def backward(gy, x, weight):
     rows = gy.reshape(-1, gy.shape[-1])

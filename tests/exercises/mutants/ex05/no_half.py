@@ -1,4 +1,4 @@
-# diagnosis: factor:2
+# diagnosis: half-forgotten
 # bug: forgets to halve
 import numpy as np
 

@@ -1,4 +1,4 @@
-# diagnosis: fixed-axes
+# diagnosis: only-axes
 # bug: sums the gradients of weight and bias over the first two axes, regardless of how many there are
 def backward(gy, normalized, rstd, weight):
     g = gy * weight

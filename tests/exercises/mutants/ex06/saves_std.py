@@ -1,4 +1,4 @@
-# diagnosis: saved
+# diagnosis: saved-std
 # bug: saves the standard deviation itself
 import numpy as np
 

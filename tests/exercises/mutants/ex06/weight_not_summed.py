@@ -1,4 +1,4 @@
-# diagnosis: not-summed
+# diagnosis: first-axis-only
 # bug: sums the gradients of weight and bias over the first axis only
 def backward(gy, normalized, rstd, weight):
     g = gy * weight

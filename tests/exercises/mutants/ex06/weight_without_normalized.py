@@ -1,4 +1,4 @@
-# diagnosis: only-some
+# diagnosis: gweight-of-gy
 # bug: gives the scale the gradient of the shift
 def backward(gy, normalized, rstd, weight):
     rows, g = tuple(range(gy.ndim - 1)), gy * weight

@@ -1,4 +1,4 @@
-# diagnosis: wrong-shape
+# diagnosis: only-where
 # bug: returns the first patch only
 def forward(images, patch_size):
     b = len(images)

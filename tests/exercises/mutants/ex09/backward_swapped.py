@@ -1,4 +1,4 @@
-# diagnosis: swapped
+# diagnosis: permuted
 # bug: returns the gradients of the norms in the order of computation
 def backward(gy, saved1, saved2, saved3, saved4):
     g, *mlp2 = ChannelMixing.backward(gy, *saved4)

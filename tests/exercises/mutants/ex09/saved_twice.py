@@ -1,4 +1,4 @@
-# diagnosis: saved
+# diagnosis: is-other
 # bug: reuses the names of the first half's saved tuples in the second half, and returns those twice
 def forward(x, token_norm, token_mixing, channel_norm, channel_mixing):
     y, saved1 = LayerNorm.forward(x, *token_norm, EPS)

@@ -1,4 +1,4 @@
-# diagnosis: all-labels
+# diagnosis: log-of-zero+all-labels
 # bug: p[:, labels] takes every row for every label
 import numpy as np
 

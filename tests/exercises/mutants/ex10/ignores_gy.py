@@ -1,4 +1,4 @@
-# diagnosis: ignores-gy
+# diagnosis: gy-ignored
 # bug: assumes that gy is always 1
 import numpy as np
 

@@ -1,4 +1,4 @@
-# diagnosis: constant
+# diagnosis: other-logarithm
 # bug: uses the base-2 logarithm
 import numpy as np
 

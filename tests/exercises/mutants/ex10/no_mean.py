@@ -1,4 +1,4 @@
-# diagnosis: factor:B
+# diagnosis: mean-forgotten
 # bug: forgets that the loss is a mean
 import numpy as np
 

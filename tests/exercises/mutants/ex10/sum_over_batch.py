@@ -1,4 +1,4 @@
-# diagnosis: factor:B
+# diagnosis: sum-for-mean
 # bug: sums the losses
 import numpy as np
 

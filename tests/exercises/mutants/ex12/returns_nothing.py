@@ -1,4 +1,4 @@
-# diagnosis: returns-none
+# diagnosis: no-rate-in-a-step
 # bug: prints the rate instead of returning it
 import math
 

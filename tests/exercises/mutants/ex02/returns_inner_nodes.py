@@ -1,0 +1,23 @@
+# diagnosis: more-than-leaves
+# bug: returns the gradient of every node
+def in_order(root):
+    found, seen, todo = [], set(), [(root, False)]
+    while todo:
+        node, ready = todo.pop()
+        if ready:
+            found.append(node)
+        elif node not in seen:
+            seen.add(node)
+            todo.append((node, True))
+            todo += [(parent, False) for parent in node.parents]
+    return found[::-1]
+
+
+
+def backward(root, gy):
+    total = {root: gy}
+    for node in in_order(root):
+        if node.parents:
+            for parent, part in zip(node.parents, node.backward(total[node])):
+                total[parent] = total.get(parent, 0) + part
+    return total

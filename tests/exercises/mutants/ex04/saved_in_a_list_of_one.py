@@ -1,0 +1,4 @@
+# diagnosis: no-tuple
+# bug: brackets without a comma
+def forward(x, weight, bias):
+    return x @ weight + bias, (x)

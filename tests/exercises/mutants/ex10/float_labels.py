@@ -1,0 +1,14 @@
+# diagnosis: float-index
+# bug: saves the labels as floats
+import numpy as np
+
+
+def parts(logits):
+    z = logits - logits.max(1, keepdims=True)
+    return z - np.log(np.exp(z).sum(1, keepdims=True))
+
+
+
+def forward(logits, labels):
+    log_p = parts(logits)
+    return -log_p[range(len(log_p)), labels].mean(), (np.exp(log_p), labels * 1.0)

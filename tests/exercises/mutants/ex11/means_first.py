@@ -1,0 +1,7 @@
+# diagnosis: permuted
+# bug: returns the means before the parameter
+def adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
+    return m, v, p - lr * (m_hat / (v_hat**0.5 + eps) + weight_decay * p)

@@ -1,0 +1,8 @@
+# diagnosis: no-decay-of-vectors
+# bug: does not decay arrays with one axis
+def adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay):
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
+    decay = weight_decay * p if p.ndim > 1 else 0
+    return p - lr * (m_hat / (v_hat**0.5 + eps) + decay), m, v

@@ -1,0 +1,10 @@
+# diagnosis: warm-up-from-final
+# bug: climbs from final to peak
+import math
+
+
+def learning_rate(step, peak, total_steps, warmup_steps, final):
+    if step < warmup_steps:
+        return final + (peak - final) * (step + 1) / warmup_steps
+    done = min(1, (step - warmup_steps) / (total_steps - 1 - warmup_steps))
+    return final + (peak - final) / 2 * (1 + math.cos(math.pi * done))
