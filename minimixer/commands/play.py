@@ -75,7 +75,8 @@ def page_of(trained: Trained, run: Path) -> Page:
     try:
         dataset = find_data(Evaluation(run=run), trained)
     except MinimixerError as error:
-        print(f"Without test images: {str(error).splitlines()[0]}")
+        reason = str(error).splitlines()[0].split(": ")[0].rstrip(".")      # without the advice, which is for others
+        print(f"Without test images ({reason})")
         return page(trained, name)
     return page(trained, name, np.asarray(dataset.test_images), np.asarray(dataset.test_labels))
 
@@ -92,6 +93,8 @@ def free(out: Path) -> Path:
     """The same path.  Raises RunError or UsageError if something else is there."""
     if out.is_dir():
         raise UsageError(f"{out} is a folder: name a file, such as {command_line('--out', out / PAGE)}")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out is {out}: expected a name that ends in .html, or no browser would show it as a page")
     if os.path.lexists(out) and not is_page(out):
         raise RunError(f"{out} exists, and minimixer play did not write it, so it is kept: name another file with "
                        "--out")
