@@ -36,6 +36,11 @@ class Playing:
     no_open: bool = False
     """Only write the file; do not open it in a browser."""
 
+    def __post_init__(self) -> None:
+        if self.out is not None and self.out.suffix.lower() not in (".html", ".htm") and not self.out.is_dir():
+            raise UsageError(f"--out is {self.out}: expected a name that ends in .html, or no browser would show it as "
+                             "a page")
+
 
 DESCRIPTION = """Draw a digit or drop a photo, and watch a trained Mixer answer.
 
@@ -93,8 +98,6 @@ def free(out: Path) -> Path:
     """The same path.  Raises RunError or UsageError if something else is there."""
     if out.is_dir():
         raise UsageError(f"{out} is a folder: name a file, such as {command_line('--out', out / PAGE)}")
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--out is {out}: expected a name that ends in .html, or no browser would show it as a page")
     if os.path.lexists(out) and not is_page(out):
         raise RunError(f"{out} exists, and minimixer play did not write it, so it is kept: name another file with "
                        "--out")
