@@ -37,6 +37,11 @@ class Playing:
     no_open: bool = False
     """Only write the file; do not open it in a browser."""
 
+    def __post_init__(self) -> None:
+        if self.out is not None and self.out.suffix.lower() not in (".html", ".htm") and not self.out.is_dir():
+            raise UsageError(f"--out is {self.out}: expected a name that ends in .html, or no browser would show it as "
+                             "a page")
+
 
 DESCRIPTION = """Draw a digit or drop a photo, and watch a trained Mixer answer.
 
@@ -76,7 +81,8 @@ def page_of(trained: Trained, run: Path) -> Page:
     try:
         dataset = find_data(Evaluation(run=run), trained)
     except MinimixerError as error:
-        print(f"Without test images: {str(error).splitlines()[0]}")
+        reason = str(error).splitlines()[0].split(": ")[0].rstrip(".")      # without the advice, which is for others
+        print(f"Without test images ({reason})")
         return page(trained, name)
     return page(trained, name, np.asarray(dataset.test_images), np.asarray(dataset.test_labels))
 

@@ -26,7 +26,7 @@ const inside = new Inside(part, config.num_blocks, {
 });
 const camera = new Camera(part.video, (...frame) => {
   pad.setPhoto(...frame);
-  later(performance.now());
+  answer();
 });
 let [importance, search, waiting, resting, confusing, spoken] = [null, null, null, null, 0, null];
 

@@ -70,6 +70,8 @@ def contents(trained: MlpMixer | TrainedModel, name: str, images: Array | None =
     if (count := model.num_parameters()) > LARGEST:
         raise UsageError(f"{name} has {count:,} parameters, and a page can hold {LARGEST:,}: choose a smaller Mixer")
     config, about = model.config, getattr(trained, "metadata", {})
+    if config.in_channels not in (1, 3):
+        raise UsageError(f"{name} takes images of {config.in_channels} channels, and a page can draw 1 or 3")
     names = tuple(map(str, class_names or getattr(trained, "class_names", ())
                       or (f"class {i}" for i in range(config.num_classes))))
     if len(names) != config.num_classes:

@@ -15,12 +15,16 @@ export function swapaxes(x) {
   return y;
 }
 
-const add = (x, y) =>
-  matrix(
-    x.rows,
-    x.columns,
-    x.data.map((value, i) => value + y.data[i]),
-  );
+const mapped = (x, f) => matrix(x.rows, x.columns, x.data.map(f));
+const add = (x, y) => mapped(x, (value, i) => value + y.data[i]);
+const sum = (row) => row.reduce((total, value) => total + value, 0);
+
+/* The mean of all rows: (S, C) -> (1, C). */
+function mean(x) {
+  const [columns, y] = [swapaxes(x), matrix(1, x.columns)];
+  for (let c = 0; c < x.columns; c++) y.data[c] = sum(columns.data.subarray(c * x.rows, (c + 1) * x.rows)) / x.rows;
+  return y;
+}
 
 /* The patches in reading order, each flattened as row, column, channel.  image: height x width x channels. */
 export function patches(image, height, width, channels, p) {
@@ -83,10 +87,10 @@ class LayerNorm {
     const [n, y] = [x.columns, matrix(x.rows, x.columns)];
     for (let start = 0; start < y.data.length; start += n) {
       const row = x.data.subarray(start, start + n);
-      const mean = row.reduce((sum, value) => sum + value, 0) / n;
-      const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / n;
+      const center = sum(row) / n;
+      const variance = sum(row.map((value) => (value - center) ** 2)) / n;
       const rstd = 1 / Math.sqrt(variance + 1e-6);
-      for (let c = 0; c < n; c++) y.data[start + c] = (row[c] - mean) * rstd * this.weight[c] + this.bias[c];
+      for (let c = 0; c < n; c++) y.data[start + c] = (row[c] - center) * rstd * this.weight[c] + this.bias[c];
     }
     return y;
   }
@@ -95,8 +99,8 @@ class LayerNorm {
 /* erf by Abramowitz and Stegun, formula 7.1.26: the error is below 1.5e-7. */
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
-  const sum = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return Math.sign(x) * (1 - sum * Math.exp(-x * x));
+  const tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return Math.sign(x) * (1 - tail * Math.exp(-x * x));
 }
 
 const GELU = {
@@ -114,7 +118,7 @@ class MlpBlock {
 
   forward(x, see) {
     const hidden = see("fc1", this.fc1.forward(x));
-    return see("fc2", this.fc2.forward(see("gelu", matrix(hidden.rows, hidden.columns, hidden.data.map(this.gelu)))));
+    return see("fc2", this.fc2.forward(see("gelu", mapped(hidden, this.gelu))));
   }
 }
 
@@ -156,10 +160,7 @@ export class MlpMixer {
     this.blocks.forEach((block, i) => {
       x = block.forward(x, (step, y) => see(`blocks.${i}.${step}`, y)); // (S, C)
     });
-    x = swapaxes(see("norm", this.norm.forward(x))); // (C, S)
-    const mean = matrix(1, x.rows);
-    for (let c = 0; c < x.rows; c++)
-      mean.data[c] = x.data.subarray(c * x.columns, (c + 1) * x.columns).reduce((a, b) => a + b) / x.columns;
-    return see("head", this.head.forward(see("mean", mean))).data; // (num_classes)
+    x = see("mean", mean(see("norm", this.norm.forward(x)))); // (1, C)  the average patch
+    return see("head", this.head.forward(x)).data; // (num_classes)
   }
 }

@@ -69,7 +69,7 @@ export class Pad {
     if (Math.hypot(point[0] - last[0], point[1] - last[1]) < (NEAR * this.size) / SIZE) return;
     this.stroke.push(point);
     const [before, middle] = [this.stroke.at(-3) ?? last, this.stroke.at(-2)];
-    this.ink(mean(before, middle), middle, mean(middle, point)); // a smooth curve through the middles
+    this.ink(between(before, middle), middle, between(middle, point)); // a smooth curve through the middles
   }
 
   ink(start, corner, end) {
@@ -144,4 +144,4 @@ export class Pad {
   }
 }
 
-const mean = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+const between = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];

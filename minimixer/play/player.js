@@ -64,9 +64,11 @@ export class Player {
     this.moved = on ? { weights, model: new MlpMixer(this.contents.config, weights) } : null;
   }
 
-  /* The pixels as the model sees them: its patches in their places. */
+  /* The pixels as the model sees them: its patches in their places, erased ones in the mean color of the data. */
   seen(pixels) {
     const x = patches(this.fit(pixels), this.height, this.width, this.channels, this.patch);
+    const average = (_, i) => 255 * this.contents.mean[i % this.channels];
+    for (const s of this.erased) x.data.set(Float32Array.from({ length: x.columns }, average), s * x.columns);
     const shown = new Uint8Array(x.data.length);
     const wide = this.patch * this.channels;
     for (let s = 0; s < x.rows; s++) {

@@ -54,6 +54,8 @@ def test_nothing_else_is_overwritten(copied, opened, capsys):
     assert (copied.parent / "thesis.html").read_text() == "years of work"
     assert run("play", [copied, "--out", copied]) == 2
     assert "is a folder: name a file" in capsys.readouterr().err
+    assert run("play", [copied, "--out", copied.parent / "page.txt"]) == 2
+    assert "expected a name that ends in .html" in capsys.readouterr().err
     assert opened == []
 
 
@@ -64,7 +66,7 @@ def test_without_runs_the_included_model_is_played(tmp_path, monkeypatch, opened
     assert run("play", ["--no-open"]) == 0
     said = capsys.readouterr().out
     assert "cifar10-micro (there is no run in runs/)" in said
-    assert "Without test images: CIFAR-10 was not found" in said
+    assert "Without test images (CIFAR-10 was not found" in said
     assert (tmp_path / "cifar10-micro.html").is_file()
 
 

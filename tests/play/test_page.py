@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,6 +103,11 @@ def test_other_models_are_refused_with_a_sentence():
         page(SimpleNamespace(model=_huge()), "H/14")
 
 
+def test_images_that_nobody_can_draw_are_refused():
+    with pytest.raises(UsageError, match="takes images of 4 channels, and a page can draw 1 or 3"):
+        page(nn.MlpMixer(replace(SMALL, in_channels=4)), "x")
+
+
 def _huge():
     model = nn.MlpMixer(SMALL)
     model.num_parameters = lambda: 432_350_952
@@ -150,6 +156,8 @@ def test_each_script_is_in_the_page_once_and_imports_only_from_those_before_it()
             assert {found.strip() for found in names.split(",") if found.strip()} <= exported[file], name
         exported[name] = set(re.findall(r"^export (?:async )?(?:const|function\*?|class) (\w+)", text, re.M))
     assert not re.search(r"^(import|export) ", script(), re.M)
+    names = re.findall(r"^(?:async )?(?:const|let|function\*?|class) (\w+)", script(), re.M)
+    assert len(names) == len(set(names)), "all files share one scope"
 
 
 def test_a_notebook_shows_it_in_a_frame(tmp_path):
