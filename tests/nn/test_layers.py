@@ -127,6 +127,8 @@ def test_batch_norm_is_refused_in_sharded_training_and_not_in_prediction(rng):
     (lambda: F.max_pool2d(zeros(1, 4, 4, 1, dtype=int), 2), TypeError, "images are int64, expected floating-point"),
     (lambda: nn.MaxPool2d(0), ValueError, "MaxPool2d: kernel_size is 0"),
     (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "3 channels in and 4 out cannot be cut into 2 groups"),
+    (lambda: nn.Conv2d(3, 4, 3)(zeros(1, 8, 8, 4)), ValueError, r"shape \(1, 8, 8, 4\), expected \(B, H, W, 3\)$"),
+    (lambda: nn.Conv2d(4, 4, 3, groups=2)(zeros(1, 4, 8, 8)), ValueError, "their channels come first"),
     (lambda: nn.Conv2d(3, 4, 3, padding=-1), ValueError, "Conv2d: padding is -1, expected an integer from 0"),
 ])
 def test_what_does_not_fit_gets_a_sentence(call, error, message):
