@@ -94,6 +94,8 @@ class Conv2d(Module):
     groups : int
         In how many groups the channels are cut, those in and those out; a filter sees its group only.  With as many
         groups as channels, every channel has its own filter (depthwise).
+    bias : bool
+        Whether a number is added to each output channel; before a norm, which takes it away again, it is of no use.
 
     Raises
     ------
@@ -102,7 +104,8 @@ class Conv2d(Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1,
-                 padding: Sizes | None = None, init: Initializer | None = None, groups: int = 1):
+                 padding: Sizes | None = None, init: Initializer | None = None, groups: int = 1,
+                 bias: bool = True):
         self.kernel_size, self.stride = pair("Conv2d: kernel_size", kernel_size), pair("Conv2d: stride", stride)
         kh, kw = self.kernel_size
         self.padding = pair("Conv2d: padding", (kh // 2, kw // 2) if padding is None else padding, 0)
@@ -110,8 +113,8 @@ class Conv2d(Module):
             raise ValueError(f"Conv2d: {in_channels} channels in and {out_channels} out cannot be cut into {groups} "
                              "groups: change groups to a number that divides both")
         self.in_channels = in_channels
-        self.filters = (Linear(kh * kw * in_channels, out_channels, init) if groups == 1
-                        else GroupedFilters(in_channels, out_channels, kh * kw, groups, init))
+        self.filters = (Linear(kh * kw * in_channels, out_channels, init, bias) if groups == 1
+                        else GroupedFilters(in_channels, out_channels, kh * kw, groups, init, bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, H, W, in) -> (B, H', W', out)."""
@@ -122,8 +125,9 @@ class Conv2d(Module):
     def __repr__(self) -> str:
         (kh, kw), (down, right) = self.kernel_size, self.stride
         by = "" if down == right == 1 else f"/{down}" if down == right else f"/{down}x{right}"
-        into = f" in {len(self.filters.weight)} groups" if isinstance(self.filters, GroupedFilters) else ""
-        return f"Conv2d {kh}x{kw}{by}, {self.in_channels} -> {self.filters.bias.size}{into}"
+        groups = len(self.filters.weight) if isinstance(self.filters, GroupedFilters) else 1
+        into = (f" in {groups} groups" if groups > 1 else "") + ("" if self.filters.bias is not None else ", no bias")
+        return f"Conv2d {kh}x{kw}{by}, {self.in_channels} -> {self.filters.weight.shape[-1] * groups}{into}"
 
 
 class GroupNorm(Module):

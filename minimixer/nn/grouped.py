@@ -1,6 +1,7 @@
 """The filters of a convolution in groups."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,13 @@ class GroupedFilters(Module):
     ``weight`` is (groups, pixels * in / groups, out / groups), ``bias`` (out,); init draws (pixels * in / groups, out).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, pixels: int, groups: int, init: Initializer | None = None):
+    def __init__(self, in_channels: int, out_channels: int, pixels: int, groups: int, init: Initializer | None = None,
+                 bias: bool = True):
         n = pixels * in_channels // groups
         weight = (init or lecun_normal(default_rng()))((n, out_channels))
         weight = weight.reshape(n, groups, out_channels // groups).swapaxes(0, 1)       # (groups, n, out / groups)
         self.weight = Tensor(np.ascontiguousarray(weight), requires_grad=True)
-        self.bias = Tensor(np.zeros(out_channels, np.float32), requires_grad=True)
+        self.bias: Any = Tensor(np.zeros(out_channels, np.float32), requires_grad=True) if bias else None
         self.pixels = pixels
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -31,4 +33,5 @@ class GroupedFilters(Module):
         x = windows.reshape(rows, self.pixels, groups, n // self.pixels)
         x = x.transpose(2, 0, 1, 3).reshape(groups, rows, n)                    # (groups, N, pixels * in / groups)
         y = (x @ self.weight).swapaxes(0, 1)                                    # (N, groups, out / groups)
-        return y.reshape(*leading, groups * n_out) + self.bias                  # (..., out)
+        y = y.reshape(*leading, groups * n_out)                                 # (..., out)
+        return y if self.bias is None else y + self.bias

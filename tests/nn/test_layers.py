@@ -36,6 +36,20 @@ def test_conv2d_says_what_it_is():
         "MaxPool2d 2x2", "AvgPool2d 2x3/1x1", "Flatten", "Embedding 5 x 2", "BatchNorm 3", "Tanh", "Sigmoid"]
 
 
+@pytest.mark.parametrize("make", [
+    lambda bias: nn.Linear(4, 6, bias=bias), lambda bias: nn.Conv2d(4, 6, 3, bias=bias),
+    lambda bias: nn.Conv2d(4, 6, 3, groups=2, bias=bias)])
+def test_a_layer_without_a_bias_computes_as_one_whose_bias_is_zero(make, rng):
+    with_zero, without = make(True), make(False)
+    without.parameters()[0].data = with_zero.parameters()[0].data
+    x = Tensor(rng.standard_normal((2, 5, 5, 4)).astype(np.float32))
+    assert len(without.parameters()) == 1
+    assert repr(without) == f"{with_zero!r}, no bias"
+    assert np.allclose(with_zero(x).data, without(x).data, atol=1e-6)
+    gradients = [mm.grad((layer(x) ** 2).sum(), layer.parameters())[0] for layer in (with_zero, without)]
+    assert np.allclose(*gradients, rtol=1e-4, atol=1e-4)
+
+
 def test_images_keep_their_size_by_default_and_an_empty_batch_stays_empty(device):
     for layer in (nn.Conv2d(4, 4, (3, 5)), nn.Conv2d(4, 4, (3, 5), groups=4)):
         for images in (2, 0):
