@@ -83,8 +83,7 @@ class Muon(Optimizer):
                  weight_decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                  decay_vectors: bool = False, matrices: Iterable[Tensor] | None = None, map: Map = map):
         super().__init__(params, lr, weight_decay, decay_vectors, ["m", "v"])
-        named = dict(zip(self.names, self.params, strict=True))
-        chosen = hidden_matrices(named) if matrices is None else list(matrices)
+        chosen = hidden_matrices(self.names, self.params) if matrices is None else list(matrices)
         if matrices is None and not chosen:
             raise ValueError("Muon is for the matrices between the first and the last, and here is none: use AdamW, or "
                              "say which it takes, matrices=[...]")
@@ -110,8 +109,7 @@ class Muon(Optimizer):
                                beta2=self.betas[1], eps=self.eps, step=self.step_count)
 
 
-def hidden_matrices(named: dict[str, Tensor]) -> list[Tensor]:
+def hidden_matrices(names: Sequence[str], params: Sequence[Tensor]) -> list[Tensor]:
     """The matrices that Muon takes of parameters."""
-    matrices = {name: p for name, p in named.items() if p.ndim == 2}
-    blocks = [p for name, p in matrices.items() if name.startswith("blocks.")]
-    return blocks or list(matrices.values())[1:-1]
+    matrices = [(name, p) for name, p in zip(names, params, strict=True) if p.ndim == 2]
+    return [p for name, p in matrices if name.startswith("blocks.")] or [p for _, p in matrices[1:-1]]
