@@ -12,6 +12,7 @@ def zeros(*shape):
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: F.linear(zeros(2, 3), zeros(4, 5), zeros(5)), r"x has shape \(2, 3\), expected 4 elements.*\(out, in\)"),
     (lambda: F.linear(zeros(2, 3), zeros(3, 5), zeros(3)), r"bias \(3,\), expected \(in, out\) and \(out,\)"),
+    (lambda: F.linear(zeros(2, 3), zeros(3)), r"weight has shape \(3,\), bias None, expected \(in, out\)"),
     (lambda: F.gelu(zeros(2), "sigmoid"), "'sigmoid', expected 'tanh' or 'erf'"),
     (lambda: F.layer_norm(zeros(2, 3), zeros(2), zeros(2)), r"must have shape \(3,\), got \(2,\)"),
     (lambda: F.cross_entropy(zeros(3), np.zeros(3, int)), r"expected \(B, K\)"),

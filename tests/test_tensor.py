@@ -287,3 +287,15 @@ def test_to_the_gpu_without_one_is_one_sentence_with_the_way_out(monkeypatch):
         pytest.skip("this machine has a GPU")
     with pytest.raises(mm.backend.DeviceError, match=r"device 'gpu' cannot be used: .*gpu-cuda12.*gpu-cuda13"):
         Tensor([1.0]).to("gpu")
+
+
+def test_names_that_tensors_do_not_have_are_not_offered_and_say_what_to_write():
+    x = Tensor([1.0])
+    assert {"abs", "sum", "squeeze", "data"} <= set(dir(x))
+    for name in advice.ELSEWHERE.keys() - dir(Tensor([1.0])):
+        assert not hasattr(x, name)
+        with pytest.raises(AttributeError, match=f"has no attribute '{name}': "):
+            getattr(x, name)
+    assert not {"view", "relu", "clip"} & set(dir(x))
+    with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'foo'"):
+        x.foo           # noqa: B018

@@ -15,14 +15,14 @@ GeluForm = Literal["tanh", "erf"]
 GELU_FORMS = {"tanh": GELU, "erf": GELUErf}
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x @ weight + bias``.
 
     Parameters
     ----------
     x : Tensor, shape (..., in)
     weight : Tensor, shape (in, out)
-    bias : Tensor, shape (out,)
+    bias : Tensor, shape (out,), optional
 
     Returns
     -------
@@ -35,13 +35,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     TypeError
         If their dtypes differ, such as float64 images and float32 weights.
     """
-    if weight.ndim != 2 or bias.shape != weight.shape[1:]:
-        raise ValueError(f"linear: weight has shape {weight.shape}, bias {bias.shape}, expected (in, out) and (out,)")
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[1:]):
+        given = "None" if bias is None else bias.shape
+        raise ValueError(f"linear: weight has shape {weight.shape}, bias {given}, expected (in, out) and (out,)")
     if x.ndim == 0 or x.shape[-1] != weight.shape[0]:
         raise ValueError(f"linear: x has shape {x.shape}, expected {weight.shape[0]} elements in its last axis, as in "
                          f"the first of weight {weight.shape}; is an axis swapped, or the weight stored as (out, in)?")
-    _check_dtypes("linear", x, weight, bias)
-    return apply(Linear, x, weight, bias)
+    _check_dtypes("linear", x, weight, weight if bias is None else bias)
+    return x @ weight if bias is None else apply(Linear, x, weight, bias)
 
 
 def _check_dtypes(name: str, x: Tensor, weight: Tensor, bias: Tensor) -> None:

@@ -5,7 +5,6 @@ network normalizes over groups of channels of one image (Wu & He 2018): the logi
 alone, the gradient of a batch is the sum of the gradients of its shards, and there are no running averages to keep.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,10 +12,11 @@ import numpy as np
 
 from minimixer import functional as F
 from minimixer.functional.images import Sizes, pair
+from minimixer.nn.grouped import GroupedFilters
 from minimixer.nn.layers import Linear, StochasticDepth
 from minimixer.nn.model import Model, check_positive
 from minimixer.nn.module import Module
-from minimixer.nn.random import Initializer, default_rng, lecun_normal, zeros
+from minimixer.nn.random import Initializer, lecun_normal, zeros
 from minimixer.nn.summary import Row, blocks_rows, layer_row, random_rows, step_row
 from minimixer.tensor import Tensor
 
@@ -69,6 +69,14 @@ class ConvNetConfig:
         return 9 * self.image_size**2 * max(self.width, self.in_channels)
 
 
+def check_channels(images: Tensor, channels: int) -> None:
+    """Raise ValueError for what is not (B, H, W, channels)."""
+    if images.ndim != 4 or images.shape[3] != channels:
+        first = images.ndim == 4 and images.shape[1] == channels
+        raise ValueError(f"images have shape {images.shape}, expected (B, H, W, {channels})" +
+                         (": their channels come first; images.transpose(0, 2, 3, 1) puts them last" if first else ""))
+
+
 class Conv2d(Module):
     """One KH x KW filter per output channel, moved over the image.  x: (B, H, W, in) -> (B, H', W', out).
 
@@ -86,6 +94,8 @@ class Conv2d(Module):
     groups : int
         In how many groups the channels are cut, those in and those out; a filter sees its group only.  With as many
         groups as channels, every channel has its own filter (depthwise).
+    bias : bool
+        Whether a number is added to each output channel; before a norm, which takes it away again, it is of no use.
 
     Raises
     ------
@@ -94,55 +104,30 @@ class Conv2d(Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Sizes, stride: Sizes = 1,
-                 padding: Sizes | None = None, init: Initializer | None = None, groups: int = 1):
+                 padding: Sizes | None = None, init: Initializer | None = None, groups: int = 1,
+                 bias: bool = True):
         self.kernel_size, self.stride = pair("Conv2d: kernel_size", kernel_size), pair("Conv2d: stride", stride)
         kh, kw = self.kernel_size
         self.padding = pair("Conv2d: padding", (kh // 2, kw // 2) if padding is None else padding, 0)
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(f"Conv2d: {in_channels} channels in and {out_channels} out cannot be cut into {groups} "
                              "groups: change groups to a number that divides both")
-        self.filters = (Linear(kh * kw * in_channels, out_channels, init) if groups == 1
-                        else GroupedFilters(in_channels, out_channels, kh * kw, groups, init))
+        self.in_channels = in_channels
+        self.filters = (Linear(kh * kw * in_channels, out_channels, init, bias) if groups == 1
+                        else GroupedFilters(in_channels, out_channels, kh * kw, groups, init, bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, H, W, in) -> (B, H', W', out)."""
+        check_channels(x, self.in_channels)
         windows = F.unfold(x, self.kernel_size, self.stride, self.padding)      # (B, H', W', K * K * in)
         return self.filters(windows)                                            # (B, H', W', out)
 
     def __repr__(self) -> str:
-        kh, kw = self.kernel_size
-        down, right = self.stride
+        (kh, kw), (down, right) = self.kernel_size, self.stride
         by = "" if down == right == 1 else f"/{down}" if down == right else f"/{down}x{right}"
-        grouped = isinstance(self.filters, GroupedFilters)
-        groups = self.filters.weight.shape[0] if grouped else 1
-        into = f" in {groups} groups" if grouped else ""
-        n_in = self.filters.weight.shape[-2] // (kh * kw) * groups
-        return f"Conv2d {kh}x{kw}{by}, {n_in} -> {self.filters.bias.size}{into}"
-
-
-class GroupedFilters(Module):
-    """A Linear layer for each group of channels.  windows: (..., pixels * in) -> (..., out).
-
-    ``weight`` is (groups, pixels * in / groups, out / groups), ``bias`` (out,); init draws (pixels * in / groups, out).
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, pixels: int, groups: int, init: Initializer | None = None):
-        n = pixels * in_channels // groups
-        weight = (init or lecun_normal(default_rng()))((n, out_channels))
-        weight = weight.reshape(n, groups, out_channels // groups).swapaxes(0, 1)       # (groups, n, out / groups)
-        self.weight = Tensor(np.ascontiguousarray(weight), requires_grad=True)
-        self.bias = Tensor(np.zeros(out_channels, np.float32), requires_grad=True)
-        self.pixels = pixels
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """windows: (..., pixels * in) -> (..., out)."""
-        groups, n, n_out = self.weight.shape
-        *leading, _ = windows.shape
-        rows = math.prod(leading)
-        x = windows.reshape(rows, self.pixels, groups, n // self.pixels)
-        x = x.transpose(2, 0, 1, 3).reshape(groups, rows, n)                    # (groups, N, pixels * in / groups)
-        y = (x @ self.weight).swapaxes(0, 1)                                    # (N, groups, out / groups)
-        return y.reshape(*leading, groups * n_out) + self.bias                  # (..., out)
+        groups = len(self.filters.weight) if isinstance(self.filters, GroupedFilters) else 1
+        into = (f" in {groups} groups" if groups > 1 else "") + ("" if self.filters.bias is not None else ", no bias")
+        return f"Conv2d {kh}x{kw}{by}, {self.in_channels} -> {self.filters.weight.shape[-1] * groups}{into}"
 
 
 class GroupNorm(Module):
@@ -225,8 +210,7 @@ class ConvNet(Model):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: (B, H, W, in_channels) float, of any size -> logits: (B, num_classes)."""
-        if images.ndim != 4 or images.shape[3] != self.config.in_channels:
-            raise ValueError(f"images have shape {images.shape}, expected (B, H, W, {self.config.in_channels})")
+        check_channels(images, self.config.in_channels)
         x = F.relu(self.norm(self.stem(images)))                # (B, H, W, width)
         for block in self.blocks:
             x = block(x)                                        # (B, H / 4, W / 4, 4 * width) after the last

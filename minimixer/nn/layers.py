@@ -21,20 +21,22 @@ class Linear(Module):
     in_features, out_features : int
     init : Initializer, optional
         Draws ``weight``, (in_features, out_features); by default truncated lecun-normal, from the stream that
-        ``nn.seed`` restarts.  ``bias``, (out_features,), starts at zero.
+        ``nn.seed`` restarts.
+    bias : bool
+        Whether there is a ``bias``, (out_features,), which starts at zero; otherwise it is None.
     """
 
-    def __init__(self, in_features: int, out_features: int, init: Initializer | None = None):
+    def __init__(self, in_features: int, out_features: int, init: Initializer | None = None, bias: bool = True):
         init = init or lecun_normal(default_rng())
         self.weight = Tensor(init((in_features, out_features)), requires_grad=True)
-        self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True)
+        self.bias: Any = Tensor(np.zeros(out_features, np.float32), requires_grad=True) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., in_features) -> (..., out_features)."""
         return F.linear(x, self.weight, self.bias)
 
     def __repr__(self) -> str:
-        return "Linear {} -> {}".format(*self.weight.shape)
+        return "Linear {} -> {}".format(*self.weight.shape) + ("" if self.bias is not None else ", no bias")
 
 
 class Embedding(Module):

@@ -33,7 +33,7 @@ def members_of(module: Any, *kinds: type) -> Iterator[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, value in vars(module).items():
         found += _parts(value, name, kinds)
-    for base in owner.__mro__:
+    for base in owner.__mro__[:-2]:             # but Module and object
         for name, value in vars(base).items():
             if _counts(value, kinds) and name not in vars(module):
                 raise TypeError(f"{name} is an attribute of the class {base.__name__}, which all its objects share: "

@@ -70,8 +70,7 @@ class Module:
         results: list[tuple[str, Tensor]] = []
         for name, member in self._walk(""):
             if isinstance(member, Tensor):
-                is_ours = member.is_parameter or (member.requires_grad and not member.node)
-                (found if is_ours else results).append((prefix + name, member))
+                (found if _belongs(member) else results).append((prefix + name, member))
         _refuse_computed(results, {tensor for _, tensor in found})
         return iter(found)
 
@@ -109,7 +108,8 @@ class Module:
     @property
     def device(self) -> str:
         """``"cpu"`` or ``"gpu"``, where the parameters are; ``"cpu"`` if there are none."""
-        return next((tensor.device for _, tensor in self.named_tensors()), "cpu")
+        parameters = (part for _, part in self._walk("") if isinstance(part, Tensor) and _belongs(part))
+        return next((parameter.device for parameter in parameters), "cpu")      # a shard asks: the walk ends there
 
     def to(self: M, device: str) -> M:
         """Move every parameter and buffer to ``"cpu"`` or ``"gpu"``, in place.  Raises DeviceError."""
@@ -144,6 +144,11 @@ class Module:
         for name, tensor in tensors.items():
             tensor.data[...] = to_device(state[name], tensor.device)
         autograd.mark_changed(tensors.values())
+
+
+def _belongs(tensor: Tensor) -> bool:
+    """Whether it is a parameter, frozen or not, or a buffer; an activation that ``forward`` kept is none."""
+    return tensor.is_parameter or (tensor.requires_grad and not tensor.node)
 
 
 def _refuse_computed(results: list[tuple[str, Tensor]], found: set[Tensor]) -> None:

@@ -96,7 +96,7 @@ def named(params: Any) -> tuple[list[str], list[Tensor]]:
     Raises
     ------
     TypeError
-        If it is one Tensor, or something in it is none.
+        If it is one Tensor or a function, or something in it is no Tensor.
     ValueError
         If there are none, one is there twice, or is not a leaf that wants a gradient.
     """
@@ -104,6 +104,8 @@ def named(params: Any) -> tuple[list[str], list[Tensor]]:
         found = list(params.named_parameters())
     elif isinstance(params, Tensor):
         raise TypeError("params is one Tensor, expected a Module or a list of Tensors: [x]")
+    elif callable(params):
+        raise TypeError("params is a function, expected a Module or a list of Tensors: call it, model.parameters()")
     else:
         found = [(f"parameter {i}", p) for i, p in enumerate(params)]
     if not found:

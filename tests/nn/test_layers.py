@@ -36,6 +36,20 @@ def test_conv2d_says_what_it_is():
         "MaxPool2d 2x2", "AvgPool2d 2x3/1x1", "Flatten", "Embedding 5 x 2", "BatchNorm 3", "Tanh", "Sigmoid"]
 
 
+@pytest.mark.parametrize("make", [
+    lambda bias: nn.Linear(4, 6, bias=bias), lambda bias: nn.Conv2d(4, 6, 3, bias=bias),
+    lambda bias: nn.Conv2d(4, 6, 3, groups=2, bias=bias)])
+def test_a_layer_without_a_bias_computes_as_one_whose_bias_is_zero(make, rng):
+    with_zero, without = make(True), make(False)
+    without.parameters()[0].data = with_zero.parameters()[0].data
+    x = Tensor(rng.standard_normal((2, 5, 5, 4)).astype(np.float32))
+    assert len(without.parameters()) == 1
+    assert repr(without) == f"{with_zero!r}, no bias"
+    assert np.allclose(with_zero(x).data, without(x).data, atol=1e-6)
+    gradients = [mm.grad((layer(x) ** 2).sum(), layer.parameters())[0] for layer in (with_zero, without)]
+    assert np.allclose(*gradients, rtol=1e-4, atol=1e-4)
+
+
 def test_images_keep_their_size_by_default_and_an_empty_batch_stays_empty(device):
     for layer in (nn.Conv2d(4, 4, (3, 5)), nn.Conv2d(4, 4, (3, 5), groups=4)):
         for images in (2, 0):
@@ -127,6 +141,8 @@ def test_batch_norm_is_refused_in_sharded_training_and_not_in_prediction(rng):
     (lambda: F.max_pool2d(zeros(1, 4, 4, 1, dtype=int), 2), TypeError, "images are int64, expected floating-point"),
     (lambda: nn.MaxPool2d(0), ValueError, "MaxPool2d: kernel_size is 0"),
     (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "3 channels in and 4 out cannot be cut into 2 groups"),
+    (lambda: nn.Conv2d(3, 4, 3)(zeros(1, 8, 8, 4)), ValueError, r"shape \(1, 8, 8, 4\), expected \(B, H, W, 3\)$"),
+    (lambda: nn.Conv2d(4, 4, 3, groups=2)(zeros(1, 4, 8, 8)), ValueError, "their channels come first"),
     (lambda: nn.Conv2d(3, 4, 3, padding=-1), ValueError, "Conv2d: padding is -1, expected an integer from 0"),
 ])
 def test_what_does_not_fit_gets_a_sentence(call, error, message):

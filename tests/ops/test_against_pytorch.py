@@ -102,6 +102,7 @@ POOLS = [(2, None, 0, IMAGES), (3, 2, 1, IMAGES), ((3, 2), (1, 2), (1, 0), IMAGE
 LAYERS = [                          # functions of several operands, with their shapes
     *((F.linear, lambda x, w, b: TF.linear(x, w.mT, b), (shape, (4, n), (n,)))
       for shape, n in (((3, 4), 5), ((2, 3, 4), 1), ((0, 4), 5), ((4,), 5))),
+    (F.linear, lambda x, w: TF.linear(x, w.mT), ((2, 3, 4), (4, 5))),
     *((F.layer_norm, lambda x, w, b: TF.layer_norm(x, w.shape, w, b, 1e-6), (shape, shape[-1:], shape[-1:]))
       for shape in ((3, 4), (2, 3, 4), (0, 4), (4,))),
     *((lambda x, w, b, g=g: F.group_norm(x, w, b, g),

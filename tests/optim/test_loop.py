@@ -80,6 +80,7 @@ def test_the_graph_of_a_step_that_was_made_is_refused():
 
 @pytest.mark.parametrize(("params", "error", "message"), [
     (Tensor([1.0], requires_grad=True), TypeError, r"one Tensor, expected a Module or a list of Tensors: \[x\]"),
+    (net().parameters, TypeError, r"a function, expected .*: call it, model\.parameters\(\)"),
     ([np.ones(2)], TypeError, "parameter 0 is a ndarray, expected a Tensor"),
     ([nn.Linear(1, 1)], TypeError, r"parameter 0 is a Linear, expected a Tensor: .*model\.parameters\(\)"),
     ([Tensor([1.0])], ValueError, r"parameter 0 of shape \(1,\) is a Tensor without a gradient, expected"),
