@@ -34,7 +34,7 @@ class ExportConfig:
     """A run folder, or one of its .safetensors files."""
     file: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="FILE")]] = None
     """File to write; one that an earlier export wrote is replaced, any other is kept."""
-    format: Format | None = None
+    format: Annotated[Format | None, tyro.conf.arg(metavar="FORMAT")] = None
     """official (.npz) for the authors' code, timm (.safetensors), onnx (.onnx); by default as FILE ends."""
     out: Path | None = None
     """Another way to name the file."""
@@ -42,8 +42,8 @@ class ExportConfig:
 
 def main(arguments: Sequence[str]) -> int:
     """Export the weights, print what became of them, and return the exit code."""
-    config = parse(ExportConfig, "export", "Write a run's best weights for the official code or for timm, or its model "
-                   "as ONNX.", arguments)
+    config = parse(ExportConfig, "export", "Write a run's best weights for the official code or timm, or its model as ONNX.",
+                   arguments)
     print(export_weights(config))
     return OK
 
@@ -55,16 +55,19 @@ def target(config: ExportConfig) -> tuple[Path, Format]:
                          "minimixer export RUN FILE")
     out = config.file or config.out
     assert out is not None
+    how = " with --out" if config.file is None else ""
     if out.is_dir():
-        raise WeightsError(f"{out} is a folder: name a file")
+        raise WeightsError(f"{out} is a folder: name a file{how}")
     known = FORMATS.get(out.suffix.lower())
     if config.format is None and known is None:
         raise UsageError(f"{out} does not say its format: expected a name that ends in {', '.join(FORMATS)}, or "
                          "--format")
     if out.name in OF_A_RUN and (out.parent / CONFIG).exists():
-        raise RunError(f"{out} is the name of a file of a run, which keeps its own format: name another file")
+        raise RunError(f"{out} is the name of a file of a run, which keeps its own format: name another file"
+                       f"{how}")
     if os.path.lexists(out) and not (weights.is_export(out) or (out.is_file() and is_onnx_export(out))):
-        raise RunError(f"{out} exists, and minimixer export did not write it, so it is kept: name another file")
+        raise RunError(f"{out} exists, and minimixer export did not write it, so it is kept: name another file"
+                       f"{how}")
     return out, cast(Format, config.format or known)
 
 

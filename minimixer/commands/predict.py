@@ -57,8 +57,9 @@ To fit the model, each image is
 - cropped to the square in the middle,
 - resized (bicubic, antialiased), and made gray if the model expects gray.
 
-All images in a folder and below it are read.  Unreadable images are reported
-and skipped, and the exit code is then 3."""
+Of a folder, all images in it and below it are read.
+
+Unreadable images are reported and skipped, and the exit code is then 3."""
 
 
 def main(arguments: Sequence[str]) -> int:

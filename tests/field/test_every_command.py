@@ -107,7 +107,8 @@ IDLE = {
 ON_A_GPU = {"workers": 2, "kernels": "inplace"}
 # These act with all data, models and devices; --out names the run also for --estimate.
 ALWAYS = {
-    "data", "classes", "validation", "batch_size", "crop_padding", "flip", "randaugment", "erasing", "image_size", "init_from",
+    "data", "classes", "validation",
+    "batch_size", "crop_padding", "flip", "randaugment", "erasing", "image_size", "init_from",
     "stochastic_depth", "dropout",                                                                      # a model's own
     "epochs", "max_steps", "optimizer", "lr", "schedule", "warmup_steps", "weight_decay", "clip_norm",
     "label_smoothing", "ema", "seed", "device", "distributed", "blas_tune", "out", "resume"}
