@@ -143,7 +143,8 @@ def test_info_shows_what_would_be_read(tmp_path, capsys):
 
 def test_info_of_what_cannot_be_read(tmp_path, capsys):
     for arguments, expected, message in (([tmp_path / "no"], 3, "there is no"),
-                                         (["digits", "--classes", "1"], 2, "least two"), (["digits", "--validation", "1"], 2, "validation is 1"), ([""], 2, "is empty"),
+                                         (["digits", "--classes", "1"], 2, "least two"), ([""], 2, "is empty"),
+                                         (["digits", "--validation", "1"], 2, "validation is 1"),
                                          (["digits", "--data-dir", "."], 2, "data_dir has no effect on digits")):
         code, out, err = run(capsys, "info", *arguments)
         assert (code, out) == (expected, "")
