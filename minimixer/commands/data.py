@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -19,6 +20,8 @@ from minimixer.errors import DATA, OK
 from minimixer.options import INCLUDED, check
 from minimixer.text import printable
 
+Named = tyro.conf.Positional[Annotated[Name, tyro.conf.arg(metavar="NAME")]]
+NamedOrNone = tyro.conf.Positional[Annotated[Name | None, tyro.conf.arg(metavar="NAME")]]
 RULES = (INCLUDED._replace(why="on digits (they come with minimixer)", instead="name another data set"),)
 
 
@@ -47,13 +50,13 @@ def list_known(data_dir: Path | None = None) -> int:
     return OK
 
 
-def download(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
+def download(name: Named, data_dir: Path | None = None) -> int:
     """Download a data set, or resume a download, and check its hash.
 
     Parameters
     ----------
     name : Name
-        Data set.
+        Data set, as minimixer data list names it.
     data_dir : Path
         Where to put it; by default $MINIMIXER_CACHE or this system's cache folder.
     """
@@ -62,13 +65,13 @@ def download(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> 
     return OK
 
 
-def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path | None = None) -> int:
+def verify_files(name: NamedOrNone = None, data_dir: Path | None = None) -> int:
     """Read every record, check the hash, and report the result.
 
     Parameters
     ----------
     name : Name
-        Data set; by default all that are found.
+        Data set, as minimixer data list names it; by default all that are found.
     data_dir : Path
         Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache.
     """
@@ -89,13 +92,13 @@ def verify_files(name: tyro.conf.Positional[Name | None] = None, data_dir: Path 
     return code
 
 
-def path(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
+def path(name: Named, data_dir: Path | None = None) -> int:
     """Print the path of a data set, for scripts.
 
     Parameters
     ----------
     name : Name
-        Data set.
+        Data set, as minimixer data list names it.
     data_dir : Path
         Search this folder only.
     """
@@ -105,10 +108,11 @@ def path(name: tyro.conf.Positional[Name], data_dir: Path | None = None) -> int:
     return OK
 
 
-def info(data: tyro.conf.Positional[str], data_dir: Path | None = None, image_size: int | None = None,
+def info(data: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="DATA")]],
+         data_dir: Path | None = None, image_size: int | None = None,
          classes: str | None = None, validation: float = 0.0, test_share: float = DEFAULT_TEST_SHARE,
          seed: int = 0) -> int:
-    """Read a data set as training would, and say what it holds: sizes, classes, counts, and what is left out.
+    """Read a data set as training would, and say what it holds.
 
     Parameters
     ----------

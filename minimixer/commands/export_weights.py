@@ -42,8 +42,8 @@ class ExportConfig:
 
 def main(arguments: Sequence[str]) -> int:
     """Export the weights, print what became of them, and return the exit code."""
-    config = parse(ExportConfig, "export", "Write a run's best weights for the official code or timm, or its model as ONNX.",
-                   arguments)
+    description = "Write a run's best weights for the official code or timm, or its model as ONNX."
+    config = parse(ExportConfig, "export", description, arguments)
     print(export_weights(config))
     return OK
 
@@ -55,20 +55,24 @@ def target(config: ExportConfig) -> tuple[Path, Format]:
                          "minimixer export RUN FILE")
     out = config.file or config.out
     assert out is not None
-    how = " with --out" if config.file is None else ""
     if out.is_dir():
-        raise WeightsError(f"{out} is a folder: name a file{how}")
+        raise WeightsError(f"{out} is a folder: name a file{_how(config)}")
     known = FORMATS.get(out.suffix.lower())
     if config.format is None and known is None:
         raise UsageError(f"{out} does not say its format: expected a name that ends in {', '.join(FORMATS)}, or "
                          "--format")
+    why = None
     if out.name in OF_A_RUN and (out.parent / CONFIG).exists():
-        raise RunError(f"{out} is the name of a file of a run, which keeps its own format: name another file"
-                       f"{how}")
-    if os.path.lexists(out) and not (weights.is_export(out) or (out.is_file() and is_onnx_export(out))):
-        raise RunError(f"{out} exists, and minimixer export did not write it, so it is kept: name another file"
-                       f"{how}")
+        why = "is the name of a file of a run, which keeps its own format"
+    elif os.path.lexists(out) and not (weights.is_export(out) or (out.is_file() and is_onnx_export(out))):
+        why = "exists, and minimixer export did not write it, so it is kept"
+    if why is not None:
+        raise RunError(f"{out} {why}: name another file{_how(config)}")
     return out, cast(Format, config.format or known)
+
+
+def _how(config: ExportConfig) -> str:
+    return "" if config.out is None else " with --out"
 
 
 def export_weights(config: ExportConfig) -> Report | str:

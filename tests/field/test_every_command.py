@@ -205,6 +205,7 @@ def test_a_mistake_is_one_sentence(arguments, message, capsys):
 DELETES = {
     "files.py": "temporary files of its own, and what remove_owned proves to be minimixer's",
     "data/download.py": "its own unfinished download and lock",
+    "data/sources/image_cache.py": "decoded images that it has written, in its own folder of the cache",
     "train/lock.py": "its own lock and lease",
     "train/run_folder.py": "an unused folder that this run made, and the run that --overwrite replaces"}
 REMOVERS = {"shutil.rmtree", "os.remove", "os.unlink", "os.rmdir", "os.removedirs"}
@@ -219,8 +220,8 @@ def test_only_these_files_delete():
 
 
 # What a command may be printed with outside of command_line: words of our own, which need no quotes.
-PLAIN = {"name", "archive.name", "started.id", "checked.id", "hinted.id", "later[0].id", "later[0]", "number + 1",
-         "self.exercise.id", "self.exercise.lesson[:2]", "pretrained", "each"}
+PLAIN = {"name", "archive.name", "family.name", "started.id", "checked.id", "hinted.id", "later[0].id", "later[0]",
+         "number + 1", "self.exercise.id", "self.exercise.lesson[:2]", "pretrained", "each"}
 COMMAND = re.compile(rf"minimixer (?:{'|'.join(COMMANDS)})[ `]")
 
 

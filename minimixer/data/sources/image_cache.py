@@ -43,7 +43,8 @@ def read(folder: Path | None, key: str, notes: Notes) -> tuple[Array, dict[int, 
         return None
     path = _path(folder, key)
     try:
-        with np.load(path, allow_pickle=False) as file:         # the container checks a CRC of every byte
+        # The container checks a CRC of every byte.
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             images, about = file["images"], json.loads(bytes(file["about"]))
         if about["key"] != key or images.dtype != np.uint8 or list(images.shape) != about["shape"]:
             raise ValueError("it is of other images")
