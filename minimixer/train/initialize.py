@@ -108,10 +108,10 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     group.use(device)
     group.check_equal("settings", repr({name: value for name, value in asdict(config).items() if name not in FREE}))
     if config.resume:
-        check_same(out, dataset, model)
+        group.on_first(lambda: check_same(out, dataset, model))
     trained_for = 0 if source is None else source.trained.sizes.image_size
     given = dataset
-    before = told_in(out, "dataset") if config.resume else {}
+    before = group.on_first(lambda: told_in(out, "dataset")) if config.resume else {}
     dataset = group.load(lambda: given or read_data(config, trained_for, before))
     told = tell_of(config, dataset, given is not None, model)
     start = begin_with(config, dataset, device, source, model)
