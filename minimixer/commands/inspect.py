@@ -10,7 +10,7 @@ import tyro
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.files import expand, json_text
-from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
+from minimixer.nn import MIXERS, MODELS, MlpMixer, list_pretrained, mixer, trace
 from minimixer.nn.trace_table import Trace, short
 from minimixer.text import printable
 from minimixer.train.trained import load_run
@@ -28,7 +28,6 @@ class Inspection:
     """Print one JSON object."""
 
 
-SHOWN = 20          # names of classes
 DESCRIPTION = """Each step that one image takes through a Mixer, transposes in plain sight.
 
 With parameters, multiply-adds (MACs) and the memory that training keeps."""
@@ -38,21 +37,21 @@ def main(arguments: Sequence[str]) -> int:
     """Trace the model, print its steps, and return the exit code."""
     options = parse(Inspection, "inspect", DESCRIPTION, arguments)
     options = replace(options, model=str(expand(options.model)))
-    model, classes = find_model(options)
+    model = find_model(options)
     traced = trace(model)
     if options.json:
-        print(json_text({**as_json(options.model, model, traced), "class_names": classes}))
+        print(json_text({**as_json(options.model, model, traced), "class_names": class_names(options.model)}))
     else:
-        show(options.model, traced, classes)
+        show(options.model, traced, class_names(options.model))
     return OK
 
 
-def find_model(options: Inspection) -> tuple[MlpMixer, Sequence[str] | None]:
-    """The Mixer of a size, or of a run, whose classes have names.  Raises UsageError or CheckpointError."""
+def find_model(options: Inspection) -> MlpMixer:
+    """The Mixer of a size, or of a run.  Raises UsageError or CheckpointError."""
     changes: dict[str, Any] = {} if options.image_size is None else {"image_size": options.image_size}
     if options.model in MIXERS:
         try:
-            return mixer(options.model, seed=None, **changes), None
+            return mixer(options.model, seed=None, **changes)
         except ValueError as error:
             raise UsageError(f"{options.model}: {error}") from error
     if not Path(options.model).exists() and options.model not in list_pretrained():
@@ -61,12 +60,19 @@ def find_model(options: Inspection) -> tuple[MlpMixer, Sequence[str] | None]:
     if changes:
         raise UsageError(f"--image-size is for sizes such as micro: the model of {options.model} is trained, and its "
                          "token mixing has weights for one number of patches only")
-    trained = load_run(options.model)
-    model = trained.model
+    model = load_run(options.model).model
     if not isinstance(model, MlpMixer):
         raise UsageError(f"{options.model} holds a {type(model).__name__}, and only Mixers are traced: "
                          "print(mm.train.load_run(...).model) shows its steps and shapes")
-    return model, trained.class_names
+    return model
+
+
+SHOWN = 20          # names of classes
+
+
+def class_names(model: str) -> Sequence[str] | None:
+    """Those of a run; None for a size, which has none.  Raises CheckpointError."""
+    return None if model in MODELS else load_run(model).class_names
 
 
 def show(name: str, traced: Trace, classes: Sequence[str] | None = None) -> None:
