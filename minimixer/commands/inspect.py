@@ -10,7 +10,8 @@ import tyro
 from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.files import expand, json_text
-from minimixer.nn import MIXERS, MODELS, MlpMixer, list_pretrained, mixer, trace
+from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
+from minimixer.nn.build import MODELS as SIZES
 from minimixer.nn.trace_table import Trace, short
 from minimixer.text import printable
 from minimixer.train.trained import load_run
@@ -67,21 +68,13 @@ def find_model(options: Inspection) -> MlpMixer:
     return model
 
 
-SHOWN = 20          # names of classes
-
-
-def class_names(model: str) -> Sequence[str] | None:
-    """Those of a run; None for a size, which has none.  Raises CheckpointError."""
-    return None if model in MODELS else load_run(model).class_names
-
-
 def show(name: str, traced: Trace, classes: Sequence[str] | None = None) -> None:
     """Print the trace and its sums as text."""
     out = console()
     print(f"{printable(name, None)}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image")
     if classes is not None:
-        more = f", ... ({len(classes):,} in all)" if len(classes) > SHOWN else ""
-        print(f"classes: {', '.join(printable(each, 40) for each in classes[:SHOWN])}{more}")
+        more = f", ... ({len(classes):,} in all)" if len(classes) > SHOWN_CLASSES else ""
+        print(f"classes: {', '.join(printable(each, 40) for each in classes[:SHOWN_CLASSES])}{more}")
     print()
     for line in str(traced).splitlines():
         out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
@@ -97,3 +90,11 @@ def as_json(name: str, model: MlpMixer, traced: Trace) -> dict[str, Any]:
     return {"model": name, "config": asdict(model.config), "parameters": traced.parameters, "macs": traced.macs,
             "weight_bytes": traced.weight_bytes, "kept_bytes": traced.kept_bytes,
             "steps": [asdict(step) | {"name": prefix + step.name} for prefix, step in steps]}
+
+
+SHOWN_CLASSES = 20
+
+
+def class_names(model: str) -> Sequence[str] | None:
+    """Those of a run; None for a size, which has none.  Raises CheckpointError."""
+    return None if model in SIZES else load_run(model).class_names
