@@ -11,7 +11,6 @@ from minimixer.console import console, parse
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.files import expand, json_text
 from minimixer.nn import MIXERS, MlpMixer, list_pretrained, mixer, trace
-from minimixer.nn.build import MODELS as SIZES
 from minimixer.nn.trace_table import Trace, short
 from minimixer.text import printable
 from minimixer.train.trained import load_run
@@ -97,4 +96,6 @@ SHOWN_CLASSES = 20
 
 def class_names(model: str) -> Sequence[str] | None:
     """Those of a run; None for a size, which has none.  Raises CheckpointError."""
-    return None if model in SIZES else load_run(model).class_names
+    from minimixer.nn import MODELS
+
+    return None if model in MODELS else load_run(model).class_names
