@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
-from signal import SIGINT
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,20 @@ import numpy as np
 from minimixer import files, optim
 from minimixer.backend import Array, synchronize, to_device, to_numpy, use_matmul_precision
 from minimixer.data import Dataset, Prefetch
-from minimixer.errors import MinimixerError, RunError, explain
+from minimixer.errors import MinimixerError
 from minimixer.nn import Module
 from minimixer.parallel.group import Group
 from minimixer.parallel.launch import open_group
 from minimixer.parallel.step import score
 from minimixer.parallel.workers import Workers
-from minimixer.train import report, resume
+from minimixer.train import resume
 from minimixer.train.callbacks import Callback, Display, Progress, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate, measure
+from minimixer.train.finish import test_best, write_report
 from minimixer.train.initialize import Run, initialize, with_model_of_source
 from minimixer.train.inputs import check_inputs, named
-from minimixer.train.progress import default_reporter, introduction, resume_command
+from minimixer.train.progress import default_reporter, introduction
 from minimixer.train.run_folder import begin_config, check_saved, check_there, open_folder, versions
 from minimixer.train.signals import signals_into
 from minimixer.train.source import read_source
@@ -187,22 +187,6 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
     return history
 
 
-def write_report(run: Run, progress: Progress, best_logits: np.ndarray | None) -> int:
-    """Write the report of a complete run; return the signal that cut it short, 0 for none.  Raises RunError."""
-    try:
-        progress.at_once = True
-        if not progress.signal:
-            report.write(run, best_logits)
-        return progress.signal
-    except KeyboardInterrupt:
-        return progress.signal or SIGINT
-    except OSError as error:
-        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
-                       f"with: {resume_command(run.state.history.out)}") from error
-    finally:
-        progress.at_once = False
-
-
 def train_step(run: Run, images: Array, labels: Array) -> tuple[Any, Any]:
     """Gradients of a batch, clipping, one update; returns loss and number of correct predictions, 0-d arrays."""
     state, clip_norm = run.state, run.config.clip_norm
@@ -228,12 +212,6 @@ def test(run: Run) -> tuple[float, float, np.ndarray]:
     if not math.isfinite(loss):
         raise run.state.diverged()
     return loss, accuracy, to_numpy(logits)
-
-
-def test_best(run: Run) -> tuple[float, float, np.ndarray]:
-    """The same on the test images, with the best weights, by the first process alone."""
-    logits = report.logits_of_best(run)
-    return *score(logits, run.dataset.test_labels), logits
 
 
 def begin(run: Run) -> list[str]:
