@@ -1,6 +1,8 @@
 """Read image files of the usual formats, and fit them to a model."""
 
+import contextlib
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -28,6 +30,8 @@ QUICKLY = 1 << 22, 4                    # five to ten times faster; pixels diffe
 SPARINGLY = 1 << 25, 2                  # so that photographs of 500 million pixels need little memory
 LARGEST_JPEG = 500_000_000              # pixels; 250,000,000 if it is progressive, which holds all of it in memory
 LARGEST_FILE = 1 << 30                  # bytes
+LARGE = 1 << 24                         # pixels; of images with more, only one is decoded at a time
+ALONE = threading.Lock()
 
 
 def read_image(path: str | Path, size: int, channels: int) -> Array:
@@ -75,7 +79,8 @@ def read_in_thread(path: str | Path, size: int, channels: int) -> Array:
     if channels not in MODES:
         raise DataError(f"{name} cannot be fed to a model of {channels} channels: expected 1 or 3")
     try:
-        with _ordinary(path) as file, _opened(file, name, size) as image:
+        with (_ordinary(path) as file, _opened(file, name, size) as image,
+              ALONE if image.width * image.height > LARGE else contextlib.nullcontext()):
             upright = eight_bits(_upright(image), getattr(image, "tag_v2", {}), name)
             side = min(upright.size)
             left, top = ((n - side) // 2 for n in upright.size)

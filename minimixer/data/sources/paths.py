@@ -50,7 +50,7 @@ def _load_folder(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset |
         if folder.is_dir() and find_idx(folder):
             return _idx(folder, notes, options)
     found = {name: place for name, pair in EDITIONS.items() for edition in pair
-             if (place := cifar.in_place(edition, path)) is not None and _certain(edition.files, place)}
+             if (place := cifar.in_place(edition, path)) is not None}
     if len(found) > 1:
         raise DataError(f"{printable(path, None)} holds {' and '.join(found)}: name one of them, with data_dir "
                         "(--data-dir) for the folder")
@@ -61,11 +61,6 @@ def _load_folder(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset |
                                                        and is_pixel_table(file)]
     training = [file for file in tables if "train" in file.name] or tables
     return load_pixel_table(training[0], notes, **options) if training else None
-
-
-def _certain(files: tuple[str, ...], place: Path) -> bool:
-    """Whether files with names as common as ``train`` and ``test`` are all there."""
-    return "train" not in files or not place.is_dir() or all((place / file).is_file() for file in (*files, "meta"))
 
 
 def _load_file(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset:

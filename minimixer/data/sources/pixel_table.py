@@ -73,6 +73,6 @@ def _read(path: Path) -> tuple[Array, Array]:
     except (FileRefusedError, OSError) as error:
         raise DataError(f"{shown} cannot be read: {error}") from error
     except ValueError as error:
-        raise DataError(f"{shown} is no table of pixels in 0..255 ({printable(error)}): expected a label and the pixels "
-                        "in every row") from error
+        raise DataError(f"{shown} is no table of pixels in 0..255 ({printable(error)}): expected a label and pixels in "
+                        "every row") from error
     return np.delete(table, column, axis=1), table[:, column].astype(np.int64)     # (N, pixels), (N,)
