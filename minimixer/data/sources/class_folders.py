@@ -10,6 +10,7 @@ from minimixer.data.arrays import listed
 from minimixer.data.dataset import DataError
 from minimixer.data.file_kinds import FIRST, HEIC, IMAGE, RAW, kind_of
 from minimixer.data.notes import Notes, several
+from minimixer.data.sources.label_table import FOLDERS, classes_of, table_in
 from minimixer.errors import explain, nearest
 from minimixer.text import printable
 
@@ -54,6 +55,8 @@ def find_images(root: Path, notes: Notes) -> Found:
     root = _inner(root, notes)
     tree = Tree()
     folders = _folders(root, tree)
+    if (labeled := _by_table(root, notes)) is not None:
+        return Found(root, _checked(root, {"train": root}, {"train": labeled}, notes))
     by_part = _part_folders(root, folders, notes)
     parts = {part: _classes(folder, tree) for part, folder in (by_part or {"": root}).items()}
     if by_part:
@@ -63,6 +66,16 @@ def find_images(root: Path, notes: Notes) -> Found:
         parts = {"train": parts[""]}
     _say(root, parts, tree, notes)
     return Found(root, _checked(root, by_part, parts, notes))
+
+
+def _by_table(root: Path, notes: Notes) -> dict[str, list[Path]] | None:
+    """The classes that a table gives to the images of one folder; None if there is no such table."""
+    table = table_in(_files(root))
+    for folder in (root / name for name in FOLDERS) if table is not None else ():
+        if table is not None and folder.is_dir() and (images := [file for file in _files(folder) if is_image(file)]):
+            classes = classes_of(table, images, notes)
+            return dict(sorted(classes.items(), key=_numbers_first)) if classes else None
+    return None
 
 
 def _visible(folder: Path, tree: Tree | None = None) -> list[Path]:

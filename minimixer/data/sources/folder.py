@@ -126,13 +126,14 @@ def _state_memory(count: int, side: int, asked: int | None, notes: Notes) -> Non
 
 def _images(files: list[Path], side: int, cache: bool, notes: Notes) -> tuple[Array, dict[int, str]]:
     """The decoded images (N, side, side, 3), and why some could not be read; from the cache if they are there."""
-    kept = cache_folder() if cache else None
-    place = Path(kept) if kept else None
-    key = image_cache.key_of(files, side=side)
-    if (known := image_cache.read(place, key, notes)) is not None and len(known[0]) == len(files):
+    folder = cache_folder() if cache else None
+    if folder is None:
+        return decode(files, side, quiet=notes.quiet)
+    place = image_cache.place_of(files, side, 3, Path(folder))
+    if (known := image_cache.read(place, notes)) is not None:
         return known
     images, failures = decode(files, side, quiet=notes.quiet)
-    image_cache.write(place, key, images, failures, notes)
+    image_cache.write(place, images, failures, notes)
     return images, failures
 
 

@@ -1,14 +1,16 @@
 """The Python edition of CIFAR, and what browsers and others make of both editions' archives."""
 
 import gzip
+import hashlib
 import os
 import pickle
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from minimixer.data import DataError, load
+from minimixer.data import DataError, known, load
 from minimixer.data.sources.cifar import load_cifar10, load_cifar100
 from minimixer.data.sources.cifar_editions import CIFAR10, CIFAR10_PYTHON, CIFAR100, CIFAR100_PYTHON
 from tests.support.cifar_files import official, pack, unpack
@@ -117,6 +119,21 @@ def test_hostile_files_do_nothing(name, tmp_path, monkeypatch):
             load_cifar10(folder)
         assert caught.value.exit_code == 3
     assert os.listdir() == []
+
+
+def test_verify_knows_the_hash_of_both_editions(tmp_path, monkeypatch):
+    members = {f"{CIFAR10_PYTHON.folder}/{name}": content for name, content in pickled(CIFAR10, CIFAR10_PYTHON).items()}
+    path = pack(tmp_path / CIFAR10_PYTHON.tarball, members)
+    with pytest.raises(DataError, match="holds 12 images, the official cifar10 has 60,000"):
+        known.verify("cifar10", tmp_path)
+    monkeypatch.setitem(known.KNOWN, "cifar10", replace(known.KNOWN["cifar10"], images=12))
+    with pytest.raises(DataError, match=f"expected {CIFAR10.sha256} or {CIFAR10_PYTHON.sha256}: the file has changed"):
+        known.verify("cifar10", tmp_path)
+    right = replace(CIFAR10_PYTHON, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setitem(known.EDITIONS, "cifar10", (CIFAR10, right))
+    assert known.verify("cifar10", tmp_path).endswith(f"is correct ({path})")
+    path.write_bytes(gzip.decompress(path.read_bytes()))        # a browser has unpacked it
+    assert "no sha256 is published for unpacked files" in known.verify("cifar10", tmp_path)
 
 
 DAMAGED = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minimixer.data import DataError, from_folder, load
+from minimixer.data import DataError, from_folder, images, load
 from minimixer.data.images import read_image
 from minimixer.data.sources import folder as folder_module
 from minimixer.errors import UsageError
@@ -294,6 +294,15 @@ def test_memory_is_checked_before_it_is_used(photos, monkeypatch):
     with pytest.raises(DataError, match=r"20 images of 64 x 64 pixels need 328 kB of memory, and 100 kB are available: "
                                         r"choose a smaller --image-size than 64, or fewer --classes"):
         load(photos, quiet=True)
+
+
+def test_large_images_wait_for_each_other(photos, monkeypatch):
+    """Eight threads with a photograph of 360 MB each would fill a laptop."""
+    expected = load(photos, image_size=8, quiet=True)
+    monkeypatch.setattr(images, "LARGE", 0)
+    assert load(photos, image_size=8, quiet=True).digest() == expected.digest()
+    assert from_folder(photos, image_size=8, quiet=True, cache=False).digest() == expected.digest()
+    assert not images.ALONE.locked()
 
 
 def test_warnings_of_pillow_are_hidden_and_filters_restored(photos):

@@ -66,21 +66,39 @@ def test_other_options_and_another_pillow_are_other_images(photos, decoded, monk
     monkeypatch.setattr("PIL.__version__", "99.0")
     read(photos)
     assert len(decoded) == 3
-    read(photos, validation=0.4)        # another cut: the files come in another order
-    assert len(decoded) == 3 + 1
+
+
+def test_another_cut_needs_no_decoding(photos, decoded):
+    (photos / "cats" / "broken.png").write_bytes(b"x")
+    for options in ({}, {"validation": 0.4}, {"seed": 3}, {"test_share": 0.5}, {"classes": "dogs,cats"}):
+        found = read(photos, most_unreadable=0.5, **options)
+        assert found.digest() == read(photos, most_unreadable=0.5, cache=False, **options).digest()
+        assert any("broken.png is not an image" in note for note in found.notes)
+    assert decoded == [7] * 6                       # once, and five times without the cache
 
 
 def swap(path):
     """A whole file, of other images."""
-    with np.load(path) as file:
-        about = file["about"]
-    np.savez(path, images=np.zeros((2, 8, 8, 3), np.uint8), about=about)
+    np.savez(path, images=np.zeros((2, 8, 8, 3), np.uint8))
+
+
+def repack(path, **changed):
+    """A whole file with other members."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, change in changed.items():
+            archive.writestr(name, change(members[name]))
 
 
 @pytest.mark.parametrize("damage", [
     lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-100]),
     lambda path: path.write_bytes(path.read_bytes()[:300] + b"\xff\xfe" + path.read_bytes()[302:]), swap,
-    lambda path: path.write_bytes(b"PK\x03\x04" + bytes(100)), lambda path: np.savez(path, x=1)])
+    lambda path: path.write_bytes(b"PK\x03\x04" + bytes(100)), lambda path: np.savez(path, x=1),
+    lambda path: repack(path, **{"about.json": bytes, "images.npy": lambda content: content + b"x"}),
+    lambda path: repack(path, **{"about.json": bytes, "images.npy": lambda content: content[:-1]}),
+    lambda path: repack(path, **{"about.json": lambda _: b'{"failures": {"9": "x"}}', "images.npy": bytes}),
+    lambda path: repack(path, **{"about.json": lambda _: b"[" * 10_000, "images.npy": bytes})])
 def test_a_damaged_file_is_said_and_made_again(damage, photos, decoded, tmp_path):
     expected = read(photos)
     path, = kept(tmp_path)
@@ -108,11 +126,10 @@ def test_without_a_cache_folder_everything_works(photos, decoded, tmp_path, monk
 
 
 def test_a_full_disk_leaves_nothing_behind(photos, tmp_path, monkeypatch):
-    def full(file, **arrays):
-        file.write(b"half")
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(image_cache.npy, "write_array_header_1_0", full)
     found = read(photos)
     assert any("No space left on device: make room there" in note for note in found.notes)
     assert kept(tmp_path) == []
