@@ -37,6 +37,14 @@ def kernels(request):
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """Tests keep decoded images and downloads in a folder of their own, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIMIXER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(params=DEVICES)
 def device(request):
     """Every test that takes this runs on every device."""

@@ -20,8 +20,8 @@ from minimixer.errors import DATA, OK
 from minimixer.options import INCLUDED, check
 from minimixer.text import printable
 
-Known = tyro.conf.Positional[Annotated[Name, tyro.conf.arg(metavar="NAME")]]
-Perhaps = tyro.conf.Positional[Annotated[Name | None, tyro.conf.arg(metavar="[NAME]")]]
+Named = tyro.conf.Positional[Annotated[Name, tyro.conf.arg(metavar="NAME")]]
+NamedOrNone = tyro.conf.Positional[Annotated[Name | None, tyro.conf.arg(metavar="NAME")]]
 RULES = (INCLUDED._replace(why="on digits (they come with minimixer)", instead="name another data set"),)
 
 
@@ -50,13 +50,13 @@ def list_known(data_dir: Path | None = None) -> int:
     return OK
 
 
-def download(name: Known, data_dir: Path | None = None) -> int:
+def download(name: Named, data_dir: Path | None = None) -> int:
     """Download a data set, or resume a download, and check its hash.
 
     Parameters
     ----------
     name : Name
-        Data set: one of those that minimixer data list shows.
+        Data set, as minimixer data list names it.
     data_dir : Path
         Where to put it; by default $MINIMIXER_CACHE or this system's cache folder.
     """
@@ -65,13 +65,13 @@ def download(name: Known, data_dir: Path | None = None) -> int:
     return OK
 
 
-def verify_files(name: Perhaps = None, data_dir: Path | None = None) -> int:
+def verify_files(name: NamedOrNone = None, data_dir: Path | None = None) -> int:
     """Read every record, check the hash, and report the result.
 
     Parameters
     ----------
     name : Name
-        Data set, one of those that minimixer data list shows; by default all that are found.
+        Data set, as minimixer data list names it; by default all that are found.
     data_dir : Path
         Folder that holds its files, or the .tar.gz; by default $MINIMIXER_DATA, ./data, the cache.
     """
@@ -92,13 +92,13 @@ def verify_files(name: Perhaps = None, data_dir: Path | None = None) -> int:
     return code
 
 
-def path(name: Known, data_dir: Path | None = None) -> int:
+def path(name: Named, data_dir: Path | None = None) -> int:
     """Print the path of a data set, for scripts.
 
     Parameters
     ----------
     name : Name
-        Data set: one of those that minimixer data list shows.
+        Data set, as minimixer data list names it.
     data_dir : Path
         Search this folder only.
     """
@@ -108,10 +108,11 @@ def path(name: Known, data_dir: Path | None = None) -> int:
     return OK
 
 
-def info(data: tyro.conf.Positional[str], data_dir: Path | None = None, image_size: int | None = None,
+def info(data: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="DATA")]],
+         data_dir: Path | None = None, image_size: int | None = None,
          classes: str | None = None, validation: float = 0.0, test_share: float = DEFAULT_TEST_SHARE,
          seed: int = 0) -> int:
-    """Read a data set as training would, and say what it holds: sizes, classes, counts, and what is left out.
+    """Read a data set as training would, and say what it holds.
 
     Parameters
     ----------

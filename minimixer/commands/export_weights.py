@@ -42,8 +42,8 @@ class ExportConfig:
 
 def main(arguments: Sequence[str]) -> int:
     """Export the weights, print what became of them, and return the exit code."""
-    config = parse(ExportConfig, "export", "Write a run's best weights for the authors' code or timm, or the model as "
-                   "ONNX.", arguments)
+    description = "Write a run's best weights for the official code or timm, or its model as ONNX."
+    config = parse(ExportConfig, "export", description, arguments)
     print(export_weights(config))
     return OK
 
@@ -56,15 +56,21 @@ def target(config: ExportConfig) -> tuple[Path, Format]:
     out = config.file or config.out
     assert out is not None
     if out.is_dir():
-        raise WeightsError(f"{out} is a folder: name a file")
+        raise WeightsError(f"{out} is a folder: name a file{_how(config)}")
     known = FORMATS.get(out.suffix.lower())
     if config.format is None and known is None:
         raise UsageError(f"{out} does not say its format: expected a name that ends in {', '.join(FORMATS)}, or "
                          "--format")
     if out.name in OF_A_RUN and (out.parent / CONFIG).exists():
-        raise RunError(f"{out} is the name of a file of a run, which keeps its own format: name another file")
-    check_replaceable(out, lambda path: weights.is_export(path) or is_onnx_export(path), "export", "FILE")
+        raise RunError(f"{out} is the name of a file of a run, which keeps its own format: name another file"
+                       f"{_how(config)}")
+    check_replaceable(out, lambda path: weights.is_export(path) or is_onnx_export(path), "export",
+                      "FILE" if config.file else "--out")
     return out, cast(Format, config.format or known)
+
+
+def _how(config: ExportConfig) -> str:
+    return "" if config.out is None else " with --out"
 
 
 def export_weights(config: ExportConfig) -> Report | str:

@@ -28,7 +28,6 @@ class Inspection:
     """Print one JSON object."""
 
 
-SHOWN = 20          # names of classes
 DESCRIPTION = """Each step that one image takes through a model, transposes in plain sight.
 
 With parameters, multiply-adds (MACs) and the memory that training keeps."""
@@ -70,8 +69,8 @@ def show(name: str, traced: Trace, classes: Sequence[str] | None = None) -> None
     out = console()
     print(f"{printable(name, None)}: {traced.parameters:,} parameters, {short(traced.macs)} multiply-adds per image")
     if classes is not None:
-        more = f", ... ({len(classes):,} in all)" if len(classes) > SHOWN else ""
-        print(f"classes: {', '.join(printable(each, 40) for each in classes[:SHOWN])}{more}")
+        more = f", ... ({len(classes):,} in all)" if len(classes) > SHOWN_CLASSES else ""
+        print(f"classes: {', '.join(printable(each, 40) for each in classes[:SHOWN_CLASSES])}{more}")
     print()
     for line in str(traced).splitlines():
         out.print(line, style="bold" if line.lstrip().startswith("swapaxes") else "", soft_wrap=True)
@@ -87,3 +86,6 @@ def as_json(name: str, model: Model, traced: Trace) -> dict[str, Any]:
     return {"model": name, "config": asdict(model.config), "parameters": traced.parameters, "macs": traced.macs,
             "weight_bytes": traced.weight_bytes, "kept_bytes": traced.kept_bytes,
             "steps": [asdict(step) | {"name": prefix + step.name} for prefix, step in steps]}
+
+
+SHOWN_CLASSES = 20

@@ -56,7 +56,7 @@ To fit the model, each image is
 - cropped to the square in the middle,
 - resized (bicubic, antialiased), and made gray if the model expects gray.
 
-All images in a folder and below it are read.
+Of a folder, all images in it and below it are read.
 
 Unreadable images are reported and skipped, and the exit code is then 3."""
 
@@ -116,8 +116,9 @@ def inside(path: Path) -> list[Path]:
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether this is a folder of images, and none of a run, whose report has pictures, too."""
-    return not any((folder / name).exists() for name in OF_A_RUN) and bool(images_below(folder)[0])
+    """Whether this is a folder of images, and not one of a run or of runs, whose reports have pictures, too."""
+    of_runs = any((folder / name).exists() for name in OF_A_RUN) or any(folder.glob(f"*/{CONFIG}"))
+    return not of_runs and bool(images_below(folder)[0])
 
 
 def expanded(file: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from minimixer.data.dataset import DataError
 from minimixer.data.download_causes import cannot_write, cause_of, check_bundle, hopeless
 from minimixer.data.part import Part, begin, check_part, discard, finish, is_begun
+from minimixer.data.progress import progress
 from minimixer.files import FileRefusedError, remove, set_aside
 from minimixer.text import printable
 
@@ -71,7 +72,7 @@ def download(url: str, target: Path, *, sha256: str, size: int, quiet: bool = Fa
             begin(part_path, url=url, sha256=sha256, size=size)
             with part_path.open("a+b") as file:                         # every write appends
                 part = Part(file, part_path)
-                with _progress(target.name, part.length, size, quiet) as show:
+                with progress(target.name, size, quiet, part.length, in_bytes=True) as show:
                     _fetch(url, target, part, size, show)
                 file.flush()
                 os.fsync(file.fileno())
@@ -174,18 +175,3 @@ def _request(url: str, part: Part, size: int, show: Callable[[int], None]) -> No
                 raise DataError(f"{url} is longer than the expected {size:,} bytes: it has changed")
             part.append(block)
             show(part.length)
-
-
-@contextmanager
-def _progress(name: str, start: int, size: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows the number of bytes downloaded so far."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda length: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(printable(name), total=size, completed=start)
-        yield lambda length: bar.update(task, completed=length)

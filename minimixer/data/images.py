@@ -1,6 +1,8 @@
 """Read image files of the usual formats, and fit them to a model."""
 
+import contextlib
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -23,9 +25,13 @@ MODES = {1: "L", 3: "RGB"}              # channels: Pillow's name of the mode
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO", "PCX", "SGI")
 NAMES = "PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF, JPEG 2000 or PPM"
 MOST_PIXELS = 89_478_485                # that are decoded at once, Pillow's own limit: 360 MB with 4 channels
-READ_WHOLE = 1 << 25                    # pixels; a JPEG that has more is decoded at 1/2, 1/4 or 1/8 of its size
+# A JPEG with more pixels is decoded at 1/2, 1/4 or 1/8 of its size, but at no less than so many times the model's:
+QUICKLY = 1 << 22, 4                    # five to ten times faster; pixels differ by 1 or 2 levels at most
+SPARINGLY = 1 << 25, 2                  # so that photographs of 500 million pixels need little memory
 LARGEST_JPEG = 500_000_000              # pixels; 250,000,000 if it is progressive, which holds all of it in memory
 LARGEST_FILE = 1 << 30                  # bytes
+LARGE = 1 << 24                         # pixels; of images with more, only one is decoded at a time
+ALONE = threading.Lock()
 
 
 def read_image(path: str | Path, size: int, channels: int) -> Array:
@@ -37,8 +43,8 @@ def read_image(path: str | Path, size: int, channels: int) -> Array:
     Pillow's modes become.
 
     A file may have up to 1 GiB, an image up to 89,478,485 pixels.  JPEGs may have 500 million (250 if they are
-    progressive): above 33 million pixels, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but at no less than twice
-    the model's.
+    progressive).  Large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size: above 4 million pixels at no less than four
+    times the model's, above 33 million at no less than twice the model's.
 
     Parameters
     ----------
@@ -73,7 +79,8 @@ def read_in_thread(path: str | Path, size: int, channels: int) -> Array:
     if channels not in MODES:
         raise DataError(f"{name} cannot be fed to a model of {channels} channels: expected 1 or 3")
     try:
-        with _ordinary(path) as file, _opened(file, name, size) as image:
+        with (_ordinary(path) as file, _opened(file, name, size) as image,
+              ALONE if image.width * image.height > LARGE else contextlib.nullcontext()):
             upright = eight_bits(_upright(image), getattr(image, "tag_v2", {}), name)
             side = min(upright.size)
             left, top = ((n - side) // 2 for n in upright.size)
@@ -119,8 +126,9 @@ def _opened(file: IO[bytes], name: str, size: int) -> "Image":
         pixels = image.width * image.height
         if pixels > (limit := LARGEST_JPEG // (2 if image.info.get("progressive") else 1)):
             raise _too_many(name, limit)
-        if pixels > READ_WHOLE:
-            image.draft(None, (2 * size, 2 * size))
+        margin = next((times for most, times in (SPARINGLY, QUICKLY) if pixels > most), None)
+        if margin is not None:
+            image.draft(None, (margin * size, margin * size))
     else:
         file.seek(0)
         image = Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN])

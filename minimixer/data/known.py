@@ -38,13 +38,12 @@ KNOWN: dict[Name, Known] = {
                     "CC BY 4.0, Alpaydin & Kaynak 1998"),
     "cifar10": Known("photographs, 32 x 32 pixels, 10 classes", 60_000, PAGE, CIFAR_LICENSE, CIFAR10),
     "cifar100": Known("photographs, 32 x 32 pixels, 100 classes", 60_000, PAGE, CIFAR_LICENSE, CIFAR100),
-    "mnist": Known("handwritten digits, 28 x 28 pixels, gray, 10 classes", 70_000, "http://yann.lecun.com/exdb/mnist/",
+    "mnist": Known("handwritten digits, 28 x 28 pixels, gray, 10 classes", 70_000, FAMILIES["mnist"].page,
                    "none is stated; cite LeCun et al. 1998", family=FAMILIES["mnist"]),
     "fashion-mnist": Known("articles of clothing, 28 x 28 pixels, gray, 10 classes", 70_000,
-                           "https://github.com/zalandoresearch/fashion-mnist", "MIT, Zalando SE 2017",
-                           family=FAMILIES["fashion-mnist"]),
+                           FAMILIES["fashion-mnist"].page, "MIT, Zalando SE 2017", family=FAMILIES["fashion-mnist"]),
     "kmnist": Known("cursive Japanese characters, 28 x 28 pixels, gray, 10 classes", 70_000,
-                    "https://github.com/rois-codh/kmnist", "CC BY-SA 4.0, Center for Open Data in the Humanities",
+                    FAMILIES["kmnist"].page, "CC BY-SA 4.0, Center for Open Data in the Humanities",
                     family=FAMILIES["kmnist"]),
 }
 

@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from minimixer.text import printable
 
 
+def several(count: int, one: str, many: str) -> str:
+    """A number and what there is of it: "1 image is", "2 images are"."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 class Notes(list[str]):
     """Sentences on what was recognized, changed and left out; each is printed on standard error as it comes.
 

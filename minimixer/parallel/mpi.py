@@ -22,7 +22,6 @@ from minimixer.parallel.host import physical_cores
 from minimixer.parallel.tree_sum import Span, combine
 
 PATIENCE = 2.0      # seconds: if the others have not failed by then, the failure is this process's own
-ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 class MpiGroup(Group):
@@ -161,21 +160,22 @@ class MpiGroup(Group):
         self._together(read_if(self.rank != 0 and self.node.Get_rank() == 0))
         digest = self.node.bcast(None if dataset is None else dataset.digest())
         self.check_equal(f"data ({self.world.bcast(dataset and dataset.name)})", digest)
+        names: list[str] = self.node.bcast(None if dataset is None else list(dataset.arrays))
         with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as folder:
             here = Path(self.node.bcast(folder))
 
             def write() -> None:
                 if dataset is not None and self.node.Get_size() > 1:
-                    for name in ARRAYS:
+                    for name in names:
                         np.save(here / f"{name}.npy", getattr(dataset, name))
 
             self._together(write)
-            nothing: dict[str, Any] = dict.fromkeys(ARRAYS)
+            nothing: dict[str, Any] = dict.fromkeys(names)
             shared: dict[str, Any] = {}
 
             def map_arrays() -> None:
                 if self.node.Get_size() > 1:
-                    shared.update({name: np.asarray(np.load(here / f"{name}.npy", mmap_mode="r")) for name in ARRAYS})
+                    shared.update({name: np.asarray(np.load(here / f"{name}.npy", mmap_mode="r")) for name in names})
 
             self._together(map_arrays)      # on machines with one process too: the call is collective
             if self.node.Get_size() == 1:

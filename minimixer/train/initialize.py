@@ -1,6 +1,7 @@
 """Builds everything that a run works with from its configuration, and hands each part only what it needs."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -53,6 +54,8 @@ class Run:
         What config.json says of the model that the run starts from.
     origin : dict
         What last.safetensors says so that it is not taken for another run's, see ``origin.py``.
+    notes : sequence of str
+        What was decided for the user.
     """
 
     config: TrainConfig
@@ -69,6 +72,7 @@ class Run:
     told: dict[str, Any]
     source: dict[str, Any] | None
     origin: dict[str, Any]
+    notes: Sequence[str] = ()
 
     @property
     def epoch(self) -> float:
@@ -108,12 +112,13 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     group.use(device)
     group.check_equal("settings", repr({name: value for name, value in asdict(config).items() if name not in FREE}))
     if config.resume:
-        check_same(out, dataset, model)
+        group.on_first(lambda: check_same(out, dataset, model))
     trained_for = 0 if source is None else source.trained.sizes.image_size
     given = dataset
-    before = told_in(out, "dataset") if config.resume else {}
+    before = group.on_first(lambda: told_in(out, "dataset")) if config.resume else {}
     dataset = group.load(lambda: given or read_data(config, trained_for, before))
     told = tell_of(config, dataset, given is not None, model)
+    config, notes = with_possible_batch(config, dataset, "dataset" in told)
     start = begin_with(config, dataset, device, source, model)
     side = dataset.train_images.shape[1]
     sharded = ShardedModel(start.model, workers, to_device(start.mean, device), to_device(start.std, device),
@@ -132,8 +137,9 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
              **({"own_model": told["own_model"]} if start.is_own else {})}
     origin = origin_of(config, settings_of(config, told), dataset, device, workers.compiled,
                        begun_as(out) if config.resume else None)
-    return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps,
-               TrainState(start.model, optimizer, ema, History(out, lock=held(out))), about, told, start.said, origin)
+    state = TrainState(start.model, optimizer, ema, History(out, lock=held(out)))
+    return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps, state, about, told,
+               start.said, origin, notes)
 
 
 @dataclass(frozen=True)
@@ -208,6 +214,23 @@ def build_optimizer(config: TrainConfig, model: Module, workers: Workers) -> opt
         except ValueError as error:             # a model of one's own without hidden matrices
             raise UsageError(f"--optimizer muon: {error}") from error
     return {"adamw": optim.AdamW, "sgd": optim.SGD}[config.optimizer](model, **shared)
+
+
+def with_possible_batch(config: TrainConfig, dataset: Dataset, own: bool) -> tuple[TrainConfig, list[str]]:
+    """The configuration with a batch that the images fill, and a sentence if that is another one.
+
+    Only a preset's batch for images of one's own is made smaller, to a quarter of them; a batch that the user asked for
+    is refused.
+    """
+    count = len(dataset.train_images)
+    if config.batch_size <= count:
+        return config, []
+    if not own or "batch_size" in config.unusual():
+        raise UsageError(f"--batch-size is {config.batch_size}: expected 1..{count:,}, the number of training images "
+                         f"of {dataset.name}")
+    size = max(1, count // 4)
+    return replace(config, batch_size=size, saved=True), [
+        f"Batches of {size}, not {config.batch_size}: there are only {count} training images"]
 
 
 def usual_patch(size: int, model: Any) -> int:

@@ -19,10 +19,11 @@ from minimixer.parallel.group import Group
 from minimixer.parallel.launch import open_group
 from minimixer.parallel.step import score
 from minimixer.parallel.workers import Workers
-from minimixer.train import report, resume
+from minimixer.train import resume
 from minimixer.train.callbacks import Callback, Display, Progress, TensorBoard
 from minimixer.train.config import TrainConfig
 from minimixer.train.estimate import Estimate, measure
+from minimixer.train.finish import test_best, write_report
 from minimixer.train.initialize import Run, initialize, with_model_of_source
 from minimixer.train.inputs import check_inputs, named
 from minimixer.train.progress import default_reporter, introduction
@@ -180,7 +181,7 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
                 tell(*news.pop(0))
         history.wall_seconds = time.perf_counter() - start
         if not signal and history.is_tested:
-            signal = group.on_first(lambda: report.write_unless_stopped(run, progress, best_logits))
+            signal = group.on_first(lambda: write_report(run, progress, best_logits))
         history.interrupted = signal or None
         progress.without_report = bool(signal) and state.step == run.total_steps
         tell("finish")
@@ -212,12 +213,6 @@ def test(run: Run) -> tuple[float, float, np.ndarray]:
     if not math.isfinite(loss):
         raise run.state.diverged()
     return loss, accuracy, to_numpy(logits)
-
-
-def test_best(run: Run) -> tuple[float, float, np.ndarray]:
-    """The same on the test images, with the best weights, by the first process alone."""
-    logits = report.logits_of_best(run)
-    return *score(logits, run.dataset.test_labels), logits
 
 
 def begin(run: Run) -> list[str]:

@@ -129,6 +129,8 @@ def _logits(model: Module, images: Array, shard: slice) -> Tensor:
     try:
         with draw_from(np.random.default_rng(0), shard, PROBED):
             logits = model(Tensor(images[shard]))
+    except UsageError:                              # a layer says why it cannot work here, as BatchNorm does
+        raise
     except (ValueError, TypeError, IndexError, NotImplementedError) as error:
         raise UsageError(f"{name} cannot take images of shape {shown}, (B, H, W, channels): {error}") from error
     if not isinstance(logits, Tensor):

@@ -43,6 +43,7 @@ def introduction(run: Run, resumed_with: Sequence[str] = ()) -> list[str]:
             f"{dataset.name}, {counted(dataset)}",
             f"{config.epochs} epochs, {run.total_steps:,} steps of {config.batch_size}{begun}, into "
             f"{state.history.out}",
+            *run.notes,
             *source_lines(run.source),
             *(f"Resumed with {change}" for change in resumed_with)]
 

@@ -1,43 +1,22 @@
 """Writes the report of a finished run: report.md with its curves, its confusion matrix and its mistakes."""
 
-from signal import SIGINT
-
 import numpy as np
 
 from minimixer import files, plots
 from minimixer import functional as F
 from minimixer.autograd import no_grad
 from minimixer.backend import to_device, to_numpy
-from minimixer.errors import RunError, explain
 from minimixer.nn import MlpMixer
 from minimixer.tensor import Tensor
 from minimixer.text import markdown, printable
 from minimixer.train import checkpoint
-from minimixer.train.callbacks import Progress
 from minimixer.train.estimate import duration
 from minimixer.train.initialize import Run
 from minimixer.train.measured import counted, tests_of
-from minimixer.train.progress import resume_command
 from minimixer.train.resume import BEST, LAST
 from minimixer.train.state import History
 
 SEE_IT = "\nSee it: `minimixer play` with the path of this folder opens a page in which you draw and it answers.\n"
-
-
-def write_unless_stopped(run: Run, progress: Progress, best_logits: np.ndarray | None) -> int:
-    """Write the report of a complete run; return the signal that cut it short, 0 for none.  Raises RunError."""
-    try:
-        progress.at_once = True
-        if not progress.signal:
-            write(run, best_logits)
-        return progress.signal
-    except KeyboardInterrupt:
-        return progress.signal or SIGINT
-    except OSError as error:
-        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
-                       f"with: {resume_command(run.state.history.out)}") from error
-    finally:
-        progress.at_once = False
 
 
 def write(run: Run, best_logits: np.ndarray | None) -> None:

@@ -5,7 +5,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 from minimixer.backend import Array
 from minimixer.files import write_atomically
 from minimixer.text import printable
+from minimixer.weights.about import ABOUT, read_about
 from minimixer.weights.kinds import PICKLE, WeightsError, kind_of, read_header, twice
 from minimixer.weights.names import OFFICIAL, TIMM, Layout, Shape
 from minimixer.weights.prefix import recognize
@@ -24,7 +25,6 @@ from minimixer.weights.prefix import recognize
 LARGEST_EXPANSION = 20          # floats hardly compress: an archive that expands more than this is a trap,
 ALWAYS_ALLOWED = 1 << 26        # unless it unpacks to fewer bytes than this
 FLOATS = ("f2", "V2", "f4", "f8", "F16", "BF16", "F32", "F64")       # of .npz (V2 is bfloat16) and of .safetensors
-ABOUT = "about_images"          # in the metadata of a file: class names and pixels, as JSON
 EXPORTED = "minimixer"          # the mark of a file that save_official or save_timm wrote
 
 
@@ -97,30 +97,6 @@ def open_arrays(path: Path) -> Iterator[ArraysFile]:
                            f"{advice}")
     with _open_npz(path) if kind.name == "npz" else _open_safetensors(path) as file:
         yield file
-
-
-def read_about(said: Mapping[str, str]) -> dict[str, Any]:
-    """What a file says of classes and pixels, as far as it can be understood."""
-    try:
-        about = json.loads(said.get(ABOUT, "{}"))
-    except (ValueError, RecursionError):
-        return {}
-    kinds = {"class_names": str, "mean": float, "std": float}
-    return {name: values for name, values in about.items() if name in kinds and isinstance(values, list)
-            and all(type(value) is kinds[name] for value in values)} if isinstance(about, dict) else {}
-
-
-def write_about(class_names: Sequence[str] = (), mean: Sequence[float] = (), std: Sequence[float] = ()) -> str:
-    """The same as text: class names, and mean and standard deviation of the pixels on the 0..1 scale.
-
-    Without what an import takes for granted: numbered classes, and pixels on the scale -1..1.  Empty if that is all.
-    """
-    about: dict[str, Any] = {}
-    if list(class_names) != [str(number) for number in range(len(class_names))]:
-        about["class_names"] = list(class_names)
-    if {*mean, *std} - {0.5}:
-        about |= {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
-    return json.dumps(about) if about else ""
 
 
 @contextmanager

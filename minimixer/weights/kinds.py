@@ -89,8 +89,8 @@ def kind_of(path: Path) -> Kind:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
     if (shard := SHARD.search(path.name)) and int(shard[2]) > 1:
-        return Kind("other", f"one shard of {int(shard[2])} of a model", "join all shards into one .safetensors file, "
-                    "as docs/weights.md shows, or download the weights in one file")
+        return Kind("other", f"by its name one shard of {int(shard[2])} of a model", "join all shards into one "
+                    ".safetensors file, as docs/weights.md shows, or download the weights in one file")
     if head.startswith(b"PK"):
         return _archive(path)
     if head[8:9] == b"{":

@@ -1,4 +1,4 @@
-"""The weights of any Module as a plain .safetensors file: every parameter by its own name, and nothing else."""
+"""The weights of any Module as a plain .safetensors file: the arrays of its state_dict by their names."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -21,10 +21,9 @@ NAMES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
 
 
 def save(model: Module, path: str | PathLike[str]) -> None:
-    """Write the parameters of any Module to a .safetensors file, which every library that knows the format reads.
+    """Write what ``state_dict`` holds of any Module to a .safetensors file, which every library for the format reads.
 
-    Frozen parameters are written too, buffers and other attributes are not.  An older file of this name is replaced,
-    all at once.
+    Frozen parameters are written too.  An older file of this name is replaced, all at once.
 
     Raises
     ------

@@ -12,8 +12,9 @@ from minimixer.backend import Array, to_numpy
 from minimixer.functional import GeluForm
 from minimixer.nn import GELU, MixerConfig, MlpMixer
 from minimixer.text import printable
+from minimixer.weights.about import write_about
 from minimixer.weights.adapt import empty_head, has_grown, has_new_head, why_not
-from minimixer.weights.files import WeightsFile, open_weights, write_about, write_weights
+from minimixer.weights.files import WeightsFile, open_weights, write_weights
 from minimixer.weights.growth import grow
 from minimixer.weights.kinds import WeightsError
 from minimixer.weights.names import OFFICIAL, TABLE, TIMM, Layout, is_head, rows_of, sizes_of

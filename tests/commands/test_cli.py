@@ -8,7 +8,7 @@ import pytest
 from minimixer.cli import COMMANDS, main
 from minimixer.version import __version__
 
-SUBCOMMANDS = {"data": ["list", "download", "verify", "path"], "lessons": ["list", "copy", "open"],
+SUBCOMMANDS = {"data": ["list", "download", "verify", "path", "info"], "lessons": ["list", "copy", "open"],
                "exercises": ["list", "start", "check", "hint", "grade"]}
 
 

@@ -10,6 +10,7 @@ from minimixer.data.sources.cifar import CIFAR10
 from tests.data.conftest import nowhere  # noqa: F401  a fixture
 from tests.support.cifar_files import official, pack, packed, unpack
 from tests.support.commands import data as main
+from tests.support.image_folders import class_folders
 
 
 def run(capsys, *arguments):
@@ -49,11 +50,11 @@ def test_path_prints_the_path_alone(small, capsys):
 def test_verify_reads_every_image_and_compares_the_hash(small, capsys):
     code, out, _ = run(capsys, "verify", "--data-dir", str(small.parent))
     assert code == 0
-    of_digits, cifar10, cifar100, *family = out.splitlines()
+    of_digits, cifar10, *others = out.splitlines()
     assert of_digits.startswith("digits: 1,437 training and 360 test images are complete; sha256 671a4220af60... is")
     assert cifar10.startswith("cifar10: 10 training and 2 test images are complete; sha256")
     assert cifar10.endswith(f"is correct ({small})")
-    assert [cifar100, *family] == [f"{name}: not found" for name in ("cifar100", "mnist", "fashion-mnist", "kmnist")]
+    assert others == [f"{name}: not found" for name in ("cifar100", "mnist", "fashion-mnist", "kmnist")]
 
 
 def test_verify_of_unpacked_files_says_that_no_hash_is_known(small, tmp_path, capsys):
@@ -121,3 +122,30 @@ def test_every_known_set_can_be_loaded_by_name(small):
     assert known.load("digits").name == "digits"
     assert known.load("cifar10", small).name == "cifar10"
     assert all(isinstance(entry, Known) for entry in KNOWN.values())
+
+
+def test_info_shows_what_would_be_read(tmp_path, capsys):
+    class_folders(tmp_path / "photos", {"cats": 10, "dogs": 5})
+    (tmp_path / "photos" / "labels.csv").write_text("")
+    code, out, err = run(capsys, "info", tmp_path / "photos", "--image-size", 16, "--validation", 0.2)
+    assert code == 0
+    first, *rows = out.splitlines()
+    assert first == f"photos: 16 x 16 pixels, 3 channels, 2 classes, 12 kB, at {tmp_path / 'photos'}"
+    assert [row.split() for row in rows] == [["class", "train", "validation", "test"], ["cats", "6", "2", "2"],
+                                             ["dogs", "3", "1", "1"], ["all", "9", "3", "3"]]
+    assert "minimixer: photos: not used: labels.csv" in err
+    assert "the validation part is 3 of 12 images, 20% of each class, drawn by seed 0" in err
+    code, out, _ = run(capsys, "info", "digits", "--classes", "3,8")
+    assert code == 0
+    assert out.startswith("digits: 8 x 8 pixels, gray, 2 classes, ")
+    assert len(out.splitlines()) == 5
+
+
+def test_info_of_what_cannot_be_read(tmp_path, capsys):
+    for arguments, expected, message in (([tmp_path / "no"], 3, "there is no"),
+                                         (["digits", "--classes", "1"], 2, "least two"), ([""], 2, "is empty"),
+                                         (["digits", "--validation", "1"], 2, "validation is 1"),
+                                         (["digits", "--data-dir", "."], 2, "data_dir has no effect on digits")):
+        code, out, err = run(capsys, "info", *arguments)
+        assert (code, out) == (expected, "")
+        assert message in err

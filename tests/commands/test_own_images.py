@@ -94,6 +94,11 @@ def test_predict_reads_a_folder_and_names_what_it_cannot_read(run, photos, capsy
 def test_a_folder_may_be_the_first_word_and_an_empty_one_is_said(photos, tmp_path, capsys):
     assert predict([photos / "stripes", "--json"]) == 0         # by the model that comes with minimixer
     assert len(capsys.readouterr().out.splitlines()) == 32
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    for name in ("config.json", "curves.png"):                  # a folder of runs is none of images
+        (tmp_path / "runs" / "one" / name).touch()
+    assert predict([tmp_path / "runs", photos / "stripes" / "0.png"]) == 1
+    assert "is not a run folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert predict([photos / "stripes" / "0.png", tmp_path / "empty"]) == 3
     assert "is a folder without images" in capsys.readouterr().err

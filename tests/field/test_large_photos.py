@@ -38,16 +38,18 @@ def test_a_reduced_photo_looks_like_the_whole_one(tmp_path, rng, monkeypatch):
     exif[0x0112] = 6
     coarse.resize((1600, 1200), Image.Resampling.BICUBIC).save(tmp_path / "a.jpg", exif=exif)
     whole = read_image(tmp_path / "a.jpg", 64, 3)
-    monkeypatch.setattr(images, "READ_WHOLE", 0)
-    reduced = read_image(tmp_path / "a.jpg", 64, 3)
-    assert not np.array_equal(reduced, whole)
-    assert np.abs(reduced.astype(int) - whole).max() <= 6
+    for rule, levels in (("SPARINGLY", 6), ("QUICKLY", 2)):
+        monkeypatch.setattr(images, "SPARINGLY", (1 << 25, 2))
+        monkeypatch.setattr(images, rule, (0, getattr(images, rule)[1]))
+        reduced = read_image(tmp_path / "a.jpg", 64, 3)
+        assert not np.array_equal(reduced, whole)
+        assert np.abs(reduced.astype(int) - whole).max() <= levels
     assert np.array_equal(read_image(tmp_path / "a.jpg", 1024, 3).shape, (1024, 1024, 3))
 
 
 def test_no_image_size_makes_a_photo_exceed_the_limit(tmp_path, monkeypatch):
     Image.new("L", (800, 600), 128).save(tmp_path / "a.jpg")
-    monkeypatch.setattr(images, "READ_WHOLE", 100_000)
+    monkeypatch.setattr(images, "SPARINGLY", (100_000, 2))
     monkeypatch.setattr(images, "MOST_PIXELS", 200_000)
     assert (read_image(tmp_path / "a.jpg", 64, 1) == 128).all()
     with pytest.raises(DataError, match="claims more than 200,000 pixels, too many to decode safely"):

@@ -176,3 +176,15 @@ def test_an_estimate_is_made_together_and_printed_once():
     done = train(2, "--workers", "1", "--estimate")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("ms a step") == 1
+
+
+@pytest.mark.slow
+def test_validation_images_and_the_one_look_at_the_test_images_are_those_of_one_process(tmp_path):
+    for count in (1, 2):
+        done = train(count, "digits", "--max-steps", "6", "--validation", "0.2", "--workers", "1", "--out",
+                     tmp_path / str(count))
+        assert done.returncode == 0, done.stderr
+    assert metrics(tmp_path / "1") == metrics(tmp_path / "2")
+    assert "test_accuracy" in metrics(tmp_path / "2")[-1]
+    for name in FILES:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()

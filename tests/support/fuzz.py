@@ -9,6 +9,8 @@ refused or give exactly what was saved: both have a checksum.
 
 import argparse
 import gzip
+import io
+import pickle
 import random
 import resource
 import signal
@@ -26,8 +28,11 @@ from pathlib import Path
 import numpy as np
 
 from minimixer import nn, weights
-from minimixer.data import DataError
+from minimixer.data import DataError, load
+from minimixer.data.sources import safe_pickle
 from minimixer.data.sources.cifar import CIFAR10, load_cifar10
+from minimixer.data.sources.idx import read_idx
+from minimixer.data.sources.pickle_values import PickleRefusedError
 from minimixer.train import checkpoint
 from minimixer.train.checkpoint import CheckpointError
 from minimixer.weights import WeightsError
@@ -65,6 +70,26 @@ def read_cifar(path):
     return data.train_images.tobytes(), data.test_images.tobytes(), data.train_labels.tolist(), data.class_names
 
 
+def read_pickle(path):
+    return repr(safe_pickle.load(path.read_bytes()))
+
+
+def read_by_path(path, name):
+    """A data set of ten images in a file that must have this name."""
+    folder = path.parent / "one"
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / name)
+    data = load(folder / name, quiet=True)
+    data.check()
+    return data.digest()
+
+
+def saved(*arrays, **named):
+    out = io.BytesIO()
+    np.savez_compressed(out, *arrays, **named)
+    return out.getvalue()
+
+
 def read_weights(path):
     model, _ = weights.model_from(path)
     return {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in model.state_dict().items()}
@@ -99,6 +124,7 @@ def readers(folder):
         finally:
             (folder / "files" / CIFAR10.names_file).write_bytes(names)
 
+    idx = struct.pack(">HBB3I", 0, 8, 3, 5, 4, 4) + bytes(80)
     archive = pack(folder / "valid.tar.gz", {f"{CIFAR10.folder}/{name}": content for name, content in
                                              ({CIFAR10.names_file: names} | plain).items()}).read_bytes()
     colored = pack(folder / "colored.tar.gz", packed(CIFAR10, count=1)).read_bytes()
@@ -110,6 +136,11 @@ def readers(folder):
         "cifar names": Reader([names], read_names, DataError),
         "cifar archive": Reader([archive, archive, archive, colored], read_cifar, DataError, checksum=True),
         "cifar tar": Reader([archive], read_cifar, DataError, tar=True),
+        "pickle": Reader([pickle.dumps({b"data": np.eye(3, dtype="u1"), "x": [1, b"y", (2.5, None)]}, protocol)
+                          for protocol in (0, 2, 4, 5)], read_pickle, PickleRefusedError),
+        "npz": Reader([saved(x=np.zeros((10, 4, 4), np.uint8), y=np.arange(10) % 2)],
+                      lambda path: read_by_path(path, "x.npz"), DataError),
+        "idx": Reader([idx, gzip.compress(idx)], lambda path: str(read_idx(path).tobytes()), DataError),
         "official weights": Reader([small_weights(folder, weights.save_official)], read_weights, WeightsError),
         "timm weights": Reader([small_weights(folder, weights.save_timm)], read_weights, WeightsError),
     }

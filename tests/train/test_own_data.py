@@ -204,3 +204,22 @@ def test_options_that_the_data_ignore_are_refused(arguments, message, tmp_path, 
 @pytest.mark.parametrize(("side", "patch"), [(8, 1), (28, 4), (32, 4), (48, 6), (64, 8), (96, 12), (128, 16), (37, 1)])
 def test_images_of_any_side_are_cut_into_about_8_by_8_patches(side, patch):
     assert usual_patch(side, mm.nn.MIXERS["nano"]) == patch
+
+
+def test_few_images_make_the_batch_of_a_preset_smaller_and_it_is_said(arrays, tmp_path):
+    images, labels = arrays[0][:12], arrays[1][:12]
+    dataset = mm.data.from_arrays(images[:9], labels[:9], images[9:], labels[9:])
+    said = []
+
+    class Watch(Callback):
+        def start(self, progress):
+            said.extend(progress.introduction)
+
+    config = replace(PRESETS["photos"], model="pico", epochs=2, workers=1, out=tmp_path / "run")
+    history = fit(config, [Watch()], Quiet(), dataset=dataset)
+    assert "Batches of 2, not 32: there are only 9 training images" in said
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["batch_size"] == 2
+    assert history.metrics[-1]["step"] == 8
+    fit(replace(config, resume=True), reporter=Quiet(), dataset=dataset)
+    with pytest.raises(UsageError, match=r"--batch-size is 11: expected 1..9, the number of training images"):
+        fit(replace(QUICK, batch_size=11, out=tmp_path / "other"), reporter=Quiet(), dataset=dataset)

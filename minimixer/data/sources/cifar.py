@@ -133,6 +133,9 @@ def in_place(edition: Archive, place: Path) -> Path | None:
     candidates = [place, place / edition.folder, *sorted(place.glob(f"{edition.folder}*")),
                   *sorted(place.glob(f"*/{edition.folder}"))]
     for folder in candidates:
-        if any((folder / name).is_file() for name in edition.files):
+        # Files called "train" and "test" may be anything, unless their folder has the right name, or they are complete.
+        common = "train" in edition.files and not folder.name.startswith(edition.folder)
+        needed = (*edition.files, edition.names_file) if common else edition.files
+        if (all if common else any)((folder / name).is_file() for name in needed):
             return folder
     return next((place / name for name in edition.tarballs if (place / name).is_file()), None)

@@ -9,7 +9,8 @@ from pathlib import Path
 from minimixer.data.arrays import listed
 from minimixer.data.dataset import DataError
 from minimixer.data.file_kinds import FIRST, HEIC, IMAGE, RAW, kind_of
-from minimixer.data.notes import Notes
+from minimixer.data.notes import Notes, several
+from minimixer.data.sources.label_table import FOLDERS, classes_of, table_in
 from minimixer.errors import explain, nearest
 from minimixer.text import printable
 
@@ -54,6 +55,8 @@ def find_images(root: Path, notes: Notes) -> Found:
     root = _inner(root, notes)
     tree = Tree()
     folders = _folders(root, tree)
+    if (labeled := _by_table(root, notes)) is not None:
+        return Found(root, _checked(root, {"train": root}, {"train": labeled}, notes))
     by_part = _part_folders(root, folders, notes)
     parts = {part: _classes(folder, tree) for part, folder in (by_part or {"": root}).items()}
     if by_part:
@@ -63,6 +66,16 @@ def find_images(root: Path, notes: Notes) -> Found:
         parts = {"train": parts[""]}
     _say(root, parts, tree, notes)
     return Found(root, _checked(root, by_part, parts, notes))
+
+
+def _by_table(root: Path, notes: Notes) -> dict[str, list[Path]] | None:
+    """The classes that a table gives to the images of one folder; None if there is no such table."""
+    table = table_in(_files(root))
+    for folder in (root / name for name in FOLDERS) if table is not None else ():
+        if table is not None and folder.is_dir() and (images := [file for file in _files(folder) if is_image(file)]):
+            classes = classes_of(table, images, notes)
+            return dict(sorted(classes.items(), key=_numbers_first)) if classes else None
+    return None
 
 
 def _visible(folder: Path, tree: Tree | None = None) -> list[Path]:
@@ -184,10 +197,10 @@ def _part_folders(root: Path, folders: list[Path], notes: Notes) -> dict[str, Pa
     named: dict[str, list[Path]] = {part: [f for f in folders if f.name.casefold() in names]
                                     for part, names in PARTS.items()}
     shown = printable(root, None)
-    for several in named.values():
-        if len(several) > 1:
-            raise DataError(f"{shown} holds {listed([f.name for f in several])}, which mean the same: keep one of them")
-    by_part = {part: several[0] for part, several in named.items() if several}
+    for alike in named.values():
+        if len(alike) > 1:
+            raise DataError(f"{shown} holds {listed([f.name for f in alike])}, which mean the same: keep one of them")
+    by_part = {part: alike[0] for part, alike in named.items() if alike}
     divided = {part: folder for part, folder in by_part.items() if any(map(_holds_images, _folders(folder)))}
     if not divided:
         if by_part and len(by_part) == len(folders) and any(map(_holds_images, folders)):
@@ -216,7 +229,8 @@ def _say(root: Path, parts: dict[str, dict[str, list[Path]]], tree: Tree, notes:
             for name in empty:
                 del classes[name]
     if tree.nested:
-        notes.append(f"{tree.nested:,} images lie in folders inside class folders, and belong to those classes")
+        notes.append(several(tree.nested, "image lies in a folder inside a class folder, and belongs to that class",
+                             "images lie in folders inside class folders, and belong to those classes"))
     if tree.others:
         notes.append(f"not used: {listed(tree.others, 5)}")
 
@@ -226,9 +240,11 @@ def _checked(root: Path, by_part: dict[str, Path], parts: dict[str, dict[str, li
     """Raise DataError if there are too few classes, or other parts have classes that the training part lacks."""
     shown, known = printable(root, None), list(parts["train"])
     if not known:
-        beside = any(map(is_image, _files(root)))
-        raise DataError(f"{shown} holds {'images, but no class folders' if beside else 'no images in class folders'}: "
-                        f"put the images of each class into a folder named like the class, such as {shown}{os.sep}cats")
+        files = _files(root)
+        what = "images, but no class folders" if any(map(is_image, files)) else "no images in class folders"
+        beside = "" if "but" in what or not files else f" (it holds {listed([file.name for file in files])})"
+        raise DataError(f"{shown} holds {what}{beside}: put the images of each class into a folder named like the "
+                        f"class, such as {shown}{os.sep}cats")
     if len(known) < 2:
         raise DataError(f"{shown} holds images of one class only ({printable(known[0])}): expected at least two class "
                         "folders with images")

@@ -1,11 +1,9 @@
 """Decodes many image files at once, into one array."""
 
 import os
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError
 from minimixer.data.images import read_in_thread
+from minimixer.data.progress import progress
 from minimixer.files import check_regular
 
 THREADS = 8             # at most: each may hold a photograph of 360 MB for a moment
@@ -42,38 +41,29 @@ def decode(files: Sequence[Path], side: int, channels: int = 3, quiet: bool = Fa
     failures: dict[int, str] = {}
 
     def work(start: int) -> int:
-        for place in range(start, min(start + CHUNK, len(files))):
+        stop = min(start + CHUNK, len(files))
+        for place in range(start, stop):
             try:
                 images[place] = read_in_thread(files[place], side, channels)
             except DataError as error:
                 failures[place] = str(error)
-        return min(CHUNK, len(files) - start)
+        return stop
 
-    with warnings.catch_warnings(), progress("reading images", len(files), quiet) as advance, \
-            ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "minimixer-images") as threads:
+    with warnings.catch_warnings(), progress("reading images", len(files), quiet) as show, \
+            ThreadPoolExecutor(min(THREADS, _processors()), "minimixer-images") as threads:
         warnings.simplefilter("ignore")             # Pillow's, about metadata; the filters are those of all threads
         try:
             for done in threads.map(work, range(0, len(files), CHUNK)):
-                advance(done)
+                show(done)
         except BaseException:
             threads.shutdown(wait=True, cancel_futures=True)        # Ctrl-C does not wait for thousands of files
             raise
     return images, dict(sorted(failures.items()))
 
 
-@contextmanager
-def progress(what: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows that some more are done; on a terminal only."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
+def _processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def native_side(files: Sequence[Path], most: int) -> int | None:

@@ -12,7 +12,7 @@ from minimixer.backend import Array
 from minimixer.data.arrays import listed
 from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.memory import available, check_memory, readable
-from minimixer.data.notes import Notes
+from minimixer.data.notes import Notes, several
 from minimixer.data.parts import DEFAULT_TEST_SHARE, check_own_parts, check_shares, cut, to_cut, wanted_classes
 from minimixer.data.places import cache_folder
 from minimixer.data.sources import image_cache
@@ -116,7 +116,7 @@ def _rows(found: Found, names: list[str], validation: float, test_share: float, 
 def _state_memory(count: int, side: int, asked: int | None, notes: Notes) -> None:
     """Say how much memory the images need.  Raises DataError if there is not as much."""
     needed, there = count * side * side * 3, available()
-    notes.append(f"{count:,} images of {side} x {side} pixels"
+    notes.append(f"{several(count, 'image', 'images')} of {side} x {side} pixels"
                  + ("" if asked else " (--image-size, image_size in Python, chooses another size)")
                  + f" need {readable(needed)} of memory"
                  + (f", {readable(there)} are available" if there is not None else ""))
@@ -126,13 +126,14 @@ def _state_memory(count: int, side: int, asked: int | None, notes: Notes) -> Non
 
 def _images(files: list[Path], side: int, cache: bool, notes: Notes) -> tuple[Array, dict[int, str]]:
     """The decoded images (N, side, side, 3), and why some could not be read; from the cache if they are there."""
-    kept = cache_folder() if cache else None
-    place = Path(kept) if kept else None
-    key = image_cache.key_of(files, side=side)
-    if (known := image_cache.read(place, key, notes)) is not None and len(known[0]) == len(files):
+    folder = cache_folder() if cache else None
+    if folder is None:
+        return decode(files, side, quiet=notes.quiet)
+    place = image_cache.place_of(files, side, 3, Path(folder))
+    if (known := image_cache.read(place, notes)) is not None:
         return known
     images, failures = decode(files, side, quiet=notes.quiet)
-    image_cache.write(place, key, images, failures, notes)
+    image_cache.write(place, images, failures, notes)
     return images, failures
 
 
@@ -140,13 +141,13 @@ def _check_failures(files: list[Path], failures: dict[int, str], most: float, no
     """Say which images are left out.  Raises DataError if they are too many."""
     if not failures:
         return
-    said = f"{len(failures):,} of {len(files):,} images cannot be read"
+    said = f"{len(failures):,} of {several(len(files), 'image', 'images')} cannot be read"
     shown = "".join(f"\n  {why}" for why in list(failures.values())[:LISTED])
     shown += f"\n  and {len(failures) - LISTED:,} more" if len(failures) > LISTED else ""
     if len(failures) > most * len(files):
         raise DataError(f"{notes.name}: {said}, more than {most:.0%}:{shown}\nReplace or remove them, or name the "
                         "folder that holds the images")
-    notes.append(f"{said} and are left out:{shown}")
+    notes.append(f"{said} and {'is' if len(failures) == 1 else 'are'} left out:{shown}")
 
 
 def _dataset(name: str, root: Path, names: tuple[str, ...], rows: Rows, images: Array,
@@ -189,10 +190,10 @@ def _copies(dataset: Dataset) -> list[str]:
             twice += before[1] != label
     found = []
     if across:
-        found.append(f"{across:,} images of the test or validation part are copies of others in another part, so the "
-                     "accuracy will look better than it is")
+        found.append(f"{several(across, 'image of a part is a copy', 'images of a part are copies')} of an image of "
+                     "another part, so the accuracy will look better than it is")
     if twice:
-        found.append(f"{twice:,} images are copies of images of another class")
+        found.append(f"{several(twice, 'image is a copy', 'images are copies')} of an image of another class")
     return found
 
 

@@ -29,7 +29,8 @@ class Family:
     title: str
     class_names: tuple[str, ...]
     folders: tuple[str, ...]            # that torchvision and others make
-    url: str                            # ends in /
+    page: str
+    url: str                            # of the files, ends in /
     files: tuple[tuple[int, str], ...]
     first_labels: tuple[int, ...] | None = None
 
@@ -42,7 +43,7 @@ class Family:
 # Sizes and hashes: each from at least two public lists that agree; all hashes are those of the .gz files.
 FAMILIES = {family.name: family for family in (
     Family("mnist", "MNIST", tuple("0123456789"), ("mnist", "MNIST/raw", "MNIST"),
-           "https://storage.googleapis.com/cvdf-datasets/mnist/",
+           "http://yann.lecun.com/exdb/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/",
            ((9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
             (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
             (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
@@ -51,6 +52,7 @@ FAMILIES = {family.name: family for family in (
     Family("fashion-mnist", "Fashion-MNIST",
            ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
            ("fashion-mnist", "FashionMNIST/raw", "FashionMNIST", "fashion"),
+           "https://github.com/zalandoresearch/fashion-mnist",
            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
            ((26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
             (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
@@ -58,7 +60,8 @@ FAMILIES = {family.name: family for family in (
             (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5")),
            (9, 0, 0, 3, 0, 2, 7, 2, 5, 5)),
     Family("kmnist", "Kuzushiji-MNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-           ("kmnist", "KMNIST/raw", "KMNIST"), "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+           ("kmnist", "KMNIST/raw", "KMNIST"), "https://github.com/rois-codh/kmnist",
+           "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
            ((18_165_135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),
             (29_497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
             (3_041_136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
@@ -107,7 +110,7 @@ def find(family: Family, data_dir: str | Path | None, download: bool = False) ->
     raise DataError(f"""{family.title} was not found in {", ".join(printable(place, None) for place in places)}.
 To get its four files ({family.size / 1e6:.0f} MB), use one of:
   minimixer data download {family.name}
-  a browser at {family.url} ({", ".join(NAMES)}), then --data-dir FOLDER""")
+  a browser at {family.page} ({", ".join(NAMES)}), then --data-dir FOLDER""")
 
 
 def _download(family: Family, places: list[Path], data_dir: str | Path | None) -> Path:

@@ -74,7 +74,7 @@ def _read(path: Path) -> dict[str, Array]:
         with zipfile.ZipFile(path) as archive:
             claimed = _check(path, archive)
         check_memory(2 * claimed, f"the arrays in {shown}", "store fewer or smaller images, as uint8")
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileRefusedError as error:
         raise DataError(str(error)) from None

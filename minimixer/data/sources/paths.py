@@ -14,6 +14,7 @@ from minimixer.data.sources.idx import FILE, find_idx, load_idx
 from minimixer.data.sources.members import read_tar
 from minimixer.data.sources.mnist import recognize
 from minimixer.data.sources.npz import load_npz
+from minimixer.data.sources.pixel_table import is_pixel_table, load_pixel_table
 from minimixer.errors import explain
 from minimixer.files import FileRefusedError, check_regular
 from minimixer.text import printable
@@ -50,16 +51,17 @@ def _load_folder(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset |
         if folder.is_dir() and find_idx(folder):
             return _idx(folder, notes, options)
     found = {name: place for name, pair in EDITIONS.items() for edition in pair
-             if (place := cifar.in_place(edition, path)) is not None and _certain(edition.files, place)}
+             if (place := cifar.in_place(edition, path)) is not None}
     if len(found) > 1:
         raise DataError(f"{printable(path, None)} holds {' and '.join(found)}: name one of them, with data_dir "
                         "(--data-dir) for the folder")
-    return _cifar(*found.popitem(), notes, options) if found else None
-
-
-def _certain(files: tuple[str, ...], place: Path) -> bool:
-    """Whether files with names as common as ``train`` and ``test`` are all there."""
-    return "train" not in files or not place.is_dir() or all((place / file).is_file() for file in (*files, "meta"))
+    if found:
+        return _cifar(*found.popitem(), notes, options)
+    inside = sorted(path.iterdir())
+    tables = [] if any(map(Path.is_dir, inside)) else [file for file in inside if file.suffix.casefold() == ".csv"
+                                                       and is_pixel_table(file)]
+    training = [file for file in tables if "train" in file.name] or tables
+    return load_pixel_table(training[0], notes, **options) if training else None
 
 
 def _load_file(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset:
@@ -73,6 +75,8 @@ def _load_file(path: Path, notes: Notes, options: dict[str, Any]) -> Dataset:
         return load_npz(path, notes, **options)
     if FILE.fullmatch(path.name):
         return _idx(path.parent, notes, options)
+    if path.suffix.casefold() == ".csv" and is_pixel_table(path):
+        return load_pixel_table(path, notes, **options)
     if first[:2] == b"\x1f\x8b" or first[TAR_AT:TAR_AT + len(TAR)] == TAR:
         return _cifar(_name_of_archive(path), path, notes, options)
     _refuse(path, first)

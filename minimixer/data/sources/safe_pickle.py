@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minimixer.data.sources.pickle_values import CALLS, NAMES, Dtype, Name, PickleRefusedError, Unfilled, fill
+from minimixer.text import printable
 
 MOST_INSTRUCTIONS = 1_000_000       # CIFAR-100 has about 250,000; each can take 150 bytes of memory
 LONGEST_NUMBER = 16                 # bytes of an integer
@@ -147,7 +148,8 @@ class _Machine:
     def look_up(self, module: str, name: str) -> None:
         kind = NAMES.get((module, name))
         if kind is None:
-            raise PickleRefusedError(f"it asks for {module[:80]}.{name[:80]}, which is no data: nothing was run")
+            raise PickleRefusedError(f"it asks for {printable(f'{module[:80]}.{name[:80]}')}, which is no data: "
+                                     "nothing was run")
         self.stack.append(Name(kind))
 
     def reduce(self) -> None:

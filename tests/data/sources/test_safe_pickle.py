@@ -109,9 +109,9 @@ def test_arrays_come_back(dtype, protocol, rng):
 def test_the_pickles_of_python_2_are_read():
     """As the authors of CIFAR wrote them: byte strings, and arrays of numpy.core."""
     pixels = bytes(range(6))
-    array = (b"cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85U\x01b\x87Rq\x05(K\x01K\x02"
-             b"K\x03\x86cnumpy\ndtype\nq\x06U\x02u1K\x00K\x01\x87Rq\x07(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00"
-             b"tb\x89U\x06" + pixels + b"tb")
+    array = (b"cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85U\x01b\x87Rq\x05(K\x01"
+             b"K\x02K\x03\x86cnumpy\ndtype\nq\x06U\x02u1K\x00K\x01\x87Rq\x07(K\x03U\x01|NNNJ\xff\xff\xff\xff"
+             b"J\xff\xff\xff\xffK\x00tb\x89U\x06" + pixels + b"tb")
     content = b"\x80\x02}q\x01(U\x04dataq\x02" + array + b"U\x06labelsq\x08]q\x09(K\x06K\x09eu."
     found = safe_pickle.load(content)
     assert found[b"labels"] == [6, 9]
