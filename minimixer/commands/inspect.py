@@ -28,6 +28,7 @@ class Inspection:
     """Print one JSON object."""
 
 
+SHOWN_CLASSES = 20
 DESCRIPTION = """Each step that one image takes through a model, transposes in plain sight.
 
 With parameters, multiply-adds (MACs) and the memory that training keeps."""
@@ -86,6 +87,3 @@ def as_json(name: str, model: Model, traced: Trace) -> dict[str, Any]:
     return {"model": name, "config": asdict(model.config), "parameters": traced.parameters, "macs": traced.macs,
             "weight_bytes": traced.weight_bytes, "kept_bytes": traced.kept_bytes,
             "steps": [asdict(step) | {"name": prefix + step.name} for prefix, step in steps]}
-
-
-SHOWN_CLASSES = 20
