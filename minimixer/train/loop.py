@@ -20,6 +20,7 @@ from minimixer.parallel.group import Group
 from minimixer.parallel.launch import open_group
 from minimixer.parallel.step import score
 from minimixer.parallel.workers import Workers
+from minimixer.text import printable
 from minimixer.train import report, resume
 from minimixer.train.callbacks import Callback, Display, Progress, TensorBoard
 from minimixer.train.config import TrainConfig
@@ -178,9 +179,12 @@ def write_report(run: Run, progress: Progress, best_logits: np.ndarray | None) -
         return progress.signal
     except KeyboardInterrupt:
         return progress.signal or SIGINT
-    except OSError as error:
-        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
-                       f"with: {resume_command(run.state.history.out)}") from error
+    except MinimixerError:
+        raise
+    except Exception as error:              # a plotting library that is misconfigured raises anything
+        why = explain(error) if isinstance(error, OSError) else f"{type(error).__name__}: {printable(error)}"
+        raise RunError(f"the run is complete, but its report could not be written ({why}); then write it with: "
+                       f"{resume_command(run.state.history.out)}") from error
     finally:
         progress.at_once = False
 
