@@ -45,6 +45,7 @@ class DivergedError(RunError):
 ADVICE = {
     **dict.fromkeys(("ENOSPC", "EDQUOT"), "make room there"),
     **dict.fromkeys(("EACCES", "EPERM"), "change its permissions, or choose another place"),
+    "EFBIG": "raise the limit on the size of files (ulimit -f), or choose another disk",
     "EROFS": "that disk is mounted read-only, so choose another place",
     "ENOENT": "check the path",
     "ENOTDIR": "a part of the path is a file; check the path",

@@ -185,9 +185,11 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(temporary, "r+b") as file:        # Windows syncs only what is open for writing
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             remove(temporary, proof=is_unfinished)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None           # the name that the user knows
         raise
     _sync_folder(path.parent)
 

@@ -71,7 +71,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
     """Measure, write NAME.json and NAME.png (NAME-quick with --quick), and print; --redraw skips the measurement."""
     experiment = EXPERIMENTS[name]
     module = experiment.load()
-    description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0]
+    # python -OO leaves no docstring.
+    description = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0] if module.__doc__ else experiment.claim
     options: Options = parse(module.Options, f"experiments {name}", description[0].upper() + description[1:], arguments)
     path = options.out / f"{name}{'-quick' * options.quick}.json"
     image = path.with_suffix(".png")

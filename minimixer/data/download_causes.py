@@ -9,12 +9,13 @@ from pathlib import Path
 import requests
 
 from minimixer.data.dataset import DataError
+from minimixer.errors import ADVICE
 from minimixer.files import FileRefusedError, check_regular
 from minimixer.text import printable
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")      # environment variables that requests obeys, in this order
 PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What an error says -> what that means.
 CAUSES = (
@@ -67,6 +68,8 @@ def cannot_write(target: Path, part: Path, error: OSError) -> DataError:
     remedy = "see why, or choose another folder"
     if error.errno in FULL:
         remedy = "free disk space"
+    elif error.errno == errno.EFBIG:
+        remedy = ADVICE["EFBIG"]
     elif error.errno in PERMISSION:
         remedy = "make the folder writable, or choose another one"
     kept = f"; the bytes so far are kept in {part}" if part.is_file() else ""

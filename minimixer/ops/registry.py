@@ -96,9 +96,11 @@ def forget() -> None:
 def numba_problem() -> str | None:
     """None if loops can be compiled; otherwise one sentence that says why not."""
     try:
-        importlib.import_module("numba")
-    except ImportError as error:            # missing, or not made for this NumPy
+        numba = importlib.import_module("numba")
+    except (ImportError, OSError) as error:     # missing, not made for this NumPy, or no memory for its library
         return f"Numba cannot be imported ({error})"
+    if numba.config.DISABLE_JIT:                # it would run loops as Python does, a hundred times slower than NumPy
+        return "Numba compiles nothing (NUMBA_DISABLE_JIT is set)"
     return None
 
 

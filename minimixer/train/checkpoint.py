@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minimixer.backend import Array, device_of, to_device, to_numpy
-from minimixer.errors import MinimixerError
+from minimixer.errors import ADVICE, MinimixerError
 from minimixer.files import check_regular, write_atomically
 from minimixer.nn.module import Module
 from minimixer.optim import Optimizer
@@ -186,7 +186,8 @@ def unwritten(path: Path, size: int, error: OSError) -> CheckpointError:
     if not path.parent.is_dir():
         return CheckpointError(f"{path} could not be written: its folder is gone, and the checkpoints in it; start the "
                                "run again in a folder that stays")
-    advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "see that the folder may be written"
+    advice = {errno.ENOSPC: "make room", errno.EDQUOT: "make room", errno.EFBIG: ADVICE["EFBIG"]}.get(
+        error.errno or 0, "see that the folder may be written")
     kept = "the checkpoint saved there before is untouched" if path.is_file() else "there was none before"
     return CheckpointError(f"{path} ({size / 1e6:,.1f} MB) could not be written ({error.strerror or error}): {kept}; "
                            f"{advice}, then go on with --resume")

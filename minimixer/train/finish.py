@@ -4,8 +4,9 @@ from signal import SIGINT
 
 import numpy as np
 
-from minimixer.errors import RunError, explain
+from minimixer.errors import MinimixerError, RunError, explain
 from minimixer.parallel.step import score
+from minimixer.text import printable
 from minimixer.train import report
 from minimixer.train.callbacks import Progress
 from minimixer.train.initialize import Run
@@ -30,8 +31,11 @@ def write_report(run: Run, progress: Progress, best_logits: np.ndarray | None) -
         return progress.signal
     except KeyboardInterrupt:
         return progress.signal or SIGINT
-    except OSError as error:
-        raise RunError(f"the run is complete, but its report could not be written ({explain(error)}); then write it "
-                       f"with: {resume_command(run.state.history.out)}") from error
+    except MinimixerError:
+        raise
+    except Exception as error:              # a plotting library that is misconfigured raises anything
+        why = explain(error) if isinstance(error, OSError) else f"{type(error).__name__}: {printable(error)}"
+        raise RunError(f"the run is complete, but its report could not be written ({why}); then write it with: "
+                       f"{resume_command(run.state.history.out)}") from error
     finally:
         progress.at_once = False

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from minimixer import files
 from minimixer.cli import main
 from minimixer.errors import command_line, explain, run_command
 from minimixer.train.progress import resume_command
@@ -18,7 +19,7 @@ from minimixer.train.progress import resume_command
     (errno.ENOSPC, "make room there"), (errno.EDQUOT, "make room there"),
     (errno.EACCES, "change its permissions, or choose another place"), (errno.EROFS, "mounted read-only"),
     (errno.ENOENT, "check the path"), (errno.EMFILE, "ulimit -n"), (errno.EIO, "does not answer anymore"),
-    (errno.ENAMETOOLONG, "a shorter name")])
+    (errno.ENAMETOOLONG, "a shorter name"), (errno.EFBIG, "ulimit -f")])
 def test_the_advice_is_that_of_the_cause(number, advice, capsys):
     def command():
         raise OSError(number, os.strerror(number), "some/file")
@@ -36,6 +37,52 @@ def test_the_advice_is_that_of_the_cause(number, advice, capsys):
                                    OSError()])
 def test_without_a_known_cause_there_is_no_advice(error):
     assert explain(error) == (str(error) or "OSError")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits")
+@pytest.mark.parametrize("limit", [100, 200_000])
+def test_a_limit_on_the_size_of_files_is_named_with_the_file(limit, tmp_path, capsys):
+    import resource
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        code = main(["train", "--max-steps", "1", "--workers", "1", "--out", str(tmp_path / "run")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    for part in ("File too large", str(tmp_path / "run" / ("config.json" if limit == 100 else "")), "ulimit -f"):
+        assert part in line
+    assert ".tmp" not in line
+
+
+@pytest.mark.parametrize(("work", "named"), [
+    (lambda path: files.write_atomically(path / "gone" / "x", b""), "gone/x"),
+    (lambda path: files.write_atomically(path, b""), "")])
+def test_a_file_that_cannot_be_written_is_named_as_the_user_knows_it(work, named, tmp_path):
+    with pytest.raises(OSError, match=r"\[Errno") as caught:
+        work(tmp_path)
+    assert caught.value.filename == str(tmp_path / named)
+
+
+@pytest.mark.slow
+def test_without_docstrings_every_command_still_works(tmp_path):
+    for command in ("experiments cnn-identity --quick --out x", "train --help", "train --max-steps 2 --out run",
+                    "eval run", "exercises list", "lessons list", "inspect micro", "data list", "--help"):
+        done = subprocess.run([sys.executable, "-OO", "-m", "minimixer", *command.split()], capture_output=True,
+                              text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("setting", "says"), [
+    ("NUMBA_DISABLE_JIT=1", "Numba compiles nothing (NUMBA_DISABLE_JIT is set)"), ("NUMBA_DISABLE_JIT=0", "None")])
+def test_numba_that_compiles_nothing_is_not_used(setting, says):
+    pytest.importorskip("numba")
+    name, value = setting.split("=")
+    code = ("from minimixer.ops import registry\nprint(registry.numba_problem())\n"
+            "with registry.use('compiled') as runs: print(runs)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, name: value})
+    assert done.stdout.splitlines() == [says, "compiled" if says == "None" else "inplace"], done.stderr
 
 
 def test_a_limit_of_threads_is_a_sentence(capsys):

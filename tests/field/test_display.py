@@ -119,6 +119,16 @@ def test_a_report_that_cannot_be_written(tmp_path, monkeypatch):
     assert checkpoint.read(tmp_path / "run" / "last.safetensors")[1]["step"] == 3
 
 
+def test_a_plotting_library_that_is_misconfigured(tmp_path, monkeypatch):
+    """``import matplotlib`` raises ValueError where MPLBACKEND or a matplotlibrc names a backend that is none."""
+    def broken(run, logits):
+        raise ValueError("Key backend: 'foo' is not a valid value")
+
+    monkeypatch.setattr(report, "write", broken)
+    with pytest.raises(RunError, match=r"the run is complete.*ValueError: Key backend: 'foo'.*; then write it with: "):
+        fit(replace(QUICK, out=tmp_path / "run", max_steps=3))
+
+
 def train(tmp_path, redirection, **options):
     command = (f"{sys.executable} -m minimixer.train --max-steps 26 --log-every 5 --workers 1 --no-blas-tune "
                f"--out {tmp_path / 'run'} {redirection}")

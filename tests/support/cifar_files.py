@@ -38,7 +38,9 @@ def pack(path, members, *others):
             info = tarfile.TarInfo()
             for key, value in attributes.items():
                 setattr(info, key, value)
-            tar.addfile(info)
+            header = info.tobuf(tarfile.GNU_FORMAT, tar.encoding, tar.errors)   # addfile of Python 3.13 wants the content
+            tar.fileobj.write(header)
+            tar.offset += len(header)
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)

@@ -69,7 +69,7 @@ WANTED = f"{CIFAR10.folder}/data_batch_1.bin"
     ({"type": tarfile.FIFOTYPE}, "expected a file"),
     ({"type": tarfile.CHRTYPE}, "expected a file"),
     ({"size": 10**12}, "is 1,000,000,000,000 bytes long, expected at most"),
-    ({"size": -512}, "is -512 bytes long"),
+    ({"size": -512}, r"is -512 bytes long|is not a complete \.tar\.gz file"),      # newer tarfiles refuse it themselves
 ])
 def test_tar_member_of_a_wrong_kind(kind, message, tmp_path):
     members = packed(CIFAR10)
