@@ -3,7 +3,8 @@
 Start with ``dataset.py``, ``loading.py`` and ``batches.py``.
 
 The random numbers of a batch follow from (seed, purpose, position) alone.  A change of their order changes the bytes of
-every run, so it needs a line in CHANGELOG.md.  A new source goes into ``sources/``.
+every run, so it needs a line in CHANGELOG.md.  A new source goes into ``sources/``; ``sources/paths.py`` finds it at a
+path.
 """
 
 from minimixer.data.arrays import from_arrays

@@ -131,10 +131,18 @@ def _opened(file: IO[bytes], name: str, size: int) -> "Image":
             image.draft(None, (margin * size, margin * size))
     else:
         file.seek(0)
-        image = Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN])
+        image = Image.open(file, formats=formats())
     if image.width * image.height > MOST_PIXELS:
         raise _too_many(name, MOST_PIXELS)
     return image
+
+
+def formats() -> list[str]:
+    """Pillow's names of the formats that are read, and that it was built with."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _too_many(name: str, limit: int) -> DataError:

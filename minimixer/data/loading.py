@@ -75,7 +75,9 @@ def load(source: str | Path, *, data_dir: str | Path | None = None, download: bo
             return from_folder(path, image_size=image_size, classes=classes, cache=cache, quiet=quiet, **options)
         dataset = found
     dataset = only_classes(dataset, wanted_classes(classes, dataset.class_names, dataset.name), notes)
-    return replace(_fitted(dataset, notes, image_size), notes=tuple(notes))
+    dataset = replace(_fitted(dataset, notes, image_size), notes=tuple(notes))
+    dataset.check()
+    return dataset
 
 
 def is_known(source: str | Path) -> bool:

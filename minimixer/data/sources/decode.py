@@ -10,7 +10,7 @@ import numpy as np
 
 from minimixer.backend import Array
 from minimixer.data.dataset import DataError
-from minimixer.data.images import read_in_thread
+from minimixer.data.images import formats, read_in_thread
 from minimixer.data.progress import progress
 
 THREADS = 8             # at most: each may hold a photograph of 360 MB for a moment
@@ -72,12 +72,12 @@ def native_side(files: Sequence[Path], most: int) -> int | None:
     """
     from PIL import Image
 
-    side = None
+    side, known = None, formats()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for path in files:
             try:
-                with Image.open(path) as image:
+                with Image.open(path, formats=known) as image:
                     width, height = image.size
             except Exception:                   # of almost any kind; such a file is reported when it is read
                 continue

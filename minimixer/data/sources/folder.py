@@ -190,7 +190,7 @@ def _copies(dataset: Dataset) -> list[str]:
             twice += before[1] != label
     found = []
     if across:
-        found.append(f"{several(across, 'image of a part is a copy', 'images of a part are copies')} of an image of "
+        found.append(f"{several(across, 'image is a copy', 'images are copies')} of an image of "
                      "another part, so the accuracy will look better than it is")
     if twice:
         found.append(f"{several(twice, 'image is a copy', 'images are copies')} of an image of another class")

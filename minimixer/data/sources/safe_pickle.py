@@ -8,7 +8,7 @@ of arrays, lists, tuples, dicts, bytes, strings, numbers, True, False and None, 
 Python's ``pickletools`` describes the instructions.
 """
 
-import codecs
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +16,11 @@ from typing import Any
 from minimixer.data.sources.pickle_values import CALLS, NAMES, Dtype, Name, PickleRefusedError, Unfilled, fill
 from minimixer.text import printable
 
-MOST_INSTRUCTIONS = 1_000_000       # CIFAR-100 has about 250,000; each can take 150 bytes of memory
+MOST_INSTRUCTIONS = 500_000         # CIFAR-100 has about 200,000; each can take 150 bytes of memory
 LONGEST_NUMBER = 16                 # bytes of an integer
 LONGEST_LINE = 1000                 # bytes of a number or name written as text
+ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[^x0-9])", re.DOTALL)         # in a quoted string
+PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 MARK = object()
 
 
@@ -34,7 +36,7 @@ def load(content: bytes) -> Any:
     -------
     object
         Arrays of booleans, integers and floats; list, tuple, dict with str and bytes as keys; bytes, str, int, float,
-        bool, None.  They take at most a few times ``len(content)`` of memory, and 150 MB.
+        bool, None.  They take at most a few times ``len(content)`` of memory, and 75 MB.
 
     Raises
     ------
@@ -181,7 +183,14 @@ def _int_line(line: bytes) -> int:
 def _quoted(line: bytes) -> bytes:
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
         raise PickleRefusedError("a string has no quotes")
-    return codecs.escape_decode(line[1:-1])[0]
+    return ESCAPE.sub(_character, line[1:-1])
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    code = escape[1]
+    if code[:1] == b"x":
+        return bytes.fromhex(code[1:].decode())
+    return bytes([int(code, 8) % 256]) if code.isdigit() else PLAIN.get(code, code)
 
 
 def _drop(machine: _Machine) -> None:

@@ -118,6 +118,21 @@ def test_the_pickles_of_python_2_are_read():
     np.testing.assert_array_equal(found[b"data"], np.frombuffer(pixels, np.uint8).reshape(2, 3))
 
 
+def test_the_text_of_protocol_0_is_read():
+    """As Python 2 wrote ``batches.meta``."""
+    content = (b"(dp1\nS'label_names'\np2\n(lp3\nS'airplane'\np4\naS\"it's\"\np5\naS'\\xff\\n\\\\\\'\\0'\np6\nas"
+               b"S'num_vis'\np7\nI3072\nsS'old'\nL5L\nsS'yes'\nI01\nsS'half'\nF0.5\nsS'again'\ng2\ns.")
+    assert safe_pickle.load(content) == {
+        b"label_names": [b"airplane", b"it's", b"\xff\n\\'\0"], b"num_vis": 3072, b"old": 5, b"yes": True, b"half": 0.5,
+        b"again": b"label_names"} == pickle.loads(content, encoding="bytes")
+
+
+@given(text=st.binary(max_size=40))
+def test_quoted_bytes_are_those_that_were_quoted(text):
+    quoted = repr(text)[1:].encode()
+    assert safe_pickle.load(b"S" + quoted + b"\n.") == text
+
+
 @settings(max_examples=150)
 @given(content=st.binary(max_size=60) | st.lists(st.sampled_from(
     [*safe_pickle.INSTRUCTIONS, b"\x01", b"\x00", b"numpy\n", b"dtype\n", b"u1", b"\n", b"'"])).map(b"".join))
