@@ -184,10 +184,16 @@ def begin_with(config: TrainConfig, dataset: Dataset, device: str, source: Sourc
         model = build_model(config, dataset)
         return Start(model.to(device), config.model, False, model.config, mean, std)
     size = image_size(config, side, getattr(getattr(own, "config", None), "image_size", 0))
-    sizes = examine(own, size, channels, dataset.num_classes, device)
     if is_own(own):
+        sizes = examine(own, size, channels, dataset.num_classes, device)
         return Start(own, type(own).__name__, True, sizes, mean, std)
-    return Start(own, nearest_name(own_config := cast(Model, own).config), False, own_config, mean, std)
+    given = cast(Model, own).config
+    if (given.image_size, given.in_channels, given.num_classes) != (size, channels, dataset.num_classes):
+        raise UsageError(f"model= takes images of {given.image_size} pixels and {given.in_channels} channels in "
+                         f"{given.num_classes} classes, {dataset.name} has {size}, {channels} and "
+                         f"{dataset.num_classes}: build it with image_size={size}, in_channels={channels}, "
+                         f"num_classes={dataset.num_classes}")
+    return Start(own.to(device), nearest_name(given), False, given, mean, std)
 
 
 def build_model(config: TrainConfig, dataset: Dataset) -> Model:

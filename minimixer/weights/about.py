@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minimixer.files import json_text
+
 ABOUT = "about_images"          # its name in the metadata of a file; JSON
 
 
@@ -28,4 +30,4 @@ def write_about(class_names: Sequence[str] = (), mean: Sequence[float] = (), std
         about["class_names"] = list(class_names)
     if {*mean, *std} - {0.5}:
         about |= {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
-    return json.dumps(about) if about else ""
+    return json_text(about) if about else ""
