@@ -1,6 +1,5 @@
 """``minimixer lessons``: lists, copies without overwriting, opens or says what is missing."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ def test_open_says_how_to_install_jupyter(tmp_path, capsys, monkeypatch):
 
 def test_open_says_where_the_notebooks_are_when_jupyter_fails(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1))
+    monkeypatch.setattr(lessons, "serve", lambda command: (1, 0))
     assert cli.main(["lessons", "open", "--folder", str(tmp_path)]) == 1
     assert f"the notebooks are in {tmp_path}" in capsys.readouterr().err
 
@@ -56,8 +55,7 @@ def test_open_says_where_the_notebooks_are_when_jupyter_fails(tmp_path, capsys, 
 def test_open_starts_jupyter_on_the_lesson(tmp_path, monkeypatch):
     monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
     commands = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command) or
-                        subprocess.CompletedProcess(command, 0))
+    monkeypatch.setattr(lessons, "serve", lambda command: commands.append(command) or (0, 0))
     assert cli.main(["lessons", "open", "02", "--folder", str(tmp_path)]) == 0
     assert Path(commands[0][-1]).name.startswith("02_")
     assert Path(commands[0][-1]).exists()
