@@ -12,7 +12,8 @@ def _there(*names: str) -> tuple[int, ...]:
 
 
 ASKED = _there("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")      # by a person or a manager; BREAK is Windows' Ctrl-Break
-TOLD = _there("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")        # by a terminal, a queue or the kernel, perhaps often
+# By a terminal, a queue, a timer, a power supply or the kernel, perhaps often.
+TOLD = _there("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGPWR")
 
 
 def name_of(number: int) -> str:

@@ -62,7 +62,7 @@ def test_a_limit_on_the_size_of_files_is_named_with_the_file(limit, tmp_path, ca
 def test_a_file_that_cannot_be_written_is_named_as_the_user_knows_it(work, named, tmp_path):
     with pytest.raises(OSError, match=r"\[Errno") as caught:
         work(tmp_path)
-    assert caught.value.filename == str(tmp_path / named)
+    assert str(caught.value).endswith(f": {str(tmp_path / named)!r}")
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def pack(path, members, *others):
             info = tarfile.TarInfo()
             for key, value in attributes.items():
                 setattr(info, key, value)
-            header = info.tobuf(tarfile.GNU_FORMAT, tar.encoding, tar.errors)   # addfile of Python 3.13 wants the content
+            header = info.tobuf(tarfile.GNU_FORMAT, tar.encoding, tar.errors)   # addfile wants the content too
             tar.fileobj.write(header)
             tar.offset += len(header)
         for name, content in members.items():
