@@ -12,7 +12,7 @@ from minimixer.errors import FAILURE, OK, MinimixerError, UsageError
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import STUDENT, find_submission, fresh
+from minimixer.exercises.source import STUDENT, fresh
 
 Name = Annotated[str, tyro.conf.arg(metavar="EXERCISE")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="[FILE]", help_behavior_hint="")]
