@@ -9,6 +9,7 @@ import tyro
 
 from minimixer.console import run_subcommand
 from minimixer.errors import FAILURE, OK, MinimixerError, UsageError
+from minimixer.exercises.collect.choose import find_submission
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
@@ -20,6 +21,11 @@ Number = Annotated[int, tyro.conf.arg(metavar="[NUMBER]")]
 Seconds = Annotated[float, tyro.conf.arg(metavar="S")]
 Submissions = Annotated[Path, tyro.conf.arg(metavar="DIR")]
 Feedback = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
+Format = Literal["csv", "canvas", "moodle", "gradescope", "gradescope-csv", "nbgrader"]
+Roster = Annotated[Path | None, tyro.conf.arg(metavar="CSV", help_behavior_hint="")]
+Due = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DATE ...", help_behavior_hint="")]
+Rule = Annotated[str, tyro.conf.arg(metavar="RULE", help_behavior_hint="")]
+Site = Annotated[str, tyro.conf.arg(metavar="URL", help_behavior_hint="")]
 Exercises = Annotated[tuple[str, ...], tyro.conf.arg(metavar="EXERCISE ...", help_behavior_hint="")]
 
 
@@ -161,27 +167,36 @@ def hint(exercise: Name, number: Number = 1, /) -> int:
     return OK
 
 
-def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedback = None,
-          format: Literal["csv", "gradescope", "nbgrader"] = "csv", exercises: Exercises = (), jobs: int = 2,
-          seconds: Seconds = 10.0, memory: int = 1024) -> int:
+def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedback = None, format: Format = "csv",
+          exercises: Exercises = (), roster: Roster = None, due: Due = (), late: Rule = "", lessons: Site = "",
+          jobs: int = 2, seconds: Seconds = 10.0, memory: int = 1024) -> int:
     """Check the exercises of a whole class.
 
-    DIR holds one folder per student.
+    DIR holds one folder or archive per student, a platform's download, or folders of exercises with students in them.
 
     Student code is run: do this in a sandbox (docs/teachers.md).
 
     Parameters
     ----------
     dir
-        Folder of the submissions.
+        Folder of the submissions, or the archive that a learning platform gives.
     out
-        Table of grades to write: a CSV file; for gradescope, a folder of results.json files.
+        Table of grades to write: a CSV file; for gradescope, a folder of results.json files. The page for the teacher
+        is written beside it, as grades.html.
     feedback
         Folder for one HTML page per student.
     format
         Program that will read the grades.
     exercises
         Exercises to grade; by default all that were handed in.
+    roster
+        CSV file of the class, as Canvas, Moodle or Gradescope export it; who handed in nothing gets a row too.
+    due
+        When files had to be saved: 2026-10-09T23:59, or ex06=2026-10-09T23:59 for one exercise.
+    late
+        What late work costs: reject, 10%/day, 5%/hour or 10%/day,max=50%; by default it is only marked.
+    lessons
+        Address of the lessons as web pages; by default the pages link to notebooks beside them.
     jobs
         Submissions to check at the same time.
     seconds
@@ -190,4 +205,5 @@ def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedbac
         MiB of memory per submission.
     """
     from minimixer.exercises.grade import grade
-    return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20))
+    return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20), roster=roster, due=due,
+                 late=late, lessons=lessons)

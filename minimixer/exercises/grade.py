@@ -2,26 +2,31 @@
 
 import hashlib
 import os
-import re
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from minimixer.errors import OK, UsageError
 from minimixer.exercises import formats
-from minimixer.exercises.definitions import load, names
+from minimixer.exercises.collect.gather import Course, HandedIn, gather, handed_in
+from minimixer.exercises.definitions import load
 from minimixer.exercises.graded import Graded
 from minimixer.exercises.report import STATUSES, uniform_report
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import STUDENT, find_submission
+from minimixer.exercises.show.book import Book, make_book
+from minimixer.exercises.show.late import read_late
+from minimixer.exercises.show.roster import read_roster
+from minimixer.exercises.source import STUDENT, SubmissionError, cells
 from minimixer.exercises.words import say
-
-EXERCISE = re.compile(r"ex\d\d.*\.(py|ipynb)$", re.IGNORECASE)
+from minimixer.text import printable
 
 
 def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: Sequence[str], jobs: int,
-          limits: Limits) -> int:
+          limits: Limits, *, roster: Path | None = None, due: Sequence[str] = (), late: str = "",
+          lessons: str = "") -> int:
     """Grade a folder of submissions, write the tables and pages, print a summary, and return the exit code.
 
     Raises UsageError if the folder holds no submissions or ``out`` is unsuitable, CheckerError if the checker cannot
@@ -31,68 +36,79 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
         raise UsageError("Windows cannot limit what a submission does: grade a class on Linux or in WSL")
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}: expected 1 or more")
-    for_one = how == "gradescope" and out.suffix == ".json"
-    if out.exists() and out.is_dir() != (how == "gradescope" and not for_one):
+    alone = how == "gradescope" and out.suffix == ".json"
+    if out.exists() and out.is_dir() != (how == "gradescope" and not alone):
         raise UsageError(f"--out {out} is a {'folder' if out.is_dir() else 'file'}: expected a file for csv and "
                          "nbgrader; for gradescope a folder, or a file that ends in .json")
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: expected a folder with one subfolder per student")
-    students = {folder.resolve().name: folder} if for_one else submissions(folder)
-    formats.check_ours(students, out, how, feedback)
-    chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(students)
-    check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)           # does the checker start at all?
-    work = [(student, place, name) for student, place in students.items() for name in chosen]
-    with ThreadPoolExecutor(jobs) as pool:
-        graded = list(pool.map(lambda item: grade_one(item[0], item[1], item[2], limits), work))
-    formats.WRITERS[how](graded, out)
+    rule = read_late(due, late)
+    persons = read_roster(roster) if roster else []
+    with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as scratch:
+        course = gather(folder, Path(scratch), alone)
+        chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(course)
+        formats.check_ours([*course.students], out, how, feedback)
+        check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)       # does the checker start at all?
+        graded = grade_all(course, chosen, jobs, limits)
+        code = {(student, name): _cells(answer) for student, its in course.students.items()
+                for name, answer in its.answers.items()}
+    book = make_book(graded, course, rule, persons, code)
+    formats.WRITERS[how](book, out)
+    if not alone:
+        formats.write_teacher_page(book, formats.teacher_file(out, how), folder.resolve().name, lessons)
     if feedback is not None:
-        formats.write_pages(graded, feedback)
-    counts = dict.fromkeys(STATUSES, 0)
-    for one in graded:
-        for result in one.report.results:
-            counts[result.status] += 1
-    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    pages = f", pages: {feedback}" if feedback else ""
-    print(f"students: {len(students)}, exercises: {len(chosen)}, tasks: {said}.  Grades: {out}{pages}")
+        formats.write_pages(book, feedback, lessons)
+    _summarize(book, out, None if alone else formats.teacher_file(out, how), feedback)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("Graded as root: the limit on new processes does not apply to root; use an ordinary user in a sandbox.",
               file=sys.stderr)
     return OK
 
 
-def submissions(folder: Path) -> dict[str, Path]:
-    """Each student's folder by name: the subfolders of ``folder``, or ``folder`` itself if it holds exercises."""
-    students = {path.name: path for path in sorted(folder.iterdir())
-                if path.is_dir() and not path.is_symlink() and not path.name.startswith((".", "__"))}
-    if loose := [path.name for path in sorted(folder.iterdir()) if EXERCISE.match(path.name)]:
-        if any(EXERCISE.match(path.name) for place in students.values() for path in place.rglob("*")):
-            raise UsageError(f"{folder} holds {loose[0]} next to folders with exercises: is it one student's folder, "
-                             "or a class? Move one or the other away")
-        return {folder.resolve().name: folder}
-    if not students:
-        raise UsageError(f"{folder} holds no folders: expected one per student")
-    return students
+def grade_all(course: Course, exercises: Sequence[str], jobs: int, limits: Limits) -> list[Graded]:
+    """Check every exercise of every student, in a fixed order."""
+    work = [(student, name, its.answers.get(name)) for student, its in course.students.items() for name in exercises]
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(lambda item: grade_one(*item, limits), work))
 
 
-def handed_in(students: dict[str, Path]) -> list[str]:
-    """The exercises that at least one student handed in.  Raises UsageError if there are none."""
-    found = [name for name in names() if any(find_submission(place, load(name)) for place in students.values())]
-    if not found:
-        raise UsageError("no file is named like an exercise (ex06_layernorm.py): pass --exercises to grade all as "
-                         "missing")
-    return found
-
-
-def grade_one(student: str, folder: Path, name: str, limits: Limits) -> Graded:
+def grade_one(student: str, name: str, answer: HandedIn | None, limits: Limits) -> Graded:
     """Check one exercise of one student; anything that goes wrong becomes a status."""
     exercise = load(name)
+    if answer is None:
+        return Graded(student, uniform_report(exercise, "missing"))
     try:
-        path = find_submission(folder, exercise)
-        if path is None:
-            return Graded(student, uniform_report(exercise, "missing"))
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        run = check_file(name, path, limits)
-        return Graded(student, run.report, str(path.relative_to(folder)), digest, run.printed, run.seconds)
+        if answer.path is None:
+            raise SubmissionError(answer.problem)
+        digest = hashlib.sha256(answer.path.read_bytes()).hexdigest()
+        run = check_file(name, answer.path, limits)
+        return Graded(student, run.report, answer.shown, digest, run.printed, run.seconds, answer.notes)
     except Exception as error:      # a batch of 200 must not end at the 57th
-        problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
-        return Graded(student, uniform_report(exercise, "error", problem))
+        said = error if isinstance(error, SubmissionError) else f"{type(error).__name__}: {error}"
+        report = uniform_report(exercise, "error", say("broken-file", error=said, where=""))
+        return Graded(student, report, answer.shown, notes=answer.notes)
+
+
+def _cells(answer: HandedIn) -> list[tuple[str, str]]:
+    try:
+        return cells(answer.path) if answer.path else []
+    except SubmissionError:
+        return []
+
+
+def _summarize(book: Book, out: Path, page: Path | None, feedback: Path | None) -> None:
+    """Print what was graded, what was not used, and where the results are."""
+    count = Counter(result.status for row in book.rows for mark in row.marks for result in mark.graded.report.results)
+    order = [*STATUSES, *sorted(count.keys() - {*STATUSES})]
+    said = ", ".join(f"{count[status]} {status}" for status in order if count[status])
+    pages = f", pages: {feedback}" if feedback else ""
+    print(f"students: {len(book.rows)}, exercises: {len(book.exercises)}, tasks: {said}.  Grades: {out}"
+          f"{f', summary: {page}' if page else ''}{pages}")
+    unused = [("", left) for left in book.unused]
+    unused += [(f"{row.student}: ", left) for row in book.rows for left in row.unused]
+    if unused:
+        print(f"Not used: {len(unused)} file{'s' * (len(unused) != 1)}")
+    for student, left in unused:
+        print(f"  {printable(student + left.shown)}: {left.why}")
+    if strangers := [printable(row.student) for row in book.rows if not row.on_roster]:
+        print(f"Not on the roster: {', '.join(strangers)}")
+    if idle := [printable(row.student) for row in book.rows if not row.handed_in]:
+        print(f"Nothing to grade from: {', '.join(idle)}")

@@ -15,8 +15,9 @@ class Graded:
     sha256: str = ""
     printed: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()     # on the file: how it was saved, what was passed over
 
     @property
     def earned(self) -> int:
-        """Points of the exercise."""
+        """Points of the exercise, before any rule for late work."""
         return sum(result.earned for result in self.report.results)

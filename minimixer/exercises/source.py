@@ -1,6 +1,9 @@
 """Read and run a student's file, ``.py`` or ``.ipynb``."""
 
+import errno
+import os
 import re
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +13,8 @@ from typing import Any
 from minimixer.errors import MinimixerError
 from minimixer.exercises.answers.decode import NotTextError, decode
 from minimixer.exercises.answers.notebook import NotANotebookError, exported, sources
-from minimixer.exercises.answers.python import parse
-from minimixer.exercises.answers.reader import Reader, definitions, folder_is_importable
+from minimixer.exercises.answers.python import mend, parse, without_automagic, without_stubs
+from minimixer.exercises.answers.reader import Reader
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.task import Exercise
 
@@ -19,7 +22,6 @@ LARGEST = 1 << 20                   # bytes of code
 LARGEST_NOTEBOOK = 50 << 20         # bytes of a whole notebook, whose outputs may hold images
 STUDENT = Path(__file__).parent / "student"
 NBGRADER = re.compile(r"(?<=^# %%) nbgrader=.*$", re.MULTILINE)       # means nothing in a Python file
-skipped: list[str] = []             # what the last `run` passed over, a line each
 
 
 class SubmissionError(MinimixerError):
@@ -28,7 +30,7 @@ class SubmissionError(MinimixerError):
 
 @dataclass(frozen=True)
 class Text:
-    """What a file says: its code cells by name (a ``.py`` file is one), and notes on how it was saved."""
+    """What a file says: its code cells by name, as Python (a ``.py`` file is one), and notes on how it was saved."""
 
     cells: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
@@ -59,27 +61,41 @@ def read(name: str, content: bytes) -> Text:
         raise SubmissionError(f"{name} cannot be read: {error}") from None
     if sum(len(code) for _, code in cells) > LARGEST:
         raise SubmissionError(f"{name} holds more than {LARGEST >> 20} MiB of code")
-    notes = [note] if note else []
-    for cell, code in cells:
-        try:
-            mended = parse(code, cell)[1]
-        except SyntaxError:
-            if not notebook and len(parts := exported(code)) > 1:       # one broken cell must not cost the others
-                cells = [(name, part) for part in parts]
-            continue
-        if mended and mended not in notes:
-            notes.append(mended)
-    return Text(tuple(cells), tuple(notes))
+    if not notebook and len(parts := exported(text)) > 1 and not _parses(mend(text)[0]):
+        cells = [(name, part) for part in parts]                # one broken cell must not cost the others
+    if notebook:
+        cells = without_automagic(cells)
+    mended = [mend(code) for _, code in cells]
+    notes = dict.fromkeys(said for said in (note, *(its for _, its in mended)) if said)
+    python = [(cell, code) for (cell, _), (code, _) in zip(cells, mended, strict=True)]
+    return Text(tuple(without_stubs(python)), tuple(notes))
 
 
-def read_file(path: Path) -> Text:
-    """What a file says.  Raises SubmissionError."""
+def _parses(text: str) -> bool:
     try:
-        if path.stat().st_size > LARGEST_NOTEBOOK:
-            raise SubmissionError(f"{path.name} is larger than {LARGEST_NOTEBOOK >> 20} MiB")
-        return read(path.name, path.read_bytes())
+        parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def read_file(path: Path, name: str = "") -> Text:
+    """What a file says; ``name`` is its own name where ``path`` is a copy.  Raises SubmissionError."""
+    name = name or path.name
+    try:
+        content = read_bytes(path)
     except OSError as error:
-        raise SubmissionError(f"{path.name} cannot be read: {error.strerror}") from None
+        raise SubmissionError(f"{name} cannot be read: {error.strerror}") from None
+    return read(name, content)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of an ordinary file, and no more than tell that it is too large.  Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):          # reading a pipe could wait forever
+            raise OSError(errno.EINVAL, "it is not an ordinary file")
+        return file.read(LARGEST_NOTEBOOK + 1)
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
@@ -100,21 +116,16 @@ def run(path: Path, module: str) -> dict[str, Any]:
     sys.modules[module] = ran = ModuleType(module)          # dataclasses, for example, look it up there
     namespace = vars(ran)
     namespace["__file__"] = str(path)
-    folder_is_importable(str(path.parent))
-    known = module in names()
-    stubs = definitions(parse(fresh(load(module)))[0]) if known else {}
-    reader = Reader(namespace, is_notebook(path.name), stubs)
+    sys.path.append(str(path.parent))           # what it writes beside itself, it may import
+    wanted = {task.function.split(".")[0] for task in load(module).tasks} if module in names() else set()
+    reader = Reader(namespace, is_notebook(path.name), wanted)
     for name, text in cells(path):
         if not reader.cell(name, text):
             break
-    skipped[:] = reader.skipped
-    for line in skipped:
-        print(f"\npassed over: {line}", end="")
-    if skipped:
-        print()
-    answered = not known or {task.function.split(".")[0] for task in load(module).tasks} <= namespace.keys()
+    if reader.skipped:
+        print("".join(f"\npassed over: {line}" for line in reader.skipped))
     is_script = not is_notebook(path.name) and len(reader.failures) == 1
     for error, costs in reader.failures:
-        if not answered and (costs or (is_script and isinstance(error, SyntaxError))):
+        if not wanted <= namespace.keys() and (costs or (is_script and isinstance(error, SyntaxError))):
             raise error
     return namespace

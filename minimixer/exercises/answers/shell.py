@@ -125,3 +125,18 @@ def _without_options(line: str) -> str:
             _, _, words = words.lstrip().partition(" ")
         words = words.lstrip()
     return words
+
+
+def equip(namespace: dict[str, Any], run: Callable[..., Any]) -> None:
+    """Give code what it has in IPython: ``get_ipython`` and ``display``.
+
+    Parameters
+    ----------
+    namespace : dict
+        Of the code.
+    run : callable
+        ``run(text, namespace=None)`` runs a piece of code, by default in its own namespace, and returns the value of
+        a last expression.
+    """
+    shell = Shell(namespace, run)
+    namespace |= {"get_ipython": lambda: shell, "display": print}
