@@ -1,4 +1,4 @@
-"""``minimixer exercises``: list, start, check and hint for students; grade for teachers."""
+"""``minimixer exercises``: list, start, check and hint for students; grade and course-kit for teachers."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import tyro
 from minimixer.console import run_subcommand
 from minimixer.errors import FAILURE, OK, MinimixerError, UsageError
 from minimixer.exercises.collect.choose import find_submission
+from minimixer.exercises.course.plan import EFFORT
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
@@ -20,6 +21,7 @@ File = Annotated[Path | None, tyro.conf.arg(metavar="[FILE]", help_behavior_hint
 Number = Annotated[int, tyro.conf.arg(metavar="[NUMBER]")]
 Seconds = Annotated[float, tyro.conf.arg(metavar="S")]
 Submissions = Annotated[Path, tyro.conf.arg(metavar="DIR")]
+Kit = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
 Feedback = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 Format = Literal["csv", "canvas", "moodle", "gradescope", "gradescope-csv", "nbgrader"]
 Roster = Annotated[Path | None, tyro.conf.arg(metavar="CSV", help_behavior_hint="")]
@@ -32,7 +34,8 @@ Exercises = Annotated[tuple[str, ...], tyro.conf.arg(metavar="EXERCISE ...", hel
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand, by default list, and return the exit code."""
     return run_subcommand("exercises", "Exercises, and a checker that explains why an answer is wrong.",
-                          arguments or ["list"], list=list_exercises, start=start, check=check, hint=hint, grade=grade)
+                          arguments or ["list"], list=list_exercises, start=start, check=check, hint=hint, grade=grade,
+                          **{"course-kit": course_kit})
 
 
 def list_exercises() -> int:
@@ -67,7 +70,9 @@ def start(exercise: Name, /, notebook: bool = False) -> int:
         target.write_text(as_notebook(text, started.id), encoding="utf-8")
     else:
         target.write_text(fresh(started), encoding="utf-8")
-    print(f"{target}: {started.title}, lesson {started.lesson[:2]}.")
+    effort = EFFORT[started.id]
+    print(f"{target}: {started.title}, lesson {started.lesson[:2]}; about {effort.minutes} minutes, difficulty "
+          f"{effort.difficulty} of 5.")
     print(f"Fill it in (`jupyter lab {target}`) and run its last cell." if notebook else
           f"Fill it in with your editor, then run `minimixer exercises check {started.id}`.")
     return OK
@@ -207,3 +212,18 @@ def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedbac
     from minimixer.exercises.grade import grade
     return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20), roster=roster, due=due,
                  late=late, lessons=lessons)
+
+
+def course_kit(folder: Kit, /) -> int:
+    """Write the files that a course starts with: a container for grading, CI workflows, a syllabus of six weeks.
+
+    Parameters
+    ----------
+    folder
+        Target folder; created if missing. Nothing that is there is overwritten.
+    """
+    from minimixer.exercises.course.kit import write
+    for path in write(folder):
+        print(path)
+    print(f"\nStart with {folder / 'README.md'}.")
+    return OK

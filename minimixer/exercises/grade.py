@@ -65,9 +65,9 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
 
 def grade_all(course: Course, exercises: Sequence[str], jobs: int, limits: Limits) -> list[Graded]:
     """Check every exercise of every student, in a fixed order."""
-    work = [(student, name, its.answers.get(name)) for student, its in course.students.items() for name in exercises]
+    work = [(its, name) for its in course.students.values() for name in exercises]
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(lambda item: grade_one(*item, limits), work))
+        return list(pool.map(lambda item: grade_one(item[0].name, item[1], item[0].answers.get(item[1]), limits), work))
 
 
 def grade_one(student: str, name: str, answer: HandedIn | None, limits: Limits) -> Graded:

@@ -122,10 +122,8 @@ def run(path: Path, module: str) -> dict[str, Any]:
     for name, text in cells(path):
         if not reader.cell(name, text):
             break
+    if reader.failures and not wanted <= namespace.keys():
+        raise next((error for error, costs in reader.failures if costs), reader.failures[0][0])
     if reader.skipped:
         print("".join(f"\npassed over: {line}" for line in reader.skipped))
-    is_script = not is_notebook(path.name) and len(reader.failures) == 1
-    for error, costs in reader.failures:
-        if not wanted <= namespace.keys() and (costs or (is_script and isinstance(error, SyntaxError))):
-            raise error
     return namespace

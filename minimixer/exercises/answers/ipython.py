@@ -16,13 +16,14 @@ HELP = re.compile(r"(%{0,2}(?!\d)[\w*]+(\.(?!\d)[\w*]+|\[-?[0-9]+\])*)(\?\??)$")
 STRING = re.compile(r"""('''|\"\"\"|'|")""")
 OPEN, CLOSE = "([{", ")]}"
 # Names that mean a magic when a cell has one line that begins with them, and nothing else has that name.
-AUTOMAGIC = frozenset(
-    "alias alias_magic autoawait autocall automagic bookmark cat cd code_wrap colors conda config cp debug dhist dirs "
-    "doctest_mode ed edit env gui hist history killbgscripts ldir lf lk ll load load_ext loadpy logoff logon logstart "
-    "logstate logstop ls lsmagic lx macro magic mamba matplotlib micromamba mkdir mv notebook page pastebin pdb pdef "
-    "pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch psource pushd pwd pycat pylab quickref recall "
-    "rehashx reload_ext rep rerun reset reset_selective rm rmdir run save sc set_env sx system tb time timeit unalias "
-    "unload_ext uv who who_ls whos xdel xmode".split())
+AUTOMAGIC = frozenset(re.findall(r"\w+", """
+    alias alias_magic autoawait autocall automagic bookmark cat cd code_wrap colors conda config cp debug dhist dirs
+    doctest_mode ed edit env gui hist history killbgscripts ldir lf lk ll load load_ext loadpy logoff logon logstart
+    logstate logstop ls lsmagic lx macro magic mamba matplotlib micromamba mkdir mv notebook page pastebin pdb pdef
+    pdoc pfile pinfo pinfo2 pip popd pprint precision prun psearch psource pushd pwd pycat pylab quickref recall
+    rehashx reload_ext rep rerun reset reset_selective rm rmdir run save sc set_env sx system tb time timeit unalias
+    unload_ext uv who who_ls whos xdel xmode
+    """))
 
 
 def transform(cell: str) -> str:
@@ -87,9 +88,8 @@ def _command_start(line: str) -> int | None:
     for position, _ in _code_characters(line, "="):
         behind = line[position + 1:]
         command = len(line) - len(behind.lstrip(" \t"))
-        if re.match(r"\s*(!(?!=)|%[^\W\d])", behind) and line[:position].strip() and line[position - 1] not in "=!<>+-*/@&|^%:":
-            return command
-        return None
+        is_plain = line[:position].strip() and line[position - 1] not in "=!<>+-*/@&|^%:"
+        return command if is_plain and re.match(r"\s*(!(?!=)|%[^\W\d])", behind) else None
     return None
 
 

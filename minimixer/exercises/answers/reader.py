@@ -1,4 +1,4 @@
-"""Run what a student wrote, statement by statement: what fails is passed over and said, and costs only what needs it."""
+"""Run what a student wrote, statement by statement: what fails is passed over, and costs only what needs it."""
 
 import __future__
 

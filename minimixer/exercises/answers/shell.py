@@ -19,7 +19,12 @@ class Lines(list[str]):
     """What a command of the system printed: here, nothing; with the views that IPython gives."""
 
     n = s = ""
-    l = property(lambda self: list(self))       # noqa: E741
+
+    def grep(self, *_: Any, **__: Any) -> "Lines":
+        """The lines that match: none."""
+        return Lines()
+
+    fields = sort = grep        # type: ignore[assignment]
 
 
 class Absent:
@@ -31,6 +36,7 @@ class Absent:
         return Absent()
 
     def __call__(self, *_: Any, **__: Any) -> "Absent":
+        """Do nothing."""
         return Absent()
 
 
@@ -49,7 +55,7 @@ class Shell(Absent):
         self.user_ns, self._run = namespace, run
 
     def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
-        """Run ``%name line``."""
+        """Run ``%name line``; what is no Python is passed over."""
         if name in RUNS:
             return self._run(_without_options(line))
         if name in TIMES:
@@ -58,8 +64,8 @@ class Shell(Absent):
         if name == "pylab":
             return self._run(PYLAB)
         if name in ("env", "set_env") and line.strip():
-            key, _, value = line.replace("=", " ", 1).strip().partition(" ")
-            os.environ[key] = value.strip()
+            variable, value = [*line.replace("=", " ", 1).split(None, 1), ""][:2]
+            os.environ[variable] = value.strip()
         if name in ("sx", "system"):
             return self.getoutput(line)
         return str(Path.cwd()) if name == "pwd" else None

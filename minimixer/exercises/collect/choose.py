@@ -96,9 +96,7 @@ def state(path: Path, name: str, exercise: Exercise) -> int:
                 return ATTEMPT          # the check says what is wrong with it
             continue
         bodies |= {name: _body(node) for name, node in _functions(tree).items() if name in functions}
-        defines = defines or any(isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name in first
-                                 or isinstance(node, ast.Assign | ast.ImportFrom) and _binds(node, first)
-                                 for node in tree.body)
+        defines = defines or any(_binds(node, first) for node in tree.body)
     if not bodies:
         empty = not any(text.strip() for _, text in cells)
         return UNTOUCHED if empty else ATTEMPT if defines else NO_ANSWER
@@ -109,10 +107,14 @@ def state(path: Path, name: str, exercise: Exercise) -> int:
     return ATTEMPT if any(not text.endswith(RAISES) for text in filled) else UNFINISHED
 
 
-def _binds(node: ast.Assign | ast.ImportFrom, names: set[str]) -> bool:
+def _binds(node: ast.stmt, names: set[str]) -> bool:
+    """Whether a statement gives something to one of the names."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return node.name in names
     if isinstance(node, ast.ImportFrom):
         return any((alias.asname or alias.name) in names for alias in node.names)
-    return any(isinstance(target, ast.Name) and target.id in names for target in node.targets)
+    return isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id in names
+                                                for target in node.targets)
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:

@@ -68,7 +68,8 @@ def gather(folder: Path, scratch: Path, alone: bool = False) -> Course:
     tree = _tree(folder, unpacked, alone)
     name = folder.resolve().name
     layout = Layout(tree)
-    if alone or (layout.loose and not layout.students):
+    handed = any(sort_out(student.files)[0] for student in layout.students.values())
+    if alone or (layout.loose and not handed):
         students = [Student(name, files=[(entry, "") for entry in tree.entries], unused=tree.unused)]
         unused: list[Unused] = []
     elif layout.loose:

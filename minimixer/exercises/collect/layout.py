@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from minimixer.exercises.collect.names import (
-    IMPERSONAL, Owner, exercise_of, is_archive, is_code, is_exercise_folder, own_name, owner, stem)
+    IMPERSONAL,
+    Owner,
+    exercise_of,
+    is_archive,
+    is_code,
+    is_exercise_folder,
+    owner,
+    stem,
+)
 from minimixer.exercises.collect.walk import Entry, Tree, Unused
 
 
@@ -43,8 +51,8 @@ class Layout:
     def __init__(self, tree: Tree):
         self._children: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._folders = set(tree.folders)
-        for item in (*tree.entries, *tree.unused):
-            self._folders |= {item.parts[:n] for n in range(1, len(item.parts))}
+        for parts in (*(entry.parts for entry in tree.entries), *(left.parts for left in tree.unused)):
+            self._folders |= {parts[:n] for n in range(1, len(parts))}
         entries = {entry.parts: entry for entry in tree.entries}
         for parts in (*self._folders, *entries):
             for n in range(len(parts)):
@@ -117,13 +125,10 @@ class Layout:
 
     def _hand_out(self, tree: Tree) -> None:
         by_parts = {place.parts: place for place in self._places}
-        whole = not self._places and self.loose
 
         def place_of(parts: tuple[str, ...]) -> _Place | None:
             return next((by_parts[parts[:n]] for n in range(1, len(parts) + 1) if parts[:n] in by_parts), None)
 
-        if whole:
-            return
         loose = {*self.loose}
         for entry in tree.entries:
             if place := place_of(entry.parts):

@@ -20,7 +20,8 @@ COPY_NUMBER = re.compile(rf"(?:[ _]?\((\d{{1,3}})\)|-(\d{{1,3}})|[ _-]+{COPY_WOR
 PLATFORMS = (
     re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)"),         # Moodle
     re.compile(r"(?P<student>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<attempt>\d+)_(?P<file>.+)"),          # Canvas
-    re.compile(r"(?:.*_)?(?P<student>[^_]+)_attempt_(?P<attempt>\d{4}(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)"),   # Blackboard
+    re.compile(r"(?:.*_)?(?P<student>[^_]+)_attempt_(?P<attempt>\d{4}(?:-\d\d){5})"
+               r"(?:_(?P<file>.+)|\.txt)"),                                                              # Blackboard
     re.compile(r"(?P<id>\d+)-\d+ - (?P<student>.+?) - (?P<date>.+)"),                                    # Brightspace
 )
 CLASSROOM = re.compile(r"ex\d\d(?:[_-][a-z_]+)?-(?P<student>(?!\d+$).+)", re.IGNORECASE)              # GitHub Classroom
@@ -60,7 +61,7 @@ def exercise_of(name: str) -> str:
 
 
 def is_exercise_folder(name: str) -> str:
-    """The exercise that a folder is for, if its whole name says so: ``ex06``, ``Exercise 6``, ``ex06_layernorm.zip``."""
+    """The exercise that a folder is for, if its whole name says so: ``ex06``, ``Exercise 6``, ``ex06_layernorm``."""
     exercise = exercise_of(name)
     rest = EXERCISE.sub("", COPY_NUMBER.sub("", stem(name)), count=1).strip(" _-.:").lower()
     return exercise if rest in ("", MODULES.get(exercise, "")[5:], "submissions") else ""

@@ -1,15 +1,17 @@
 """Every file of a folder and of the archives in it, by its path; whatever a folder or an archive holds, this ends."""
 
+import bz2
+import gzip
 import os
 import stat
 import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from minimixer.exercises.collect.names import JUNK, UNOPENED, is_archive, is_code
 from minimixer.exercises.source import LARGEST, LARGEST_NOTEBOOK, is_notebook
@@ -203,7 +205,7 @@ def _zip(path: Path) -> Iterator[Member]:
 
 
 def _tar(path: Path, most: int) -> Iterator[Member]:
-    with open(path, "rb") as raw, tarfile.open(fileobj=_opened(raw, most), mode="r|") as archive:
+    with open(path, "rb") as raw, tarfile.open(mode="r|", fileobj=cast(Any, _opened(raw, most))) as archive:
         for member in archive:
             parts = _parts(member.name)
             if not parts:
@@ -213,23 +215,21 @@ def _tar(path: Path, most: int) -> Iterator[Member]:
 
 
 def _opened(raw: IO[bytes], most: int) -> "_Bounded":
-    import bz2
-    import gzip
     beginning = raw.read(3)
     raw.seek(0)
     if beginning[:2] == b"\x1f\x8b":
-        return _Bounded(gzip.GzipFile(fileobj=raw), most)
-    return _Bounded(bz2.BZ2File(raw) if beginning == b"BZh" else raw, most)
+        return _Bounded(gzip.GzipFile(fileobj=raw).read, most)
+    return _Bounded(bz2.BZ2File(raw).read if beginning == b"BZh" else raw.read, most)
 
 
 class _Bounded:
     """A stream that refuses to go on behind ``most`` bytes: what a tar is packed with says nothing about its size."""
 
-    def __init__(self, stream: IO[bytes], most: int):
-        self._stream, self._left = stream, 4 * most
+    def __init__(self, read: Callable[[int], bytes], most: int):
+        self._read, self._left = read, 4 * most
 
-    def read(self, size: int) -> bytes:
-        piece = self._stream.read(size)
+    def read(self, size: int = -1) -> bytes:
+        piece = self._read(size)
         self._left -= len(piece)
         if self._left < 0:
             raise ValueError("it is too large")

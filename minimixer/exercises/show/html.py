@@ -48,15 +48,18 @@ def badge(status: str, text: str = "", title: str = "") -> str:
     return f'<span class="badge {kind}"{about}>{safe(text or LABELS.get(status, status))}</span>'
 
 
-def table(columns: list[str], rows: list[list[str]], kind: str = "") -> str:
-    """A table that scrolls where the screen is narrow; columns whose names start with ``>`` hold numbers."""
+def table(columns: list[str], rows: list[list[str]], kind: str = "stack") -> str:
+    """A table; its rows are stacked where the screen is narrow.  Columns whose names start with ``>`` hold numbers."""
     def cells(tag: str, row: list[str]) -> str:
-        return "".join(f"<{tag}{' class=number' if column.startswith('>') else ''}>{cell}</{tag}>"
-                       for column, cell in zip(columns, row, strict=True))
+        named = [' class="number"' if column.startswith(">") else "" for column in columns]
+        if tag == "td" and kind == "stack":         # there, a phone shows no line of names
+            named = [f'{name} data-head="{safe(column.removeprefix(">"))}"'
+                     for name, column in zip(named, columns, strict=True)]
+        return "".join(f"<{tag}{name}>{cell}</{tag}>" for name, cell in zip(named, row, strict=True))
 
     head = cells("th", [safe(column.removeprefix(">")) for column in columns])
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return (f'<div class="scroll"><table class="{kind}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
+    return (f'<div class="scroll {kind}"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
             "</table></div>")
 
 

@@ -39,7 +39,7 @@ class Person:
     email: str = ""
     section: str = ""
 
-    def keys(self) -> set[str]:
+    def called(self) -> set[str]:
         """What a submission of this person may be called."""
         words = self.name.replace(",", " ").split()
         orders = {" ".join(words), " ".join(words[-1:] + words[:-1]), " ".join(words[1:] + words[:1])}
@@ -103,7 +103,7 @@ def match(students: Mapping[str, str], persons: Iterable[Person]) -> dict[str, P
     """
     by_key: dict[str, list[Person]] = defaultdict(list)
     for person in persons:
-        for key in person.keys():
+        for key in person.called():
             by_key[key].append(person)
     found: dict[str, Person] = {}
     for student, number in students.items():

@@ -50,43 +50,43 @@ def groups(exercise: Exercise, cells: Mapping[str, Sequence[tuple[str, str]]],
         The SHA-256 of each student's file.
     """
     names = {task.function.split(".")[0] for task in exercise.tasks}
-    prints = {student: found for student in sorted(cells)
-              if (found := _print(cells[student], names, digests.get(student, ""))) is not None}
+    made = {student: _print(cells[student], names, digests.get(student, "")) for student in sorted(cells)}
+    prints = {student: one for student, one in made.items() if one is not None}
     found: list[Group] = []
     seen: set[tuple[str, ...]] = set()
-    for how, key in ((SAME_FILE, lambda one: one.digest), (SAME_CODE, lambda one: one.exact),
-                     (RENAMED, lambda one: one.renamed)):
+    for how, kind in ((SAME_FILE, "digest"), (SAME_CODE, "exact"), (RENAMED, "renamed")):
         by_key: dict[object, list[str]] = defaultdict(list)
         for student, one in prints.items():
-            by_key[key(one)].append(student)
+            by_key[getattr(one, kind)].append(student)
         for students in by_key.values():
             if len(students) > 1 and tuple(students) not in seen:
                 seen.add(tuple(students))
                 found.append(Group(exercise.id, how, tuple(students)))
     first = {one.renamed: student for student, one in reversed(prints.items())}     # one for each kind of answer
     kinds = sorted(first.values())
-    for number, student in enumerate(kinds):
-        for other in kinds[number + 1:]:
-            if _likeness(prints[student].pieces, prints[other].pieces) >= NEARLY:
-                found.append(Group(exercise.id, ALIKE, (student, other)))
-    return found
+    pairs = [(student, other) for number, student in enumerate(kinds) for other in kinds[number + 1:]
+             if _likeness(prints[student].pieces, prints[other].pieces) >= NEARLY]
+    return [*found, *(Group(exercise.id, ALIKE, pair) for pair in pairs)]
 
 
 def _print(cells: Sequence[tuple[str, str]], names: set[str], digest: str) -> _Print | None:
     """The print of an answer; None if it cannot be read, was not begun or is too short."""
     exact: list[str] = []
     renamed: list[str] = []
+    found = False
     for _, text in cells:
         try:
             tree = parse(text)
         except SyntaxError:
             continue
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names and not is_stub(node):
-                its, other = _flat(node)
-                exact += its
-                renamed += other
-    if not SMALLEST <= len(exact) <= MOST:
+        own = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
+               and not is_stub(node)]           # without imports, calls of the check, prints
+        found = found or any(getattr(node, "name", "") in names for node in own)
+        for node in own:
+            its, other = _flat(node)
+            exact += its
+            renamed += other
+    if not found or not SMALLEST <= len(exact) <= MOST:
         return None
     return _Print(digest, tuple(exact), tuple(renamed),
                   Counter(tuple(renamed[n:n + PIECE]) for n in range(len(renamed) - PIECE + 1)))
@@ -109,8 +109,7 @@ def _flat(tree: ast.AST) -> tuple[list[str], list[str]]:
         exact.append(f"{kind} {said}")
         own = isinstance(node, ast.Name | ast.arg) and said not in KEPT
         renamed.append(f"{kind} {numbers.setdefault(said, len(numbers))}" if own else f"{kind} {said}")
-        children = [child for child in ast.iter_child_nodes(node)]
-        todo += reversed(children)
+        todo += reversed([*ast.iter_child_nodes(node)])
     return exact, renamed
 
 

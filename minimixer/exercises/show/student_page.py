@@ -9,7 +9,7 @@ from minimixer.exercises.report import TaskResult
 from minimixer.exercises.show import lessons
 from minimixer.exercises.show.book import Book, Mark, Row
 from minimixer.exercises.show.html import badge, page, points, safe, table
-from minimixer.exercises.show.late import said
+from minimixer.exercises.show.late import said as how_late
 from minimixer.exercises.task import Exercise
 
 PLACE = re.compile(r"\bin line (\d+)(?: of (code cell \d+))?")       # as words.where_raised writes it
@@ -50,7 +50,7 @@ def _overview(row: Row) -> str:
         title = f"{safe(exercise.id)} {safe(exercise.title)}"
         linked = f'<a href="#{exercise.id}">{title}</a>' if graded.file else title
         rows.append([linked, f'<span class="path">{safe(graded.file)}</span>' if graded.file else badge("missing"),
-                     safe(said(mark.late)), f"{points(mark.points)} of {exercise.points}"])
+                     safe(how_late(mark.late)), f"{points(mark.points)} of {exercise.points}"])
     if not any(mark.late for mark in row.marks):
         return table(["exercise", "file", ">points"], [[*its[:2], its[3]] for its in rows])
     return table(["exercise", "file", "late", ">points"], rows)
@@ -63,7 +63,7 @@ def _exercise(mark: Mark, cells: Cells, site: str) -> str:
              f'<div class="head"><h2 style="margin: 0">{safe(exercise.id)} {safe(exercise.title)}</h2>'
              f'<span class="soft">{points(mark.points)} of {exercise.points} points</span></div>']
     if mark.keeps < 1:
-        parts.append(f'<p class="note">{safe(said(mark.late).capitalize())}: {100 * mark.keeps:g} % of '
+        parts.append(f'<p class="note">{safe(how_late(mark.late).capitalize())}: {100 * mark.keeps:g} % of '
                      f"{graded.earned} points remain.</p>")
     parts += [f'<p class="note">{safe(note)}</p>' for note in graded.notes]
     shown = None
@@ -84,13 +84,16 @@ def _task(exercise: Exercise, result: TaskResult, cells: Cells, repeated: bool) 
     parts = [f'<div class="task"><div class="head"><h3><code>{safe(result.function)}</code> {badge(result.status)}</h3>'
              f'<span class="soft">{points(result.earned)} of {result.points} points</span></div>']
     if result.rows:
-        parts.append(table(["tensor", "shape, worst case", ">error", "verdict"], [
+        compared = table(["tensor", "shape, worst case", ">error", "verdict"], [
             [safe(row.tensor), safe(row.shape), "" if row.error == float("inf") else f"{row.error:.1e}",
              f'<span class="badge {"pass" if row.verdict == "right" else "fail"}">{safe(row.verdict.lower())}</span>']
-            for row in result.rows], "tensors"))
+            for row in result.rows], "tensors")
+        parts.append(compared if result.status != "pass" else
+                     f"<details><summary>What was compared</summary>{compared}</details>")
     if result.diagnosis and not repeated:
-        parts += [f'<p class="why">{safe(result.diagnosis.title)} <span class="id">{safe(result.diagnosis.id)}</span></p>',
-                  f"<p>{safe(result.diagnosis.text)}</p>", _code(result, cells)]
+        said = result.diagnosis
+        parts += [f'<p class="why">{safe(said.title)} <span class="id">{safe(said.id)}</span></p>',
+                  f"<p>{safe(said.text)}</p>", _code(result, cells)]
     elif result.status == "not-started":
         parts.append("<p>Replace <code>raise NotImplementedError</code> with your own code.</p>")
     return "\n".join([*filter(None, parts), "</div>"])

@@ -9,7 +9,7 @@ from minimixer.exercises.show.html import LABELS, badge, page, points, safe, tab
 from minimixer.exercises.show.late import said
 
 # What an honest answer hardly does: the class's other work is safe from it, but somebody should look.
-LOOK_AT = {"refused": "It tried what no exercise needs", "ended": "It ended the program during the check"}
+LOOK_AT = ("refused", "ended")
 
 
 def teacher_page(book: Book, title: str, site: str = "") -> bytes:
@@ -43,8 +43,9 @@ def _tiles(book: Book) -> str:
     tiles = [(len(handed), "handed something in"), (len(book.rows) - len(handed), "handed in nothing"),
              (f"{100 * average:.0f} %", "of the points, on average"), (full, "with all points")]
     tiles += [(late, "with late work")] if late else []
-    return '<div class="tiles">' + "".join(
-        f'<div class="tile"><b>{value}</b><span class="soft small">{text}</span></div>' for value, text in tiles) + "</div>"
+    shown = "".join(f'<div class="tile"><b>{value}</b><span class="soft small">{text}</span></div>'
+                    for value, text in tiles)
+    return f'<div class="tiles">{shown}</div>'
 
 
 def _matrix(book: Book) -> str:
@@ -93,7 +94,7 @@ def _mistakes(book: Book, site: str) -> str:
     of = Counter(mark.graded.report.exercise.id for row in book.rows for mark in row.marks if mark.graded.file)
     for row, mark, number in _results(book):
         result = mark.graded.report.results[number]
-        if result.diagnosis and result.diagnosis.id != "not-tried":
+        if result.diagnosis and result.diagnosis.id not in (*LOOK_AT, "not-tried", "not-own"):
             key = (mark.graded.report.exercise.id, result.function, result.diagnosis.id)
             count[key] += 1
             who[key].append(row.person.name or row.student)
@@ -108,29 +109,36 @@ def _mistakes(book: Book, site: str) -> str:
         what = min(titles[key], key=lambda text: (-titles[key][text], text))
         share = 100 * number / of[name]
         rows.append([
-            f'<b>{number}</b> of {of[name]}<div class="meter wrong"><i style="width: {share:.0f}%"></i></div>',
+            f'<span class="keep"><b>{number}</b> of {of[name]}</span><div class="meter wrong"><i style="width: {share:.0f}%"></i></div>',
             f"{safe(what)} <span class=id>{safe(problem)}</span><br><span class='soft small'>"
             f"{safe(', '.join(who[key][:8]))}{' …' if len(who[key]) > 8 else ''}</span>",
             f"{name} <code>{safe(function)}</code>",
-            f'<a href="{safe(address)}" title="{safe(title)}">{shown}</a>' if address else shown])
+            f'<a class="keep" href="{safe(address)}" title="{safe(title)}">{shown}</a>' if address else shown])
     return table(["students", "what is wrong", "exercise", "to repeat"], rows) if rows else ""
 
 
 def _similar(book: Book) -> str:
-    rows = []
+    rows: list[list[str]] = []
+    common: list[list[str]] = []
     for exercise in book.exercises:
         marks = {row.student: mark for row in book.rows for mark in row.marks
                  if mark.graded.report.exercise.id == exercise.id and mark.graded.file}
         named = {row.student: row.person.name or row.student for row in book.rows}
         found = similar.groups(exercise, {student: book.code(mark) for student, mark in marks.items()},
                                {student: mark.graded.sha256 for student, mark in marks.items()})
-        rows += [[exercise.id, safe(", ".join(named[student] for student in group.students)), safe(group.how),
-                  f"{len(group.students)} of {len(marks)}"] for group in found]
-    if not rows:
+        for group in sorted(found, key=lambda group: (len(group.students), group.students)):
+            shown = [exercise.id, safe(", ".join(named[student] for student in group.students)),
+                     f'<span class="keep">{safe(group.how)}</span>', f"{len(group.students)} of {len(marks)}"]
+            (common if len(group.students) > max(3, len(marks) / 3) else rows).append(shown)
+    if not rows and not common:
         return ""
-    return ('<p class="soft">A short answer is often found twice, by chance or because the lesson leads to it; many '
-            "equal answers say more about the exercise than about the students.</p>\n"
-            + table(["exercise", "students", "have", ">how many"], rows))
+    columns = ["exercise", "students", "have", ">how many"]
+    parts = ['<p class="soft">A short answer is often found twice, by chance or because the lesson leads to it.</p>']
+    parts += [table(columns, rows)] if rows else []
+    if common:
+        parts.append("<details><summary>Answers that more than a third of the class has: they say more about the "
+                     f"exercise</summary>{table(columns, common)}</details>")
+    return "\n".join(parts)
 
 
 def _look(book: Book) -> str:
