@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minimixer.errors import UsageError
+from minimixer.exercises.collect.walk import listed
 from minimixer.exercises.show import lessons
 from minimixer.exercises.show.book import Book, Row
 from minimixer.exercises.show.html import is_page
@@ -120,7 +121,7 @@ def _is_results(text: str) -> bool:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and found.keys() == {"score", "tests"}
+    return isinstance(found, dict) and {"score", "tests"} <= found.keys() <= {"score", "tests", "output"}
 
 
 def _is_nbgrader(text: str) -> bool:
@@ -210,11 +211,9 @@ def write_gradescope(book: Book, out: Path) -> None:
                   "status": "passed" if result.status == "pass" else "failed",
                   "output": "\n".join([*mark.graded.notes, *result.lines()]), "output_format": "text",
                   "visibility": "visible"} for mark in row.marks for result in mark.graded.report.results]
-        if row.unused:
-            tests.append({"name": "files that were not used", "score": 0, "max_score": 0, "status": "passed",
-                          "output": "\n".join(f"{left.shown}: {left.why}" for left in row.unused),
-                          "output_format": "text", "visibility": "visible"})
-        write_atomically(path, (json_text({"score": row.total, "tests": tests}, indent=1) + "\n").encode(
+        unused = "\n".join(f"{printable(left.shown, None)}: {left.why}" for left in listed(row.unused, 100))
+        results = {"score": row.total, "tests": tests} | ({"output": f"Not used:\n{unused}"} if unused else {})
+        write_atomically(path, (json_text(results, indent=1) + "\n").encode(
             "utf-8", "backslashreplace"))
 
 

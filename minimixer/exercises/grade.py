@@ -12,6 +12,7 @@ from pathlib import Path
 from minimixer.errors import OK, UsageError
 from minimixer.exercises import formats
 from minimixer.exercises.collect.gather import Course, HandedIn, gather, handed_in
+from minimixer.exercises.collect.walk import listed
 from minimixer.exercises.definitions import load
 from minimixer.exercises.graded import Graded
 from minimixer.exercises.report import STATUSES, uniform_report
@@ -23,6 +24,7 @@ from minimixer.exercises.source import STUDENT, SubmissionError, cells
 from minimixer.exercises.words import say
 from minimixer.text import printable
 
+MOST_SHOWN = 10     # unused files of one folder, each on a line
 
 def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: Sequence[str], jobs: int,
           limits: Limits, *, roster: Path | None = None, due: Sequence[str] = (), late: str = "",
@@ -102,11 +104,12 @@ def _summarize(book: Book, out: Path, page: Path | None, feedback: Path | None) 
     pages = f", pages: {feedback}" if feedback else ""
     print(f"students: {len(book.rows)}, exercises: {len(book.exercises)}, tasks: {said}.  Grades: {out}"
           f"{f', summary: {page}' if page else ''}{pages}")
-    unused = [("", left) for left in book.unused]
-    unused += [(f"{row.student}: ", left) for row in book.rows for left in row.unused]
-    if unused:
-        print(f"Not used: {len(unused)} file{'s' * (len(unused) != 1)}")
-    for student, left in unused:
+    total = len(book.unused) + sum(len(row.unused) for row in book.rows)
+    if total:
+        print(f"Not used: {total} file{'s' * (total != 1)}")
+    shown = [("", left) for left in listed(book.unused, MOST_SHOWN)]
+    shown += [(f"{row.student}: ", left) for row in book.rows for left in listed(row.unused, MOST_SHOWN)]
+    for student, left in shown:
         print(f"  {printable(student + left.shown)}: {left.why}")
     if strangers := [printable(row.student) for row in book.rows if not row.on_roster]:
         print(f"Not on the roster: {', '.join(strangers)}")

@@ -24,7 +24,8 @@ PLATFORMS = (
                r"(?:_(?P<file>.+)|\.txt)"),                                                              # Blackboard
     re.compile(r"(?P<id>\d+)-\d+ - (?P<student>.+?) - (?P<date>.+)"),                                    # Brightspace
 )
-CLASSROOM = re.compile(r"ex\d\d(?:[_-][a-z_]+)?-(?P<student>(?!\d+$).+)", re.IGNORECASE)              # GitHub Classroom
+TITLES = "|".join(sorted(module[5:].replace("_", "[_-]") for module in MODULES.values()))
+CLASSROOM = re.compile(rf"ex\d\d(?:[_-](?:{TITLES}))?-(?P<student>(?!\d+$).+)", re.IGNORECASE)     # GitHub Classroom
 PREFIXED = re.compile(r"(?P<student>.+?)[ _-]+(?P<file>ex(?:er(?:cise)?)?[ _-]*\d\d?(?!\d).*)", re.IGNORECASE)
 IMPERSONAL = {"solution", "answer", "answers", "main", "notebook", "submission", "untitled", "homework", "hw", "code"}
 
@@ -63,16 +64,17 @@ def exercise_of(name: str) -> str:
 def is_exercise_folder(name: str) -> str:
     """The exercise that a folder is for, if its whole name says so: ``ex06``, ``Exercise 6``, ``ex06_layernorm``."""
     exercise = exercise_of(name)
-    rest = EXERCISE.sub("", COPY_NUMBER.sub("", stem(name)), count=1).strip(" _-.:").lower()
+    rest = COPY_NUMBER.sub("", EXERCISE.sub("", stem(name), count=1)).strip(" _-.:").lower()
     return exercise if rest in ("", MODULES.get(exercise, "")[5:], "submissions") else ""
 
 
 def copy_number(name: str) -> int:
     """Which copy a file is: 2 for ``ex06 (2).py`` and ``ex06-2.py``, 1 for ``Copy of ex06.py``, 0 for ``ex06.py``."""
     base = stem(name)
+    base = base[found.end():] if (found := EXERCISE.search(base)) else base
     if found := COPY_NUMBER.search(base):
         return int(next((digits for digits in found.groups() if digits), 1))
-    return int(COPY_OF.match(base) is not None)
+    return int(COPY_OF.match(stem(name)) is not None)
 
 
 def owner(name: str, is_file: bool) -> Owner | None:

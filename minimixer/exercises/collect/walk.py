@@ -8,7 +8,8 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -56,6 +57,15 @@ class Unused:
         return "/".join(self.parts)
 
 
+def listed(unused: Sequence[Unused], most: int) -> list[Unused]:
+    """The same for people: of more than ``most`` files of one folder with one reason, the first and their number."""
+    groups: dict[tuple[tuple[str, ...], str], list[Unused]] = {}
+    for left in unused:
+        groups.setdefault((left.parts[:-1], left.why), []).append(left)
+    return [one for its in groups.values() for one in (its if len(its) <= most else [
+        Unused(its[0].parts, f"{its[0].why} (and {len(its) - 1:,} more like it in this folder)")])]
+
+
 @dataclass
 class Tree:
     """What a folder holds."""
@@ -80,6 +90,7 @@ class Walker:
         self.tree = Tree()
         self._scratch, self._most_bytes = scratch, most_bytes
         self._bytes_left, self._files_left, self._unpacked = most_bytes, MOST, 0
+        self._archives: list[tuple[Path, tuple[str, ...]]] = []
 
     def folder(self, top: Path) -> Tree:
         """Walk a folder.  Raises OSError if it cannot be listed itself."""
@@ -89,18 +100,21 @@ class Walker:
 
     def one(self, top: Path) -> None:
         """Walk a file, an archive or a folder, most often a student's."""
-        self._bytes_left, self._files_left = self._most_bytes, MOST
-        todo: list[tuple[Path, tuple[str, ...]]] = [(top, (top.name,))]
-        while todo:
-            path, parts = todo.pop()
+        self._bytes_left, self._files_left, self._archives = self._most_bytes, MOST, []
+        todo: deque[tuple[Path, tuple[str, ...]]] = deque([(top, (top.name,))])
+        while todo:             # what lies on top first, and archives last: no rubbish hides an answer
+            path, parts = todo.popleft()
             self._files_left -= 1
             if self._files_left < 0:
                 self._leave(parts[:1], f"it holds more than {MOST:,} files: the rest was not looked at")
-                return
+                break
             try:
-                todo += reversed(self._file(path, parts))
+                todo += self._file(path, parts)
             except OSError as error:
                 self._leave(parts, f"cannot be read: {error.strerror}")
+        for path, parts in self._archives:
+            self._files_left = MOST
+            self._archive(path, parts)
 
     def _file(self, path: Path, parts: tuple[str, ...]) -> list[tuple[Path, tuple[str, ...]]]:
         """Take a file, or return what a folder holds."""
@@ -118,7 +132,7 @@ class Walker:
         elif not stat.S_ISREG(found.st_mode):
             self._leave(parts, "not a file: a pipe, a socket or a device")
         elif is_archive(parts[-1]) and self._scratch is not None:
-            self._archive(path, parts)
+            self._archives.append((path, parts))
         elif self._is_wanted(parts):
             self.tree.entries.append(Entry(parts, path, found.st_mtime))
         return []
@@ -142,8 +156,12 @@ class Walker:
             return
         try:
             members = _zip(path) if zipfile.is_zipfile(path) else _tar(path, self._bytes_left)
+            empty = True
             for inner, modified, is_folder, stream in members:
+                empty = False
                 self._member((*parts, *inner), modified, is_folder, stream)
+            if empty:
+                self._leave(parts, "an archive with nothing in it")
         except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError, OverflowError,
                 zipfile.BadZipFile, tarfile.TarError, zlib.error, UnicodeError, LookupError) as error:
             self._leave(parts, "it cannot be unpacked further: " + _why(error))

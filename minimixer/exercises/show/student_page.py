@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from minimixer.exercises.answers.python import parse
+from minimixer.exercises.collect.walk import listed
 from minimixer.exercises.report import TaskResult
 from minimixer.exercises.show import lessons
 from minimixer.exercises.show.book import Book, Mark, Row
@@ -15,6 +16,7 @@ from minimixer.exercises.task import Exercise
 PLACE = re.compile(r"\bin line (\d+)(?: of (code cell \d+))?")       # as words.where_raised writes it
 AROUND = 2              # lines shown before and behind
 LONGEST = 60            # lines of a function
+MOST_UNUSED = 100       # files of one folder, each on a line
 Cells = Sequence[tuple[str, str]]
 
 
@@ -38,7 +40,7 @@ def student_page(book: Book, row: Row, site: str = "") -> bytes:
     if row.unused:
         parts += ["<h2>Files that were not used</h2>",
                   table(["file", "why"], [[f'<span class="path">{safe(left.shown)}</span>', safe(left.why)]
-                                          for left in row.unused])]
+                                          for left in listed(row.unused, MOST_UNUSED)])]
     return page(name, "\n".join(parts))
 
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from minimixer.exercises.collect.walk import listed
 from minimixer.exercises.show import lessons, similar
 from minimixer.exercises.show.book import Book, Mark, Row
 from minimixer.exercises.show.html import LABELS, badge, page, points, safe, table
@@ -10,6 +11,7 @@ from minimixer.exercises.show.late import said
 
 # What an honest answer hardly does: the class's other work is safe from it, but somebody should look.
 LOOK_AT = ("refused", "ended")
+MOST_UNUSED = 100       # files of one folder, each on a line
 
 
 def teacher_page(book: Book, title: str, site: str = "") -> bytes:
@@ -168,7 +170,7 @@ def _strangers(book: Book) -> str:
 
 
 def _unused(book: Book) -> str:
-    rows = [["", f'<span class="path">{safe(left.shown)}</span>', safe(left.why)] for left in book.unused]
+    rows = [["", f'<span class="path">{safe(left.shown)}</span>', safe(left.why)] for left in listed(book.unused, MOST_UNUSED)]
     rows += [[safe(row.person.name or row.student), f'<span class="path">{safe(left.shown)}</span>', safe(left.why)]
-             for row in book.rows for left in row.unused]
+             for row in book.rows for left in listed(row.unused, MOST_UNUSED)]
     return table(["student", "file", "why"], rows) if rows else ""
