@@ -10,8 +10,8 @@ from minimixer.exercises.answers.python import is_stub, parse
 from minimixer.exercises.task import Exercise
 
 SMALLEST = 40           # nodes: shorter answers are often equal by chance
-NEARLY = 0.9            # of the pieces of two answers that both have
-PIECE = 4               # nodes in a row
+NEARLY = 0.85           # of the pieces of two answers that both have
+PIECE = 6               # nodes in a row
 MOST = 20_000           # nodes
 KEPT = {*dir(builtins), "np", "numpy", "self", "cls"}
 SAME_FILE, SAME_CODE, RENAMED, ALIKE = ("the same file", "the same code", "the same code with other names",
@@ -73,6 +73,7 @@ def _print(cells: Sequence[tuple[str, str]], names: set[str], digest: str) -> _P
     """The print of an answer; None if it cannot be read, was not begun or is too short."""
     exact: list[str] = []
     renamed: list[str] = []
+    nameless: list[str] = []
     found = False
     for _, text in cells:
         try:
@@ -83,18 +84,17 @@ def _print(cells: Sequence[tuple[str, str]], names: set[str], digest: str) -> _P
                and not is_stub(node)]           # without imports, calls of the check, prints
         found = found or any(getattr(node, "name", "") in names for node in own)
         for node in own:
-            its, other = _flat(node)
-            exact += its
-            renamed += other
+            for all_of_them, its in zip((exact, renamed, nameless), _flat(node), strict=True):
+                all_of_them += its
     if not found or not SMALLEST <= len(exact) <= MOST:
         return None
     return _Print(digest, tuple(exact), tuple(renamed),
-                  Counter(tuple(renamed[n:n + PIECE]) for n in range(len(renamed) - PIECE + 1)))
+                  Counter(tuple(nameless[n:n + PIECE]) for n in range(len(nameless) - PIECE + 1)))
 
 
-def _flat(tree: ast.AST) -> tuple[list[str], list[str]]:
-    """The nodes of a tree in order, with their names and values; then with the student's own names numbered."""
-    exact, renamed = [], []
+def _flat(tree: ast.AST) -> tuple[list[str], list[str], list[str]]:
+    """The nodes of a tree in order, with names and values; with the student's own names numbered; without these."""
+    exact, renamed, nameless = [], [], []
     numbers: dict[str, int] = {}
     todo = [tree]
     while todo:
@@ -109,8 +109,9 @@ def _flat(tree: ast.AST) -> tuple[list[str], list[str]]:
         exact.append(f"{kind} {said}")
         own = isinstance(node, ast.Name | ast.arg) and said not in KEPT
         renamed.append(f"{kind} {numbers.setdefault(said, len(numbers))}" if own else f"{kind} {said}")
+        nameless.append(kind if own else f"{kind} {said}")
         todo += reversed([*ast.iter_child_nodes(node)])
-    return exact, renamed
+    return exact, renamed, nameless
 
 
 def _likeness(a: Counter[tuple[str, ...]], b: Counter[tuple[str, ...]]) -> float:
