@@ -177,7 +177,7 @@ def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedbac
           jobs: int = 2, seconds: Seconds = 10.0, memory: int = 1024) -> int:
     """Check the exercises of a whole class.
 
-    DIR holds one folder or archive per student, a platform's download, or folders of exercises with students in them.
+    DIR holds one folder or archive per student, or a platform's download.
 
     Student code is run: do this in a sandbox (docs/teachers.md).
 

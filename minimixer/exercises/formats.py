@@ -99,9 +99,9 @@ def check_ours(students: Sequence[str], out: Path, how: str, feedback: Path | No
         except (OSError, ValueError, csv.Error):
             ours = False
         if not ours:
+            option = "--feedback" if feedback is not None and path.parent == feedback else "--out"
             raise UsageError(f"{path} exists, and minimixer exercises grade did not write it, so it is kept: name "
-                             f"another place with "
-                             f"{'--feedback' if feedback is not None and path.parent == feedback else '--out'}")
+                             f"another place with {option}")
 
 
 def _tables(out: Path, how: str) -> dict[Path, Sequence[str]]:
@@ -127,7 +127,7 @@ def _is_results(text: str) -> bool:
 def _is_nbgrader(text: str) -> bool:
     """Whether a table is ours; one that nbgrader itself exported has the same columns, and knows names or dates."""
     header, *rows = list(csv.reader(text.splitlines())) or [[]]
-    return tuple(header) == NBGRADER and all(len(row) == len(NBGRADER) and not any(row[1:3]) for row in rows)
+    return tuple(header) == NBGRADER and all(len(row) == len(NBGRADER) and not any(row[1:3] + row[4:7]) for row in rows)
 
 
 def write_csv(book: Book, out: Path) -> None:
@@ -196,7 +196,7 @@ def _clock(seconds: float) -> str:
 def write_nbgrader(book: Book, out: Path) -> None:
     """One row per student and assignment, with the columns of ``nbgrader export``."""
     _write_table(out, NBGRADER, (
-        (mark.graded.report.exercise.id, "", "", row.student, "", "", row.person.email, mark.graded.earned,
+        (mark.graded.report.exercise.id, "", "", row.student, "", "", "", mark.graded.earned,
          round(mark.graded.earned - mark.points, 2), mark.points, mark.graded.report.exercise.points)
         for row in book.rows for mark in row.marks))
 

@@ -1,6 +1,5 @@
 """Grade the submissions of a class in parallel; results keep a fixed order, and no submission can stop the batch."""
 
-import hashlib
 import os
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from minimixer.exercises.runner import Limits, check_file
 from minimixer.exercises.show.book import Book, make_book
 from minimixer.exercises.show.late import read_late
 from minimixer.exercises.show.roster import read_roster
-from minimixer.exercises.source import STUDENT, SubmissionError, cells
+from minimixer.exercises.source import STUDENT
 from minimixer.exercises.words import say
 from minimixer.text import printable
 
@@ -42,6 +41,8 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     if out.exists() and out.is_dir() != (how == "gradescope" and not alone):
         raise UsageError(f"--out {out} is a {'folder' if out.is_dir() else 'file'}: expected a file for csv and "
                          "nbgrader; for gradescope a folder, or a file that ends in .json")
+    if out in (formats.teacher_file(out, how), feedback):
+        raise UsageError(f"--out {out} is where the pages are written: name a CSV file, such as grades.csv")
     rule = read_late(due, late)
     persons = read_roster(roster) if roster else []
     with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as scratch:
@@ -50,9 +51,7 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
         formats.check_ours([*course.students], out, how, feedback)
         check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)       # does the checker start at all?
         graded = grade_all(course, chosen, jobs, limits)
-        code = {(student, name): _cells(answer) for student, its in course.students.items()
-                for name, answer in its.answers.items()}
-    book = make_book(graded, course, rule, persons, code)
+    book = make_book(graded, course, rule, persons)
     formats.WRITERS[how](book, out)
     if not alone:
         formats.write_teacher_page(book, formats.teacher_file(out, how), folder.resolve().name, lessons)
@@ -78,22 +77,15 @@ def grade_one(student: str, name: str, answer: HandedIn | None, limits: Limits) 
     if answer is None:
         return Graded(student, uniform_report(exercise, "missing"))
     try:
-        if answer.path is None:
-            raise SubmissionError(answer.problem)
-        digest = hashlib.sha256(answer.path.read_bytes()).hexdigest()
+        if answer.path is None or answer.cells is None:
+            report = uniform_report(exercise, "error", say("broken-file", error=answer.problem, where=""))
+            return Graded(student, report, answer.file, answer.sha256, notes=answer.notes)
         run = check_file(name, answer.path, limits)
-        return Graded(student, run.report, answer.shown, digest, run.printed, run.seconds, answer.notes)
+        return Graded(student, run.report, answer.file, answer.sha256, run.printed, run.seconds, answer.notes)
     except Exception as error:      # a batch of 200 must not end at the 57th
-        said = error if isinstance(error, SubmissionError) else f"{type(error).__name__}: {error}"
-        report = uniform_report(exercise, "error", say("broken-file", error=said, where=""))
-        return Graded(student, report, answer.shown, notes=answer.notes)
-
-
-def _cells(answer: HandedIn) -> list[tuple[str, str]]:
-    try:
-        return cells(answer.path) if answer.path else []
-    except SubmissionError:
-        return []
+        problem = say("broken-file", error=f"{type(error).__name__}: {error}", where="")
+        return Graded(student, uniform_report(exercise, "error", problem), answer.file, answer.sha256,
+                      notes=answer.notes)
 
 
 def _summarize(book: Book, out: Path, page: Path | None, feedback: Path | None) -> None:

@@ -13,6 +13,7 @@ from minimixer.exercises.collect.choose import (
     find_submission,
     state,
 )
+from minimixer.exercises.collect.gather import gather
 from minimixer.exercises.collect.walk import Entry
 from minimixer.exercises.definitions import load
 from minimixer.exercises.source import fresh
@@ -27,8 +28,9 @@ OLD, NEW = 1.7e9, 1.7e9 + 86_400
 @pytest.mark.parametrize("change", [
     lambda text: text, lambda text: f"# Jane Doe\n{text}", lambda text: f"\ufeff{text}", str.rstrip,
     lambda text: text.replace("\n", "\r\n"), lambda text: f'{text}\nprint("done")\nassert True\n',
-    lambda text: text.replace("# Your code here", "# I do not know"), lambda text: text.replace("Error", 'Error("todo")'),
-    lambda text: text.replace("raise NotImplementedError", "pass"), lambda text: f"import scipy\n{text}\ndef mine(): return 1",
+    lambda text: text.replace("# Your code here", "# I do not know"),
+    lambda text: text.replace("Error", 'Error("todo")'), lambda text: text.replace("raise NotImplementedError", "pass"),
+    lambda text: f"import scipy\n{text}\ndef mine(): return 1",
     lambda text: f"{text}\nimport minimixer as mm\nmm.exercises.check('ex06', LayerNorm)\n", notebook,
     lambda text: notebook("# Jane", text, "LayerNorm??"), lambda _: "", lambda _: notebook()])
 def test_nothing_that_is_added_makes_an_untouched_file_an_attempt(change, tmp_path):
@@ -65,7 +67,8 @@ def test_every_template_is_untouched_and_every_solution_an_attempt(name, tmp_pat
     ({"ex06_layernorm.py": (RIGHT, OLD), "ex06_layernorm.ipynb": (notebook(RIGHT), OLD)}, "ex06_layernorm.py"),
     ({"ex06.py": (RIGHT, OLD), "ex06 (1).py": (RIGHT, OLD), "ex06 (2).py": (RIGHT, OLD + 9)}, "ex06 (2).py"),
     ({"ex06.py": (RIGHT, NEW), "ex06 (1).py": (RIGHT, OLD)}, "ex06.py"),
-    ({"a_1_9_ex06.py": (RIGHT, OLD), "a_1_10_ex06.py": (RIGHT, OLD), "a_1_8_ex06-5.py": (RIGHT, NEW)}, "a_1_10_ex06.py"),
+    ({"a_1_9_ex06.py": (RIGHT, OLD), "a_1_10_ex06.py": (RIGHT, OLD), "a_1_8_ex06-5.py": (RIGHT, NEW)},
+     "a_1_10_ex06.py"),
     ({"ex06_notes.py": ("x = 1", NEW), "ex06.py": (RIGHT, OLD)}, "ex06.py"),
     ({"ex06_b.py": (RIGHT, OLD), "ex06_a.py": (RIGHT, OLD), "ex06_layernorm.py": (RIGHT, OLD)}, "ex06_layernorm.py")])
 def test_the_newest_attempt_counts_and_the_others_are_named(files, chosen, tmp_path):
@@ -73,16 +76,17 @@ def test_the_newest_attempt_counts_and_the_others_are_named(files, chosen, tmp_p
     entries = [Entry(tuple(name.split("/")), tmp_path / name, when) for name, (_, when) in files.items()]
     for order in (entries, entries[::-1]):
         answer, others = choose(order, EXERCISE)
-        assert answer.entry.shown == chosen
+        assert answer.shown == chosen
         assert {left.shown for left in others} == files.keys() - {chosen}
-        assert all(f"{answer.entry.name} was graded" in left.why for left in others)
+        assert all(f"{answer.name} was graded" in left.why for left in others)
 
 
 def test_notes_tell_how_a_file_was_saved(tmp_path):
-    path = tmp_path / "ex06.py"
-    path.write_bytes(RIGHT.encode("utf-16"))
-    answer, _ = choose([Entry(("ex06.py",), path, 0.0)], EXERCISE)
-    assert "Save it as UTF-8" in answer.notes[0]
+    write_tree(tmp_path, {"class/ada/ex06.py": RIGHT.encode("utf-16"), "class/bo/ex06.py": b"\0", "scratch/x": ""})
+    (tmp_path / "scratch" / "x").unlink()
+    students = gather(tmp_path / "class", tmp_path / "scratch").students
+    assert "Save it as UTF-8" in students["ada"].answers["ex06"].notes[0]
+    assert "not a text file" in students["bo"].answers["ex06"].problem
 
 
 def test_find_submission_looks_below_a_folder(tmp_path):

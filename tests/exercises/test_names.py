@@ -9,10 +9,12 @@ from minimixer.exercises.collect.names import Owner
 @pytest.mark.parametrize(("name", "exercise"), [
     ("ex06_layernorm.py", "ex06"), ("EX06.ipynb", "ex06"), ("Ex6_layernorm.py", "ex06"), ("ex_06.py", "ex06"),
     ("exercise 6.py", "ex06"), ("Exercise-06.ipynb", "ex06"), ("ex06 (1).py", "ex06"), ("ex06_layernorm-1.py", "ex06"),
-    ("Copy of ex06_layernorm.ipynb", "ex06"), ("Copy_of_ex06_layernorm.ipynb", "ex06"), ("Kopie von ex06.ipynb", "ex06"),
+    ("Copy of ex06_layernorm.ipynb", "ex06"), ("Copy_of_ex06_layernorm.ipynb", "ex06"),
+    ("Kopie von ex06.ipynb", "ex06"),
     ("ex06_layernorm.ipynb.json", "ex06"), ("ex06_layernorm.py.txt", "ex06"), ("jane_ex06.py", "ex06"),
     ("ex06_layernorm (copy).py", "ex06"), ("ex06 - Copy (2).py", "ex06"), ("hw3-ex12.py", "ex12"),
-    ("ex060.py", ""), ("ex13.py", ""), ("ex00.py", ""), ("layernorm.py", ""), ("apex06.py", ""), ("ex06_and_ex07.py", ""),
+    ("ex060.py", ""), ("ex13.py", ""), ("ex00.py", ""), ("layernorm.py", ""), ("apex06.py", ""),
+    ("ex06_and_ex07.py", ""),
     ("index06.py", "")])
 def test_the_exercise_of_a_file(name, exercise):
     assert names.exercise_of(name) == exercise
@@ -45,7 +47,8 @@ def test_whose_a_file_is(name, owner, own):
     ("Jane Doe_98765_assignsubmission_file_", Owner("Jane Doe", "98765")),
     ("Jane Doe_98765_assignsubmission_file", Owner("Jane Doe", "98765")),
     ("12345-67890 - Jane Doe - Oct 1, 2026 1230 PM", Owner("Jane Doe", "12345")),
-    ("ex06-jane-doe", Owner("jane-doe")), ("ex06-layernorm-jane", Owner("jane")), ("ex08_token_mixing-jane-doe", Owner("jane-doe")), ("ex06-1", None), ("jane", None)])
+    ("ex06-jane-doe", Owner("jane-doe")), ("ex06-layernorm-jane", Owner("jane")),
+    ("ex08_token_mixing-jane-doe", Owner("jane-doe")), ("ex06-1", None), ("jane", None)])
 def test_whose_a_folder_is(name, owner):
     assert names.owner(name, False) == owner
 

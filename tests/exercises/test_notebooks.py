@@ -29,9 +29,11 @@ def check(text, folder, name="ex01_unbroadcast.ipynb"):
     (("after", "pip install torch"), ("after", "%load_ext no_such\nfiles = !ls\nprint(files.n, files.grep('x'))")),
     (("after", "import asyncio\nawait asyncio.sleep(0)"),),
     (("after", "%%capture out\nprint('seen')"), ("after", "print(out.stdout)")),
-    (("after", "assert get_ipython().user_ns['unbroadcast'] is unbroadcast\nget_ipython().events.register('x', print)"),),
+    (("after",
+      "assert get_ipython().user_ns['unbroadcast'] is unbroadcast\nget_ipython().events.register('x', print)"),),
     (("after", "t = %timeit -o -n 3 unbroadcast(np.ones((2, 3)), (3,))\nt.average"),),
-    (("after", student_version("ex01")),), (("after", "def unbroadcast(gy, shape):\n    raise NotImplementedError('?')"),)],
+    (("after", student_version("ex01")),),
+    (("after", "def unbroadcast(gy, shape):\n    raise NotImplementedError('?')"),)],
     ids=lambda others: others[0][1][:24] if isinstance(others, tuple) else None)
 def test_a_right_answer_passes_whatever_lies_around_it(others, tmp_path):
     before = [text for place, text in others if place == "before"]
@@ -50,12 +52,14 @@ def test_what_is_passed_over_is_said(tmp_path):
 def test_magics_do_what_they_do_in_ipython(tmp_path):
     run = check(notebook("%time shift = 0", "%%time\nscale = 1\n", f"{ANSWER}\n%env SHAPE=3\n",
                          "right = unbroadcast\ndef unbroadcast(gy, shape):\n    import os\n"
-                         "    assert os.environ['SHAPE'] == '3'\n    return scale * right(gy, shape) + shift"), tmp_path)
+                         "    assert os.environ['SHAPE'] == '3'\n    return scale * right(gy, shape) + shift"),
+                         tmp_path)
     assert run.report.ok, str(run.report)
 
 
 def test_an_answer_that_needs_what_failed_fails_and_says_where(tmp_path):
-    run = check(notebook("import nothing_of_that_name as n", ANSWER.replace("def unbroadcast", "@n.jit\ndef unbroadcast")),
+    run = check(notebook("import nothing_of_that_name as n",
+                         ANSWER.replace("def unbroadcast", "@n.jit\ndef unbroadcast")),
                 tmp_path)
     (result,) = run.report.results
     assert result.status == "error"
@@ -68,7 +72,8 @@ def test_an_answer_that_needs_what_failed_fails_and_says_where(tmp_path):
     f"# In[2]:\n\n{ANSWER}\n\n# In[ ]:\n\nmy notes: not Python\n",
     f"get_ipython().magic(u'matplotlib inline')\n{ANSWER}\ndisplay(unbroadcast)\n",
     f"# -*- coding: utf-8 -*-\n!pip install x\n%matplotlib inline\n{ANSWER}",       # as Colab exports it
-    f"# %%\nimport nothing\n# %%\n{ANSWER}\n# %% [markdown]\n# text\n# %%\n!ls\n)(\n"], ids=["nbconvert", "old", "colab", "vscode"])
+    f"# %%\nimport nothing\n# %%\n{ANSWER}\n# %% [markdown]\n# text\n# %%\n!ls\n)(\n"],
+    ids=["nbconvert", "old", "colab", "vscode"])
 def test_scripts_made_of_notebooks_run(script, tmp_path):
     run = check(script, tmp_path, "ex01_unbroadcast.py")
     assert run.report.ok, f"{run.report}\n{run.printed}"
@@ -76,10 +81,12 @@ def test_scripts_made_of_notebooks_run(script, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [
-    f"{ANSWER}\nassert unbroadcast(np.ones((2, 3)), (3,)).sum() == 5, 'mine'\n", f"{ANSWER}\nimport sys\nsys.exit()\nthis = 1\n",
+    f"{ANSWER}\nassert unbroadcast(np.ones((2, 3)), (3,)).sum() == 5, 'mine'\n",
+    f"{ANSWER}\nimport sys\nsys.exit()\nthis = 1\n",
     f"name = input('name? ')\n{ANSWER}", ANSWER.replace("    ", "\t"), ANSWER.replace("    ", "\u00a0   ", 3),
     ANSWER.replace("import numpy as np", "import numpy as np\u200b"),
-    ANSWER.replace("\n        ", "\n\t", 1)], ids=["assert", "exit", "input", "tabs", "nbsp", "zero-width", "mixed-tabs"])
+    ANSWER.replace("\n        ", "\n\t", 1)],
+    ids=["assert", "exit", "input", "tabs", "nbsp", "zero-width", "mixed-tabs"])
 def test_scripts_run_as_far_as_they_can(text, tmp_path):
     run = check(text, tmp_path, "ex01_unbroadcast.py")
     assert run.report.ok, f"{run.report}\n{run.printed}"

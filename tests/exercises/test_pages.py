@@ -65,12 +65,14 @@ def test_mistakes_are_counted_and_the_lesson_is_named():
 
 
 def test_the_teacher_sees_who_is_late_suspicious_unknown_and_what_is_left():
-    refused = Diagnosis("refused", "Your code tries to do something that no exercise needs: it kills.", "It is stopped.")
+    refused = Diagnosis("refused", "Your code tries to do something that no exercise needs: it kills.",
+                        "It is stopped.")
     made = book(graded("ada", ("error", "error"), diagnosis=refused), graded("bo"), graded("cy", ("missing",) * 2),
                 late=Late({"": DUE - 90_000}, "10%/day"), persons=[Person("ada", "Ada L"), Person("zoe", "Zoë")],
                 unused=[("a/notes.pdf", "not a .py or .ipynb file")])
     text = parsed(teacher_page(made, "class")).text
-    for part in ("To look at", "it kills", "1 d 1 h late", "Not on the roster", "bo, cy", "a/notes.pdf", "Zoë", "Ada L"):
+    for part in ("To look at", "it kills", "1 d 1 h late", "Not on the roster", "bo, cy", "a/notes.pdf", "Zoë",
+                 "Ada L"):
         assert part in text, part
     assert text.count("it kills") == 1              # two tasks, one reason
 
@@ -112,12 +114,14 @@ def test_right_work_needs_no_hints():
     assert b"Hint 1" not in student_page(made, made.rows[0])
 
 
-@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style><b>", "a\x1b[31mb",
+@pytest.mark.parametrize("evil",
+                         ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style><b>", "a\x1b[31mb",
                                   "{x}", "&amp;", "\udcfc", "'onmouseover='x"])
 def test_nothing_of_a_student_is_markup(evil):
     said = Diagnosis(evil, evil, f"{evil}, in line 1.")
     made = book(graded(evil, ("error", "pass"), diagnosis=said, file=evil, printed=evil, notes=(evil,)),
-                cells={(evil, "ex06"): [(evil, f"{evil}\n")]}, persons=[Person(evil, evil, evil)], unused=[(evil, evil)])
+                cells={(evil, "ex06"): [(evil, f"{evil}\n")]}, persons=[Person(evil, evil, evil)],
+                unused=[(evil, evil)])
     for page in (student_page(made, made.rows[0]), teacher_page(made, evil)):
         found = parsed(page)
         assert {tag for tag, _ in found.tags}.isdisjoint({"script", "img"})

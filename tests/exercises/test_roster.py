@@ -8,7 +8,8 @@ from tests.support.book import book, graded
 
 CANVAS = ("Student,ID,SIS User ID,SIS Login ID,Section,HW 1\nPoints Possible,,,,,10\n"
           '"Doe, Jane",101,S1,jdoe,A,\n"Núñez, María",102,S2,mnunez,A,\n')
-MOODLE = "Identifier,Full name,Email address,Grade\nParticipant 101,Jane Doe,jane@x.edu,\nParticipant 102,Bo Li,bo@x.edu,\n"
+MOODLE = ("Identifier,Full name,Email address,Grade\n"
+          "Participant 101,Jane Doe,jane@x.edu,\nParticipant 102,Bo Li,bo@x.edu,\n")
 GRADESCOPE = "First Name,Last Name,SID,Email,Role\nJane,Doe,101,jane@x.edu,Student\nBo,Li,102,bo@x.edu,Student\n"
 
 
@@ -25,7 +26,8 @@ def test_canvas(text, handed, expected, tmp_path):
     assert {student: person.sis for student, person in found.items()} == expected
 
 
-@pytest.mark.parametrize("text", [MOODLE, GRADESCOPE, "student,name,id,email\njane,Jane Doe,101,jane@x.edu\nbo,Bo Li,102,\n",
+@pytest.mark.parametrize("text",
+                         [MOODLE, GRADESCOPE, "student,name,id,email\njane,Jane Doe,101,jane@x.edu\nbo,Bo Li,102,\n",
                                   "name\temail\nJane Doe\tjane@x.edu\nBo Li\tbo@x.edu\n"])
 @pytest.mark.parametrize("student", ["Jane Doe", "doejane", "jane", "JANE DOE"])
 def test_others(text, student, tmp_path):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from minimixer.exercises.collect.choose import find_submission
 from minimixer.exercises.definitions import load
 from minimixer.exercises.runner import check_file
-from minimixer.exercises.collect.choose import find_submission
 from minimixer.exercises.source import cells, fresh
 from tests.support.answers import source
 from tests.support.commands import exercises as main

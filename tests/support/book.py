@@ -29,6 +29,7 @@ def book(*works, late=None, persons=(), cells=None, modified=DUE, unused=(), mar
         its = students.setdefault(one.student, Gathered(one.student, late=one.student in marked))
         if one.file:
             name = one.report.exercise.id
-            its.answers[name] = HandedIn(name, one.file, None, modified)
+            code = (cells or {}).get((one.student, name), ())
+            its.answers[name] = HandedIn(name, one.file, modified, cells=tuple(code))
         its.unused = [Unused(tuple(path.split("/")), why) for path, why in unused]
-    return make_book(works, Course(students, []), late or Late(), persons, cells)
+    return make_book(works, Course(students, []), late or Late(), persons)

@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,14 +17,6 @@ AT_ONCE = 120       # seconds: files saved within this time are equally new, as 
 ATTEMPT, UNFINISHED, NO_ANSWER, UNTOUCHED = range(4)
 WHY = {ATTEMPT: "another attempt", UNFINISHED: "not finished", NO_ANSWER: "it does not define {function}",
        UNTOUCHED: "not begun"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The file that is graded for an exercise, and what to say about it."""
-
-    entry: Entry
-    notes: tuple[str, ...] = ()
 
 
 def sort_out(entries: Iterable[tuple[Entry, str]]) -> tuple[dict[str, list[Entry]], list[Unused]]:
@@ -45,7 +36,7 @@ def sort_out(entries: Iterable[tuple[Entry, str]]) -> tuple[dict[str, list[Entry
     return found, unused
 
 
-def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Answer, list[Unused]]:
+def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Entry, list[Unused]]:
     """The answer among the files of an exercise, and the others."""
     states = {entry: state(entry.path, entry.name, exercise) for entry in entries}
     best = min(states.values())
@@ -60,19 +51,12 @@ def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Answer, list[U
     function = exercise.tasks[0].function.split(".")[0]
     others = [Unused(entry.parts, f"{WHY[states[entry]].format(function=function)}: {chosen.name} was graded")
               for entry in entries if entry is not chosen]
-    return Answer(chosen, _notes(chosen)), others
+    return chosen, others
 
 
 def _attempt(entry: Entry) -> int:
     said = owner(entry.name, True)
     return said.attempt if said else 0
-
-
-def _notes(entry: Entry) -> tuple[str, ...]:
-    try:
-        return read_file(entry.path, entry.name).notes
-    except SubmissionError:
-        return ()           # the check says it
 
 
 def state(path: Path, name: str, exercise: Exercise) -> int:
@@ -154,4 +138,4 @@ def _stubs(exercise: str) -> dict[str, str]:
 def find_submission(folder: Path, exercise: Exercise) -> Path | None:
     """The file of an exercise in a folder or below it, outside archives.  Links are not followed."""
     found, _ = sort_out((entry, "") for entry in Walker(None).folder(folder).entries)
-    return choose(found[exercise.id], exercise)[0].entry.path if exercise.id in found else None
+    return choose(found[exercise.id], exercise)[0].path if exercise.id in found else None

@@ -1,7 +1,7 @@
 """Read a class before anything of it runs: who handed in what, copied to a place where no submission can change it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from minimixer.errors import UsageError
@@ -10,21 +10,23 @@ from minimixer.exercises.collect.layout import Layout, Student
 from minimixer.exercises.collect.names import is_archive
 from minimixer.exercises.collect.walk import LARGEST_ARCHIVE, LARGEST_CLASS, Entry, Tree, Unused, Walker
 from minimixer.exercises.definitions import load, names
-from minimixer.exercises.source import is_notebook, read_bytes
+from minimixer.exercises.source import SubmissionError, is_notebook, read, read_bytes
 from minimixer.exercises.task import Exercise
 from minimixer.text import printable
 
 
 @dataclass(frozen=True)
 class HandedIn:
-    """The file that is graded for one exercise of one student."""
+    """The file that is graded for one exercise of one student, read before the first answer runs."""
 
     exercise: str
-    shown: str                          # its path as the student knows it
-    path: Path | None                   # a copy; None if it cannot be read
+    file: str                           # its path as the student knows it
     modified: float                     # seconds since 1970
-    notes: tuple[str, ...] = ()
+    sha256: str = ""
+    cells: tuple[tuple[str, str], ...] | None = None        # None if it cannot be read
     problem: str = ""                   # why it cannot be read
+    notes: tuple[str, ...] = ()         # how it was saved
+    path: Path | None = None            # a copy
 
 
 @dataclass
@@ -109,22 +111,27 @@ def _gather(student: Student, copies: Path) -> Gathered:
     found = Gathered(student.name, student.id, student.late, unused=[*student.unused, *unnamed])
     for name in sorted(candidates):
         exercise = load(name)
-        answer, others = choose(candidates[name], exercise)
+        chosen, others = choose(candidates[name], exercise)
         found.unused += others
-        found.answers[name] = _copy(answer.entry, exercise, answer.notes, copies)
+        found.answers[name] = _read(chosen, exercise, copies)
     found.unused.sort(key=lambda unused: unused.parts)
     return found
 
 
-def _copy(entry: Entry, exercise: Exercise, notes: Sequence[str], copies: Path) -> HandedIn:
+def _read(entry: Entry, exercise: Exercise, copies: Path) -> HandedIn:
+    found = HandedIn(exercise.id, entry.shown, entry.modified)
     try:
         content = read_bytes(entry.path)
         copies.mkdir(exist_ok=True)
         path = copies / f"{Path(exercise.filename).stem}{'.ipynb' if is_notebook(entry.name) else '.py'}"
         path.write_bytes(content)
+        found = replace(found, sha256=hashlib.sha256(content).hexdigest(), path=path)
+        text = read(entry.name, content)
     except OSError as error:
-        return HandedIn(exercise.id, entry.shown, None, entry.modified, (), f"it cannot be read: {error.strerror}")
-    return HandedIn(exercise.id, entry.shown, path, entry.modified, tuple(notes))
+        return replace(found, problem=f"it cannot be read: {error.strerror}")
+    except SubmissionError as error:
+        return replace(found, problem=str(error))
+    return replace(found, cells=text.cells, notes=text.notes)
 
 
 def handed_in(course: Course) -> list[str]:

@@ -113,8 +113,9 @@ def github() -> str:
           command: minimixer exercises check {name}
           timeout: 2
           max-score: {load(name).points}""" for name in names())
-    results = "\n".join(f"          {name.upper()}_RESULTS: ${{{{ steps.{name}.outputs.result }}}}" for name in names())
-    return f"""# Copy .github/ into the template repository of the assignment, with the files of `minimixer exercises start`.
+    results = "\n".join(f"          {name.upper()}_RESULTS: ${{{{ steps.{name}.outputs.result }}}}"
+                        for name in names())
+    return f"""# Copy .github/ into the template of the assignment, beside the files of `minimixer exercises start`.
 name: exercises
 on: [push, workflow_dispatch]
 permissions:

@@ -63,15 +63,13 @@ class Book:
     rows: tuple[Row, ...]
     unused: tuple[Unused, ...] = ()             # what belongs to nobody
     cells: Mapping[tuple[str, str], Sequence[tuple[str, str]]] = field(default_factory=dict)
-    has_roster: bool = False
 
     def code(self, mark: Mark) -> Sequence[tuple[str, str]]:
         """The cells of the file that was graded, by name."""
         return self.cells.get((mark.graded.student, mark.graded.report.exercise.id), ())
 
 
-def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Sequence[Person] = (),
-              cells: Mapping[tuple[str, str], Sequence[tuple[str, str]]] | None = None) -> Book:
+def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Sequence[Person] = ()) -> Book:
     """Put together the grade book of a class, students in alphabetical order.
 
     Parameters
@@ -82,8 +80,6 @@ def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Seq
     late : Late
     persons : sequence of Person
         Of a roster; those without a submission get a row.
-    cells : mapping, optional
-        The code of each answer, by student and exercise.
     """
     by_student: dict[str, list[Graded]] = {}
     for one in graded:
@@ -96,6 +92,8 @@ def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Seq
         person = known.get(student) or Person(student, student, handed.id)
         rows.append(Row(student, person, tuple(_mark(one, handed, late) for one in its), tuple(handed.unused),
                         student in known or not persons))
+    cells = {(student, name): answer.cells or () for student, its in course.students.items()
+             for name, answer in its.answers.items()}
     taken = {id(person) for person in known.values()}
     names = {row.student for row in rows}
     for person in persons:
@@ -103,8 +101,7 @@ def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Seq
             name = person.student if person.student not in names else f"{person.student} (roster)"
             missing = (Mark(Graded(name, uniform_report(exercise, "missing"))) for exercise in exercises)
             rows.append(Row(name, person, tuple(missing)))
-    return Book(exercises, tuple(sorted(rows, key=lambda row: row.student)), tuple(course.unused), cells or {},
-                bool(persons))
+    return Book(exercises, tuple(sorted(rows, key=lambda row: row.student)), tuple(course.unused), cells)
 
 
 def _mark(graded: Graded, handed: Gathered, late: Late) -> Mark:

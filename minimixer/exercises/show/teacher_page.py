@@ -109,9 +109,9 @@ def _mistakes(book: Book, site: str) -> str:
         address = lessons.link(exercises[name], site, problem)
         shown = safe(f"lesson {lesson}, {heading}")
         what = min(titles[key], key=lambda text: (-titles[key][text], text))
-        share = 100 * number / of[name]
+        bar = f'<div class="meter wrong"><i style="width: {100 * number / of[name]:.0f}%"></i></div>'
         rows.append([
-            f'<span class="keep"><b>{number}</b> of {of[name]}</span><div class="meter wrong"><i style="width: {share:.0f}%"></i></div>',
+            f'<span class="keep"><b>{number}</b> of {of[name]}</span>{bar}',
             f"{safe(what)} <span class=id>{safe(problem)}</span><br><span class='soft small'>"
             f"{safe(', '.join(who[key][:8]))}{' …' if len(who[key]) > 8 else ''}</span>",
             f"{name} <code>{safe(function)}</code>",
@@ -170,7 +170,7 @@ def _strangers(book: Book) -> str:
 
 
 def _unused(book: Book) -> str:
-    rows = [["", f'<span class="path">{safe(left.shown)}</span>', safe(left.why)] for left in listed(book.unused, MOST_UNUSED)]
-    rows += [[safe(row.person.name or row.student), f'<span class="path">{safe(left.shown)}</span>', safe(left.why)]
-             for row in book.rows for left in listed(row.unused, MOST_UNUSED)]
+    everybody = [("", book.unused), *((row.person.name or row.student, row.unused) for row in book.rows)]
+    rows = [[safe(name), f'<span class="path">{safe(left.shown)}</span>', safe(left.why)]
+            for name, unused in everybody for left in listed(unused, MOST_UNUSED)]
     return table(["student", "file", "why"], rows) if rows else ""
