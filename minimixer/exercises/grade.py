@@ -16,7 +16,7 @@ from minimixer.exercises.definitions import load
 from minimixer.exercises.graded import Graded
 from minimixer.exercises.report import STATUSES, uniform_report
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.show.book import Book, make_book
+from minimixer.exercises.show.book import Book, absent, make_book
 from minimixer.exercises.show.late import read_late
 from minimixer.exercises.show.roster import read_roster
 from minimixer.exercises.source import STUDENT
@@ -43,12 +43,14 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
                          "nbgrader; for gradescope a folder, or a file that ends in .json")
     if out in (formats.teacher_file(out, how), feedback):
         raise UsageError(f"--out {out} is where the pages are written: name a CSV file, such as grades.csv")
+    if alone and roster:
+        raise UsageError("--roster has no effect on the results of one student: leave it out")
     rule = read_late(due, late)
     persons = read_roster(roster) if roster else []
     with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as scratch:
         course = gather(folder, Path(scratch), alone)
         chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(course)
-        formats.check_ours([*course.students], out, how, feedback)
+        formats.check_ours([*course.students, *absent(course, persons)], out, how, feedback)
         check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)       # does the checker start at all?
         graded = grade_all(course, chosen, jobs, limits)
     book = make_book(graded, course, rule, persons)

@@ -14,6 +14,7 @@ from minimixer.exercises.collect.choose import (
     state,
 )
 from minimixer.exercises.collect.gather import gather
+from minimixer.exercises.collect.names import owner
 from minimixer.exercises.collect.walk import Entry
 from minimixer.exercises.definitions import load
 from minimixer.exercises.source import fresh
@@ -73,7 +74,8 @@ def test_every_template_is_untouched_and_every_solution_an_attempt(name, tmp_pat
     ({"ex06_b.py": (RIGHT, OLD), "ex06_a.py": (RIGHT, OLD), "ex06_layernorm.py": (RIGHT, OLD)}, "ex06_layernorm.py")])
 def test_the_newest_attempt_counts_and_the_others_are_named(files, chosen, tmp_path):
     write_tree(tmp_path, {name: text for name, (text, _) in files.items()})
-    entries = [Entry(tuple(name.split("/")), tmp_path / name, when) for name, (_, when) in files.items()]
+    entries = [Entry(tuple(name.split("/")), tmp_path / name, when, getattr(owner(name, True), "attempt", 0))
+               for name, (_, when) in files.items()]
     for order in (entries, entries[::-1]):
         answer, others = choose(order, EXERCISE)
         assert answer.shown == chosen

@@ -61,11 +61,20 @@ def unused(course):
      {"ada": {"ex01": "ada_1_2_ex01.py"}, "bo": {"ex01": "ex01.py"}}),
     ({"all.zip": zipped({"ada/ex01.py": RIGHT, "bo/ex01.py": RIGHT, "__MACOSX/ada/._ex01.py": "x"})},
      {"ada": {"ex01": "ex01.py"}, "bo": {"ex01": "ex01.py"}}),
+    ({"submissions/ada/ex01.py": RIGHT, "submissions/bo/ex01.py": RIGHT}, {"ada": {"ex01": "ex01.py"},
+                                                                           "bo": {"ex01": "ex01.py"}}),
+    ({"1-2 - Ada - Oct 1, 2026 1230 PM/ex01.py": RIGHT, "1-2 - Ada - Oct 2, 2026 0915 AM/ex01_b.py": RIGHT},
+     {"Ada": {"ex01": "ex01_b.py"}}),
+    ({"HW_ada_attempt_2026-10-01-12-30-00_ex01_b.py": RIGHT, "HW_ada_attempt_2026-10-01-12-30-00.txt": "",
+      "HW_ada_attempt_2026-10-01-12-29-59_ex01_a.py": RIGHT},
+     {"ada": {"ex01": "HW_ada_attempt_2026-10-01-12-30-00_ex01_b.py"}}),
     ({"ex01-99.zip": zipped({"Ada_1_assignsubmission_file_/a.py": RIGHT})}, {"Ada": {"ex01": "a.py"}}),
     ({NAME: RIGHT, "data/notes.txt": ""}, {"class": {"ex01": NAME}}),
     ({"ada/.hidden": "", "bo/readme.md": ""}, {"ada": {}, "bo": {}})],
     ids=["folders", "student-exercise", "exercise-student", "exercise-files", "canvas", "moodle", "moodle-folders",
-         "classroom", "prefix", "zips", "nested", "canvas-zip", "zip-of-folders", "moodle-zip", "one", "nothing"])
+         "classroom", "prefix", "zips", "nested", "canvas-zip", "zip-of-folders", "wrapped", "brightspace",
+         "blackboard",
+         "moodle-zip", "one", "nothing"])
 def test_layouts(course, files, expected):
     assert answers(course(files)) == expected
 

@@ -1,9 +1,13 @@
 """What the names of files and folders say: exercise, student, attempt."""
 
+from datetime import datetime
+
 import pytest
 
 from minimixer.exercises.collect import names
 from minimixer.exercises.collect.names import Owner
+
+NOON = datetime(2026, 10, 1, 12, 30).timestamp()
 
 
 @pytest.mark.parametrize(("name", "exercise"), [
@@ -34,7 +38,7 @@ def test_which_copy_a_file_is(name, number):
     ("doejane_LATE_1234_56789_ex06-1.py", Owner("doejane", "1234", 56789, True), "ex06-1.py"),
     ("Jane Doe_98765_assignsubmission_file_ex06.py", Owner("Jane Doe", "98765"), "ex06.py"),
     ("Participant_98765_assignsubmission_file_ex06.py", Owner("Participant", "98765"), "ex06.py"),
-    ("HW_1_jdoe_attempt_2026-10-01-12-30-00_ex06.py", Owner("jdoe", "", 20261001123000), "ex06.py"),
+    ("HW_1_jdoe_attempt_2026-10-01-12-30-00_ex06.py", Owner("jdoe", "", int(NOON), when=NOON), "ex06.py"),
     ("jane_ex06.py", Owner("jane"), "jane_ex06.py"), ("jane doe - ex06_layernorm.ipynb", Owner("jane doe"), None),
     ("ex06_layernorm.py", None, None), ("Copy of ex06.ipynb", None, None), ("Kopie von ex06.ipynb", None, None),
     ("notes.txt", None, None)])
@@ -46,7 +50,7 @@ def test_whose_a_file_is(name, owner, own):
 @pytest.mark.parametrize(("name", "owner"), [
     ("Jane Doe_98765_assignsubmission_file_", Owner("Jane Doe", "98765")),
     ("Jane Doe_98765_assignsubmission_file", Owner("Jane Doe", "98765")),
-    ("12345-67890 - Jane Doe - Oct 1, 2026 1230 PM", Owner("Jane Doe", "12345")),
+    ("12345-67890 - Jane Doe - Oct 1, 2026 1230 PM", Owner("Jane Doe", "12345", int(NOON), when=NOON)),
     ("ex06-jane-doe", Owner("jane-doe")), ("ex06-layernorm-jane", Owner("jane")),
     ("ex08_token_mixing-jane-doe", Owner("jane-doe")), ("ex06-1", None), ("jane", None)])
 def test_whose_a_folder_is(name, owner):

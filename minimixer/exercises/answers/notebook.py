@@ -21,7 +21,9 @@ def sources(text: str) -> list[str]:
                  if cell["cell_type"] == "code"]
         return [_lines(source) for source in found]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise NotANotebookError("it is not a notebook") from None
+        page = text.lstrip()[:1] == "<"
+        raise NotANotebookError("it is not a notebook" + (" but a web page: download the file itself" if page else "")
+                                ) from None
 
 
 def _lines(source: Any) -> str:

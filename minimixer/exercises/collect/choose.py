@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from minimixer.exercises.answers.python import body, parse
-from minimixer.exercises.collect.names import copy_number, exercise_of, own_name, owner, stem
+from minimixer.exercises.collect.names import copy_number, exercise_of, own_name, stem
 from minimixer.exercises.collect.walk import Entry, Unused, Walker
 from minimixer.exercises.definitions import load
 from minimixer.exercises.source import SubmissionError, fresh, is_notebook, read_file
@@ -41,8 +41,8 @@ def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Entry, list[Un
     states = {entry: state(entry.path, entry.name, exercise) for entry in entries}
     best = min(states.values())
     able = [entry for entry in entries if states[entry] == best]
-    latest = max(_attempt(entry) for entry in able)
-    able = [entry for entry in able if _attempt(entry) == latest]
+    latest = max(entry.attempt for entry in able)
+    able = [entry for entry in able if entry.attempt == latest]
     newest = max(entry.modified for entry in able)
     able = [entry for entry in able if entry.modified >= newest - AT_ONCE]
     chosen = min(able, key=lambda entry: (
@@ -52,11 +52,6 @@ def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Entry, list[Un
     others = [Unused(entry.parts, f"{WHY[states[entry]].format(function=function)}: {chosen.name} was graded")
               for entry in entries if entry is not chosen]
     return chosen, others
-
-
-def _attempt(entry: Entry) -> int:
-    said = owner(entry.name, True)
-    return said.attempt if said else 0
 
 
 def state(path: Path, name: str, exercise: Exercise) -> int:

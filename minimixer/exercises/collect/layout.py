@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from minimixer.exercises.collect.names import (
+    COLLECTION,
     IMPERSONAL,
     Owner,
     exercise_of,
@@ -104,8 +105,8 @@ class Layout:
         exercises = [name for name in inside if is_exercise_folder(name) and (*folder, name) in self._folders
                      and self._holds_students((*folder, name))]
         folders = [name for name in inside if (*folder, name) in self._folders and not exercise_of(name)]
-        return bool(platform or exercises) or (is_archive(folder[-1]) and len(folders) > 1 and not any(
-            exercise_of(name) for name in inside))
+        named = is_archive(folder[-1]) or COLLECTION.match(folder[-1])
+        return bool(platform or exercises) or (bool(named) and len(folders) > 1 and not any(map(exercise_of, inside)))
 
     def _students(self) -> dict[_Place, Student]:
         """One student for all the places that are theirs; two with one name and different numbers stay two."""
@@ -132,7 +133,8 @@ class Layout:
         loose = {*self.loose}
         for entry in tree.entries:
             if place := place_of(entry.parts):
-                its = Entry(_below(place, entry.parts), entry.path, entry.modified)
+                by = place.owner
+                its = Entry(_below(place, entry.parts), entry.path, by.when or entry.modified, by.attempt)
                 self.students[place].files.append((its, place.exercise))
             elif not any(entry.parts[:len(parts)] == parts for parts in loose):
                 self.unused.append(Unused(entry.parts, "it lies in no student's folder, and its name names no student"))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from minimixer.exercises.definitions import MODULES
 from minimixer.exercises.source import is_notebook
@@ -27,6 +28,7 @@ PLATFORMS = (
 TITLES = "|".join(sorted(module[5:].replace("_", "[_-]") for module in MODULES.values()))
 CLASSROOM = re.compile(rf"ex\d\d(?:[_-](?:{TITLES}))?-(?P<student>(?!\d+$).+)", re.IGNORECASE)     # GitHub Classroom
 PREFIXED = re.compile(r"(?P<student>.+?)[ _-]+(?P<file>ex(?:er(?:cise)?)?[ _-]*\d\d?(?!\d).*)", re.IGNORECASE)
+COLLECTION = re.compile(r"submissions?|class|students?|hand-?ins?|homework|hw|assignments?|week|all", re.IGNORECASE)
 IMPERSONAL = {"solution", "answer", "answers", "main", "notebook", "submission", "untitled", "homework", "hw", "code"}
 
 
@@ -36,8 +38,9 @@ class Owner:
 
     student: str
     id: str = ""                    # the number that a platform knows the student by
-    attempt: int = 0
+    attempt: int = 0                # grows with every attempt
     late: bool = False
+    when: float = 0.0               # seconds since 1970, if the platform says
 
 
 def is_code(name: str) -> bool:
@@ -82,8 +85,9 @@ def owner(name: str, is_file: bool) -> Owner | None:
     for pattern in PLATFORMS:
         if found := pattern.fullmatch(name):
             its = found.groupdict()
-            attempt = re.sub(r"\D", "", its.get("attempt") or "")
-            return Owner(its["student"].strip(), its.get("id") or "", int(attempt or 0), bool(its.get("late")))
+            number, when = its.get("attempt") or "", _moment(its.get("attempt") or its.get("date") or "")
+            attempt = int(when) if when else int(number or 0)
+            return Owner(its["student"].strip(), its.get("id") or "", attempt, bool(its.get("late")), when)
     if not is_file:
         found = CLASSROOM.fullmatch(name)
         return Owner(found["student"]) if found else None
@@ -91,6 +95,16 @@ def owner(name: str, is_file: bool) -> Owner | None:
     if found and not COPY_OF.match(name) and not COPY_OF.match(f"{found['student']} "):
         return Owner(found["student"].strip())
     return None
+
+
+def _moment(text: str) -> float:
+    """When that was, in local time: ``2026-10-01-12-30-00`` of Blackboard, ``Oct 1, 2026 1230 PM`` of Brightspace."""
+    for form in ("%Y-%m-%d-%H-%M-%S", "%b %d, %Y %I%M %p"):
+        try:
+            return datetime.strptime(text, form).timestamp()
+        except ValueError:
+            continue
+    return 0.0
 
 
 def own_name(name: str) -> str:

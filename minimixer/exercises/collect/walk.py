@@ -22,7 +22,7 @@ MOST = 10_000                   # files of one student
 DEEPEST_ARCHIVE = 4             # archives within archives
 LARGEST_ARCHIVE = 256 << 20     # bytes unpacked from the archives of one student
 LARGEST_CLASS = 8 << 30         # and from an archive of a whole class
-SYSTEM = "made by a program, not by a student"
+SYSTEM = "hidden, or made by a program"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Entry:
     parts: tuple[str, ...]          # its path; an archive counts as a folder
     path: Path                      # where its bytes are
     modified: float                 # seconds since 1970
+    attempt: int = 0                # by a learning platform; grows with every attempt
 
     @property
     def name(self) -> str:

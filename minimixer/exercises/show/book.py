@@ -85,7 +85,7 @@ def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Seq
     for one in graded:
         by_student.setdefault(one.student, []).append(one)
     exercises = tuple(load(name) for name in dict.fromkeys(one.report.exercise.id for one in graded))
-    known = match({name: its.id for name, its in course.students.items()}, persons)
+    known = _known(course, persons)
     rows = []
     for student, its in by_student.items():
         handed = course.students.get(student, Gathered(student))
@@ -94,14 +94,27 @@ def make_book(graded: Sequence[Graded], course: Course, late: Late, persons: Seq
                         student in known or not persons))
     cells = {(student, name): answer.cells or () for student, its in course.students.items()
              for name, answer in its.answers.items()}
-    taken = {id(person) for person in known.values()}
-    names = {row.student for row in rows}
+    for name, person in absent(course, persons).items():
+        missing = (Mark(Graded(name, uniform_report(exercise, "missing"))) for exercise in exercises)
+        rows.append(Row(name, person, tuple(missing)))
+    return Book(exercises, tuple(sorted(rows, key=lambda row: row.student)), tuple(course.unused), cells)
+
+
+def _known(course: Course, persons: Sequence[Person]) -> dict[str, Person]:
+    return match({name: its.id for name, its in course.students.items()}, persons)
+
+
+def absent(course: Course, persons: Sequence[Person]) -> dict[str, Person]:
+    """Who is on the roster and handed in nothing, each by a name that no student has."""
+    taken = {id(person) for person in _known(course, persons).values()}
+    found: dict[str, Person] = {}
     for person in persons:
         if id(person) not in taken:
-            name = person.student if person.student not in names else f"{person.student} (roster)"
-            missing = (Mark(Graded(name, uniform_report(exercise, "missing"))) for exercise in exercises)
-            rows.append(Row(name, person, tuple(missing)))
-    return Book(exercises, tuple(sorted(rows, key=lambda row: row.student)), tuple(course.unused), cells)
+            name = person.student
+            while name in course.students or name in found:
+                name = f"{name} (roster)"
+            found[name] = person
+    return found
 
 
 def _mark(graded: Graded, handed: Gathered, late: Late) -> Mark:
