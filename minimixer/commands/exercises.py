@@ -14,7 +14,7 @@ from minimixer.exercises.course.plan import EFFORT
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import STUDENT, fresh
+from minimixer.exercises.source import STUDENT, fresh, notes
 
 Name = Annotated[str, tyro.conf.arg(metavar="EXERCISE")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="[FILE]", help_behavior_hint="")]
@@ -133,6 +133,8 @@ def check(exercise: Name, file: File = None, /, chain: bool = False, seconds: Se
     run = check_file(checked.id, path, limits, earlier)
     if run.printed.strip():
         print(f"Your code printed:\n{run.printed.rstrip()}\n")
+    for note in notes(path):
+        print(textwrap.fill(f"Note: {note}", WIDTH), end="\n\n")
     print(run.report)
     if run.report.ok and (later := [name for name in names() if name > checked.id]):
         print(f"The next one: `minimixer exercises start {later[0]}`")

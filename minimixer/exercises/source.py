@@ -98,6 +98,14 @@ def read_bytes(path: Path) -> bytes:
         return file.read(LARGEST_NOTEBOOK + 1)
 
 
+def notes(path: Path) -> tuple[str, ...]:
+    """What to say about how a file was saved; nothing if it cannot be read, which the check says."""
+    try:
+        return read_file(path).notes
+    except SubmissionError:
+        return ()
+
+
 def cells(path: Path) -> list[tuple[str, str]]:
     """Name and text of each code cell of a submission; a ``.py`` file is one cell.  Raises SubmissionError."""
     return list(read_file(path).cells)
