@@ -7,13 +7,13 @@ from types import ModuleType
 from typing import Any
 
 from minimixer.errors import UsageError
+from minimixer.exercises.answers.functions import about, find
 from minimixer.exercises.definitions import load
 from minimixer.exercises.diagnose import closest, diagnose
 from minimixer.exercises.evidence import Answer, Evidence, Leaf, observe
 from minimixer.exercises.report import Report, Row, TaskResult
 from minimixer.exercises.task import Case, Exercise, Task
 from minimixer.exercises.words import say
-from minimixer.exercises.worker import about, find
 
 _silent = False     # while a file is run in this process: calls of check() inside that file then do nothing
 

@@ -55,7 +55,7 @@ def set_limits(seconds: float, memory: int) -> None:
 
 def die_with_parent() -> None:
     """Ask Linux to end this process when the grader ends, however that happens."""
-    import ctypes       # imported before the hooks refuse it
+    import ctypes  # imported before the hooks refuse it
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)          # 1: PR_SET_PDEATHSIG
 

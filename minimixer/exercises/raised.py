@@ -16,6 +16,7 @@ class Raised:
     text: str
     file: str = ""                  # of the last line of the student's code that was running
     line: int = 0
+    costs: bool = False             # it ended what would have defined the answer
 
     @property
     def kind(self) -> str:

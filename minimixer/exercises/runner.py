@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
@@ -20,20 +20,24 @@ from typing import IO, Any
 import numpy as np
 
 from minimixer.errors import MinimixerError
-from minimixer.exercises import checker, parts, processes, source
+from minimixer.exercises import checker, parts, processes
+from minimixer.exercises.answers.python import Cells
+from minimixer.exercises.answers.reader import run
 from minimixer.exercises.definitions import load
 from minimixer.exercises.evidence import Answer, AnswerError
 from minimixer.exercises.fence import PLACE, Fence
 from minimixer.exercises.raised import ADDRESS, Raised
 from minimixer.exercises.report import Report, TaskResult
+from minimixer.exercises.source import SubmissionError, read_file
 from minimixer.exercises.task import Exercise
 from minimixer.exercises.wire import Node, Wire, WireError, arrays_in
 from minimixer.exercises.words import Diagnosis, say
-from minimixer.exercises.worker import Cells
 
 PACKAGE_ROOT = Path(__file__).parent.parent.parent
-MODULES = ("minimixer", "minimixer.exercises", "minimixer.exercises.wire", "minimixer.exercises.raised",
-           "minimixer.exercises.foreign", "minimixer.exercises.guard", "minimixer.exercises.worker")
+MODULES = ("minimixer", *(f"minimixer.{name}" for name in (
+    "exercises", "exercises.wire", "exercises.raised", "exercises.foreign", "exercises.guard", "exercises.answers",
+    "exercises.answers.ipython", "exercises.answers.python", "exercises.answers.shell", "exercises.answers.reader",
+    "exercises.answers.functions", "exercises.worker")))
 BOOT = """
 import marshal, socket, sys, types
 stream = socket.socket(fileno=int(sys.argv[1]))
@@ -47,6 +51,7 @@ for name, code in marshal.loads(stream.recv(size, socket.MSG_WAITALL)):
     exec(code, vars(module))
 module.main(stream)
 """
+MOST_NOTES = 5
 MOST_CALLS = 20_000         # of our functions by one answer
 LARGEST_GIVEN = 4000        # numbers in an array that an answer gives to one of our functions
 CPU_TIME_IS_UP = (-signal.SIGXCPU, 128 + signal.SIGXCPU) if hasattr(signal, "SIGXCPU") else ()
@@ -82,7 +87,7 @@ class Run:
     report: Report
     printed: str                    # what the student's code printed, truncated
     seconds: float                  # wall-clock time
-    notes: tuple[str, ...] = ()     # what failed around the answer
+    notes: tuple[str, ...] = ()     # how the file was saved, and what failed around the answer
 
 
 def check_file(exercise: str, path: Path, limits: Limits | None = None,
@@ -93,12 +98,13 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
     """
     wanted = load(exercise)
     try:
-        cells = source.cells(path)
-        before = {name: source.cells(file) for name, file in (earlier or {}).items()}
-    except source.SubmissionError as error:
+        text = read_file(path)
+        before = {name: read_file(file).cells for name, file in (earlier or {}).items()}
+    except SubmissionError as error:
         problem = say("broken-file", error=error, where="")
         return Run(Report(wanted, tuple(TaskResult.of(task, "error", problem) for task in wanted.tasks)), "", 0.0)
-    return check_cells(wanted, cells, limits or Limits(), before)
+    checked = check_cells(wanted, text.cells, limits or Limits(), before)
+    return replace(checked, notes=(*text.notes, *checked.notes))
 
 
 def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mapping[str, Cells] | None = None) -> Run:
@@ -108,20 +114,26 @@ def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mappi
     """
     start = time.monotonic()
     results: list[TaskResult] = []
-    notes: tuple[Raised, ...] = ()
+    problems: tuple[Raised, ...] = ()
     with (_Here(limits) if os.name == "nt" else Process(limits)) as process:
         try:
-            notes = process.load(exercise, cells, earlier or {})
+            problems = process.load({**(earlier or {}), exercise.id: cells}, exercise.parts)
             found = {task.name: process.find(task.function) for task in exercise.tasks}
             for task in exercise.tasks:
-                problem = _stopped(notes, found[task.name])
+                problem = _stopped(problems, found[task.name])
                 results.append(TaskResult.of(task, "error", problem) if problem
                                else checker.check_task(task, found[task.name], found, process.names))
         except EndedError as error:
             results += [_not_finished(task, error.how, results, limits)
                         for task in exercise.tasks[len(results):]]
-    said = tuple(f"{note.said}{note.where}" for note in notes)
-    return Run(Report(exercise, tuple(results)), process.printed(), time.monotonic() - start, said)
+    return Run(Report(exercise, tuple(results)), process.printed(), time.monotonic() - start, _notes(problems))
+
+
+def _notes(problems: Sequence[Raised]) -> tuple[str, ...]:
+    """What was passed over; a name that is not defined because something failed before it is not said."""
+    first = [problem for n, problem in enumerate(problems) if n == 0 or problem.kind != "NameError"]
+    instead = {"SystemExit": "it ends the program", "EOFError": "input() asks, but nobody is there to answer"}
+    return tuple(f"Passed over: {instead.get(one.kind, one.said)}{one.where}." for one in first[:MOST_NOTES])
 
 
 def _stopped(problems: Sequence[Raised], found: Answer | None) -> Diagnosis | None:
@@ -133,9 +145,10 @@ def _stopped(problems: Sequence[Raised], found: Answer | None) -> Diagnosis | No
             return say("memory")
     if found is not None or not problems:
         return None
-    if problems[0].kind in ("SystemExit", "KeyboardInterrupt"):
+    why = next((problem for problem in problems if problem.costs), problems[0])
+    if why.kind in ("SystemExit", "KeyboardInterrupt"):
         return say("exits")
-    return say("broken-file", error=problems[0].said, where=problems[0].where)
+    return say("broken-file", error=why.said, where=why.where)
 
 
 def _not_finished(task: Any, how: str, results: Sequence[TaskResult], limits: Limits) -> TaskResult:
@@ -143,6 +156,11 @@ def _not_finished(task: Any, how: str, results: Sequence[TaskResult], limits: Li
         return TaskResult.of(task, "error", say("ended", error=how))
     first = not any(result.status == "timeout" for result in results)
     return TaskResult.of(task, "timeout", say("timeout", seconds=limits.seconds) if first else say("not-tried"))
+
+
+def _wanted(exercise: str) -> tuple[str, ...]:
+    """The names that the file of an exercise defines."""
+    return tuple(dict.fromkeys(task.function.split(".")[0] for task in load(exercise).tasks))
 
 
 class Process:
@@ -211,15 +229,16 @@ class Process:
         text = _text(bytes(self.output), self.limits.output)
         return ADDRESS.sub("0x...", text.replace(self.scratch, ".") if self.scratch else text)
 
-    def load(self, exercise: Exercise, cells: Cells, earlier: Mapping[str, Cells]) -> tuple[Raised, ...]:
-        """Run the file; return what failed in it."""
+    def load(self, files: Mapping[str, Cells], allowed: Sequence[str]) -> tuple[Raised, ...]:
+        """Run files in order, the last of which is the answer; return what failed in it."""
         given = {name: {"forward": getattr(parts, name).forward, "backward": getattr(parts, name).backward}
-                 for name in exercise.parts}
+                 for name in allowed}
         folders = (*self.limits.private, str(PACKAGE_ROOT / "lessons"), str(PACKAGE_ROOT / "minimixer"))
-        told = self.ask("load", {"exercise": exercise.id, "cells": [tuple(cell) for cell in cells], "parts": given,
-                                 "earlier": {name: list(file) for name, file in earlier.items()},
-                                 "seconds": self.limits.seconds, "memory": self.limits.memory, "private": folders})
-        return tuple(self._raised(one) for one in told[1:])
+        told = self.ask("load", {"files": [(name, _wanted(name), tuple(cells)) for name, cells in files.items()],
+                                 "parts": given, "seconds": self.limits.seconds, "memory": self.limits.memory,
+                                 "private": folders})
+        return tuple(replace(self._raised(one[:-1]), costs=one[-1] is True) for one in told[1:]
+                     if isinstance(one, tuple) and one)
 
     def find(self, path: str) -> Answer | None:
         """The student's function for a task, or None."""
@@ -324,13 +343,11 @@ class _Here:
     def printed(self) -> str:
         return ""
 
-    def load(self, exercise: Exercise, cells: Cells, earlier: Mapping[str, Cells]) -> tuple[Raised, ...]:
-        from minimixer.exercises import worker
-        problems: list[Raised] = []
+    def load(self, files: Mapping[str, Cells], _: Sequence[str]) -> tuple[Raised, ...]:
+        problems: Sequence[Raised] = ()
         with checker.silent():          # a notebook's last cell calls check()
-            for name, file in {**earlier, exercise.id: cells}.items():
-                self.namespace, found = worker.run(file, name)
-                problems += found
+            for name, cells in files.items():
+                self.namespace, problems = run(cells, name, _wanted(name))
         return tuple(problems)
 
     def find(self, path: str) -> Answer | None:
