@@ -22,22 +22,30 @@ def scratch() -> str:
     return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
 
 
-def remove(folder: str) -> None:
-    """Remove a scratch folder, whatever permissions an answer gave to its files."""
+def owner(path: Path) -> int | None:
+    """The process that made a scratch folder; None if the path is none."""
+    made = re.fullmatch(rf"{PREFIX}(\d+)-\w+", path.name)
+    ours = made and path.parent == Path(tempfile.gettempdir()) and path.is_dir() and not path.is_symlink()
+    return int(made[1]) if made and ours else None
+
+
+def discard(folder: str) -> None:
+    """Remove a scratch folder, whatever permissions an answer gave to its files; anything else stays."""
     def again(function: object, path: str, _: object) -> None:
         with contextlib.suppress(OSError):
             os.chmod(os.path.dirname(path), 0o700)
             os.chmod(path, 0o700)
             function(path)          # type: ignore[operator]
-    shutil.rmtree(folder, onerror=again)
+    if owner(Path(folder)) is not None:
+        shutil.rmtree(folder, onerror=again)
 
 
 def sweep() -> None:
     """Remove the scratch folders of graders that were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        made = re.fullmatch(rf"{PREFIX}(\d+)-\w+", path.name)
-        if made and not path.is_symlink() and not _is_alive(int(made[1])):
-            remove(str(path))
+        maker = owner(path)
+        if maker is not None and not _is_alive(maker):
+            discard(str(path))
 
 
 def _is_alive(pid: int) -> bool:

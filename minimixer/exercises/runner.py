@@ -218,7 +218,7 @@ class Process:
         self.wire.stream.close()
         self.reader.join(1.0)
         if self.scratch:
-            processes.remove(self.scratch)
+            processes.discard(self.scratch)
 
     def _too_late(self) -> None:
         self.late = True

@@ -4,10 +4,10 @@ import csv
 
 import pytest
 
-from minimixer.errors import UsageError
 from minimixer.exercises import formats
 from minimixer.exercises.show.late import Late
 from minimixer.exercises.show.roster import Person
+from minimixer.files import FileRefusedError
 from tests.support.book import DUE, book, graded
 
 EVIL = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "＝1"]
@@ -82,7 +82,7 @@ def test_only_own_tables_and_pages_are_replaced(how, tmp_path):
     for path in (out, tmp_path / "grades.html", pages / "ada.html"):
         kept = path.read_bytes()
         path.write_text("mine")
-        with pytest.raises(UsageError, match="did not write it, so it is kept"):
+        with pytest.raises(FileRefusedError, match="did not write it, so it is kept"):
             formats.check_ours(["ada"], out, how, pages)
         path.write_bytes(kept)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from minimixer.errors import UsageError
 from minimixer.exercises.answers.decode import NotTextError, decode
+from minimixer.files import check_regular
 from minimixer.text import printable
 
 LARGEST = 16 << 20
@@ -55,13 +56,10 @@ def plain(text: str) -> str:
 
 
 def read_roster(path: Path) -> list[Person]:
-    """The persons of a CSV file with a line of column names.  Raises UsageError."""
+    """The persons of a CSV file with a line of column names.  Raises UsageError, FileRefusedError."""
     try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise UsageError(f"--roster {path} has more than {LARGEST >> 20} MiB: expected a CSV file of the class")
-        text = decode(content)[0]
+        check_regular(path, LARGEST)
+        text = decode(path.read_bytes())[0]
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
         table = list(csv.reader(text.splitlines(), delimiter=delimiter))
     except (OSError, NotTextError, csv.Error) as error:
