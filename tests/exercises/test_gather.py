@@ -213,6 +213,14 @@ def test_no_archive_ends_it(course, tmp_path):
     assert not (tmp_path / "etc").exists()
 
 
+@pytest.mark.slow
+def test_an_archive_of_too_many_files_is_not_listed(course):
+    entries = zipped({f"{n:06d}": b"" for n in range(60_000)})
+    found = course({"ada/many.zip": zipped({NAME: RIGHT}), f"bo/{NAME}": RIGHT, "bo/a.zip": entries * 4})
+    assert [*answers(found)] == ["ada", "bo"]
+    assert "more than 200,000 files" in unused(found)["bo"]["a.zip"]
+
+
 def test_what_may_not_be_read_is_an_error_not_a_gap():
     with tempfile.TemporaryDirectory() as name:         # root may read everything, so another user does it
         Path(name).chmod(0o777)
