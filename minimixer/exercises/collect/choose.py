@@ -61,9 +61,7 @@ def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Entry, list[Un
 
 
 def state(path: Path, name: str, exercise: Exercise) -> int:
-    """How far a file is: MOST_ATTEMPTS = 20  # files of one student for one exercise that are looked at, the newest
-LONG = 100_000      # characters: nobody leaves a file of this length untouched
-ATTEMPT, UNFINISHED, NO_ANSWER or UNTOUCHED.
+    """How far a file is: ATTEMPT, UNFINISHED, NO_ANSWER or UNTOUCHED.
 
     It is told by syntax trees: names on top, comments, tests and prints do not make an untouched file an attempt.
     """
