@@ -128,8 +128,7 @@ def run(path: Path, module: str) -> dict[str, Any]:
     wanted = {task.function.split(".")[0] for task in load(module).tasks} if module in names() else set()
     reader = Reader(namespace, is_notebook(path.name), wanted)
     for name, text in cells(path):
-        if not reader.cell(name, text):
-            break
+        reader.cell(name, text)
     if reader.failures and not wanted <= namespace.keys():
         raise next((error for error, costs in reader.failures if costs), reader.failures[0][0])
     if reader.skipped:

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +23,7 @@ from minimixer.exercises.task import Exercise
 from minimixer.exercises.words import Diagnosis, say, where_raised
 
 READY = "ready"
+DRAWS = re.compile(rb"matplotlib|pylab|seaborn|pandas|\.plot\b")       # what may import matplotlib
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def main() -> None:
 def prepare(file: Path) -> None:
     """Before the limits apply, import modules that are loaded late or start processes while they are imported."""
     import scipy.special  # noqa: F401
-    if b"matplotlib" in file.read_bytes():
+    if DRAWS.search(file.read_bytes()):
         with contextlib.suppress(Exception):    # the submission will raise it again
             importlib.import_module("matplotlib.font_manager")          # looks for fonts in a subprocess
 

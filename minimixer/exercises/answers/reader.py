@@ -23,7 +23,7 @@ class Reader:
     ----------
     namespace : dict
     notebook : bool
-        Whether ``await`` needs no function, and ``exit()`` ends only its cell.
+        Whether ``await`` needs no function.
     wanted : collection of str
         The names that the file must define.
 
@@ -43,15 +43,10 @@ class Reader:
         self._name = ""
         shell.equip(namespace, self._run)
 
-    def cell(self, name: str, text: str) -> bool:
-        """Run a cell; return whether the file goes on behind it."""
+    def cell(self, name: str, text: str) -> None:
+        """Run a cell."""
         self._name = name
-        try:
-            self._run(text)
-        except SystemExit as error:
-            self._failed(error, 0, costs=True)
-            return self.notebook
-        return True
+        self._run(text)
 
     def _run(self, text: str, namespace: dict[str, Any] | None = None) -> Any:
         """Run a piece of code; the value of its last statement, if that is an expression."""
@@ -64,7 +59,7 @@ class Reader:
         for statement in statements:
             try:
                 value = self._execute(statement, self.namespace if namespace is None else namespace)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._failed(error, _line(error, self._name) or statement.lineno, bool(_made(statement) & self.wanted))
         return value
 
