@@ -6,6 +6,7 @@ It runs where minimixer is not: ``runner.py`` sends it the modules that it needs
 import builtins
 import importlib
 import os
+import re
 import socket
 import sys
 import warnings
@@ -77,7 +78,7 @@ def _load(orders: Mapping[str, Any], namespace: dict[str, Any], files: list[str]
     """Run the file, and before it the earlier files that it builds on; return what went wrong."""
     pieces = [cell for _, _, cells in orders["files"] for cell in cells]
     files += [name for name, _ in pieces]
-    if any("matplotlib" in text for _, text in pieces):
+    if any(DRAWS.search(text) for _, text in pieces):
         with suppress(Exception):       # looks for fonts in a subprocess, which will be refused
             importlib.import_module("matplotlib.font_manager")
     parts = {name: type(name, (), {key: staticmethod(function) for key, function in functions.items()})

@@ -83,6 +83,15 @@ def test_the_newest_attempt_counts_and_the_others_are_named(files, chosen, tmp_p
         assert all(f"{answer.name} was graded" in left.why for left in others)
 
 
+def test_thousands_of_files_cost_no_more_than_twenty(tmp_path):
+    path = write_tree(tmp_path, {"ex06.py": RIGHT}) / "ex06.py"
+    entries = [Entry((f"ex06_{number}.py",), path, OLD + number) for number in range(3000)]
+    chosen, others = choose(entries, EXERCISE)
+    assert chosen.modified >= NEW - 86_400 + 2999 - 120
+    assert len(others) == 2999
+    assert sum("not looked at" in left.why for left in others) == 2980
+
+
 def test_notes_tell_how_a_file_was_saved(tmp_path):
     write_tree(tmp_path, {"class/ada/ex06.py": RIGHT.encode("utf-16"), "class/bo/ex06.py": b"\0", "scratch/x": ""})
     (tmp_path / "scratch" / "x").unlink()

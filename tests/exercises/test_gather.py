@@ -2,6 +2,8 @@
 
 import os
 import tarfile
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,11 @@ def unused(course):
      {"ada": {"ex01": "ex01.py"}, "bo": {"ex01": "ex01.py"}}),
     ({"submissions/ada/ex01.py": RIGHT, "submissions/bo/ex01.py": RIGHT}, {"ada": {"ex01": "ex01.py"},
                                                                            "bo": {"ex01": "ex01.py"}}),
+    ({"all.zip": zipped({"HW 3/ada/ex01.py": RIGHT, "HW 3/bo/ex01.py": RIGHT, "__MACOSX/._HW 3": ""})},
+     {"ada": {"ex01": "ex01.py"}, "bo": {"ex01": "ex01.py"}}),
+    ({"jane.zip": zipped({"jane/ex01.py": RIGHT, "jane/ex02.py": RIGHT})},
+     {"jane": {"ex01": "jane/ex01.py", "ex02": "jane/ex02.py"}}),
+    ({"jane/work/ex01.py": RIGHT}, {"jane": {"ex01": "work/ex01.py"}}),
     ({"1-2 - Ada - Oct 1, 2026 1230 PM/ex01.py": RIGHT, "1-2 - Ada - Oct 2, 2026 0915 AM/ex01_b.py": RIGHT},
      {"Ada": {"ex01": "ex01_b.py"}}),
     ({"HW_ada_attempt_2026-10-01-12-30-00_ex01_b.py": RIGHT, "HW_ada_attempt_2026-10-01-12-30-00.txt": "",
@@ -72,7 +79,8 @@ def unused(course):
     ({NAME: RIGHT, "data/notes.txt": ""}, {"class": {"ex01": NAME}}),
     ({"ada/.hidden": "", "bo/readme.md": ""}, {"ada": {}, "bo": {}})],
     ids=["folders", "student-exercise", "exercise-student", "exercise-files", "canvas", "moodle", "moodle-folders",
-         "classroom", "prefix", "zips", "nested", "canvas-zip", "zip-of-folders", "wrapped", "brightspace",
+         "classroom", "prefix", "zips", "nested", "canvas-zip", "zip-of-folders", "wrapped",
+         "wrapped-zip", "one-zip", "one-deep", "brightspace",
          "blackboard",
          "moodle-zip", "one", "nothing"])
 def test_layouts(course, files, expected):
@@ -205,15 +213,32 @@ def test_no_archive_ends_it(course, tmp_path):
     assert not (tmp_path / "etc").exists()
 
 
-def test_what_may_not_be_read_is_an_error_not_a_gap(course, tmp_path):
-    place = write_tree(tmp_path / "class" / "ada", {NAME: RIGHT, "no/ex02.py": RIGHT})
-    for path in (place / NAME, place / "no"):
-        path.chmod(0)
-    try:
-        if os.access(place / NAME, os.R_OK):
-            pytest.skip("root may read everything")
-        found = course({})
-    finally:
-        (place / "no").chmod(0o700)
-    assert "cannot be read" in found.students["ada"].answers["ex01"].problem
+@pytest.mark.slow
+def test_an_archive_of_too_many_files_is_not_listed(course):
+    entries = zipped({f"{n:06d}": b"" for n in range(60_000)})
+    found = course({"ada/many.zip": zipped({NAME: RIGHT}), f"bo/{NAME}": RIGHT, "bo/a.zip": entries * 4})
+    assert [*answers(found)] == ["ada", "bo"]
+    assert "more than 200,000 files" in unused(found)["bo"]["a.zip"]
+
+
+def test_what_may_not_be_read_is_an_error_not_a_gap():
+    with tempfile.TemporaryDirectory() as name:         # root may read everything, so another user does it
+        Path(name).chmod(0o777)
+        place = write_tree(Path(name) / "class" / "ada", {NAME: RIGHT, "no/ex02.py": RIGHT})
+        (Path(name) / "class" / "bo").mkdir()
+        for path in (place / NAME, place / "no", Path(name) / "class" / "bo"):
+            path.chmod(0)
+        me = os.geteuid()
+        if me == 0:
+            os.seteuid(65534)
+        try:
+            scratch = Path(name) / "scratch"
+            scratch.mkdir()
+            found = gather(Path(name) / "class", scratch)
+        finally:
+            os.seteuid(me)
+            for path in (place / "no", Path(name) / "class" / "bo"):
+                path.chmod(0o700)
+    assert "cannot be read: Permission denied" in found.students["ada"].answers["ex01"].problem
     assert "cannot be read" in unused(found)["ada"]["no"]
+    assert "cannot be read" in unused(found)["bo"]["bo"]

@@ -27,7 +27,7 @@ def check(text, folder, name="ex01_unbroadcast.ipynb"):
     (("after", "import sys\nsys.exit(0)"), ("after", "x = 1")), (("after", "%%bash\nrm -rf /\n"),),
     (("after", "%time r = unbroadcast(np.ones((2, 3)), (3,))"), ("after", "assert r.shape == (3,)\n%%x")),
     (("after", "pip install torch"), ("after", "%load_ext no_such\nfiles = !ls\nprint(files.n, files.grep('x'))")),
-    (("after", "import asyncio\nawait asyncio.sleep(0)"),),
+    (("after", "import asyncio\nawait asyncio.sleep(0)"),), (("after", "%pylab inline\nplot([1, 2])"),),
     (("after", "%%capture out\nprint('seen')"), ("after", "print(out.stdout)")),
     (("after",
       "assert get_ipython().user_ns['unbroadcast'] is unbroadcast\nget_ipython().events.register('x', print)"),),

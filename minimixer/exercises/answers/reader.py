@@ -66,13 +66,9 @@ class _Reader:
         namespace["__file__"] = next(iter(self.names), "")
 
     def cell(self, name: str, text: str) -> None:
-        """Run a cell; ``exit()`` ends a script, but in a notebook only its cell."""
+        """Run a cell."""
         self._name = name
-        try:
-            self._run(text)
-        except SystemExit as error:
-            self._failed(error, costs=True)
-            self.stopped = self.stopped or not self.notebook
+        self._run(text)
 
     def _run(self, text: str, namespace: dict[str, Any] | None = None) -> Any:
         """Run a piece of code; the value of its last statement, if that is an expression."""
@@ -87,9 +83,7 @@ class _Reader:
                 return None
             try:
                 value = self._execute(statement, self.namespace if namespace is None else namespace)
-            except SystemExit:
-                raise
-            except BaseException as error:
+            except BaseException as error:          # exit() too: what stands behind it may be the answer
                 self._failed(error, bool(_made(statement) & self.wanted), statement.lineno)
         return value
 

@@ -14,6 +14,8 @@ from minimixer.exercises.source import SubmissionError, fresh, is_notebook, read
 from minimixer.exercises.task import Exercise
 
 AT_ONCE = 120       # seconds: files saved within this time are equally new, as after copying a folder
+MOST_ATTEMPTS = 20  # files of one student for one exercise that are looked at, the newest
+LONG = 100_000      # characters: nobody leaves a file of this length untouched
 ATTEMPT, UNFINISHED, NO_ANSWER, UNTOUCHED = range(4)
 WHY = {ATTEMPT: "another attempt", UNFINISHED: "not finished", NO_ANSWER: "it does not define {function}",
        UNTOUCHED: "not begun"}
@@ -38,6 +40,8 @@ def sort_out(entries: Iterable[tuple[Entry, str]]) -> tuple[dict[str, list[Entry
 
 def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Entry, list[Unused]]:
     """The answer among the files of an exercise, and the others."""
+    order = sorted(entries, key=lambda entry: (-entry.attempt, -entry.modified, -copy_number(entry.name), entry.parts))
+    entries, left = order[:MOST_ATTEMPTS], order[MOST_ATTEMPTS:]
     states = {entry: state(entry.path, entry.name, exercise) for entry in entries}
     best = min(states.values())
     able = [entry for entry in entries if states[entry] == best]
@@ -51,6 +55,8 @@ def choose(entries: Sequence[Entry], exercise: Exercise) -> tuple[Entry, list[Un
     function = exercise.tasks[0].function.split(".")[0]
     others = [Unused(entry.parts, f"{WHY[states[entry]].format(function=function)}: {chosen.name} was graded")
               for entry in entries if entry is not chosen]
+    others += [Unused(entry.parts, f"older than {MOST_ATTEMPTS} others for {exercise.id}: not looked at")
+               for entry in left]
     return chosen, others
 
 
@@ -63,6 +69,8 @@ def state(path: Path, name: str, exercise: Exercise) -> int:
         cells = read_file(path, name).cells
     except SubmissionError:
         return UNFINISHED if path.exists() and path.stat().st_size else UNTOUCHED
+    if sum(len(text) for _, text in cells) > LONG:
+        return ATTEMPT
     functions = {task.function for task in exercise.tasks}
     first = {function.split(".")[0] for function in functions}
     bodies: dict[str, str] = {}

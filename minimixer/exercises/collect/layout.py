@@ -74,7 +74,7 @@ class Layout:
                 yield from self._look(parts, whole)
             elif whole:
                 self.loose += [(*parts, inner) for inner in sorted(self._children[parts])][:1]
-            elif is_folder and not above and self._is_class(parts):
+            elif is_folder and not exercise and self._is_class(parts):
                 yield from self._look(parts, exercise)
             elif named := owner(name, not is_folder or is_archive(name)):
                 yield _Place(parts, named, exercise or ("" if is_archive(name) else exercise_of(name)))
@@ -98,14 +98,16 @@ class Layout:
 
     def _is_class(self, folder: tuple[str, ...]) -> bool:
         """Whether the only thing in the top folder is the class: an archive or a folder as a platform packs it."""
-        if len(self._children[()]) > 1:
+        if any(len(self._children[folder[:n]]) > 1 for n in range(len(folder))):
             return False
         inside = self._children[folder]
+        if len(inside) == 1 and (*folder, *inside) in self._folders and not is_exercise_folder(*inside):
+            return self._is_class((*folder, *inside))
         platform = [name for name in inside if (found := owner(name, True)) and (found.id or found.attempt)]
         exercises = [name for name in inside if is_exercise_folder(name) and (*folder, name) in self._folders
                      and self._holds_students((*folder, name))]
         folders = [name for name in inside if (*folder, name) in self._folders and not exercise_of(name)]
-        named = is_archive(folder[-1]) or COLLECTION.match(folder[-1])
+        named = any(is_archive(part) or COLLECTION.match(part) for part in folder)
         return bool(platform or exercises) or (bool(named) and len(folders) > 1 and not any(map(exercise_of, inside)))
 
     def _students(self) -> dict[_Place, Student]:

@@ -1,19 +1,14 @@
 """Every file of a folder and of the archives in it, by its path; whatever a folder or an archive holds, this ends."""
 
-import bz2
-import gzip
 import os
 import stat
-import tarfile
-import time
-import zipfile
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
+from minimixer.exercises.collect import archives
 from minimixer.exercises.collect.names import JUNK, UNOPENED, is_archive, is_code
 from minimixer.exercises.source import LARGEST, LARGEST_NOTEBOOK, is_notebook
 
@@ -22,6 +17,7 @@ MOST = 10_000                   # files of one student
 DEEPEST_ARCHIVE = 4             # archives within archives
 LARGEST_ARCHIVE = 256 << 20     # bytes unpacked from the archives of one student
 LARGEST_CLASS = 8 << 30         # and from an archive of a whole class
+LARGEST_PACKED = 4              # an archive may be so many times as large
 SYSTEM = "hidden, or made by a program"
 
 
@@ -133,7 +129,10 @@ class Walker:
         elif not stat.S_ISREG(found.st_mode):
             self._leave(parts, "not a file: a pipe, a socket or a device")
         elif is_archive(parts[-1]) and self._scratch is not None:
-            self._archives.append((path, parts))
+            if found.st_size > LARGEST_PACKED * self._most_bytes:
+                self._leave(parts, f"larger than {LARGEST_PACKED * self._most_bytes >> 30} GiB")
+            else:
+                self._archives.append((path, parts))
         elif self._is_wanted(parts):
             self.tree.entries.append(Entry(parts, path, found.st_mtime))
         return []
@@ -156,16 +155,14 @@ class Walker:
             self._leave(parts, f"more than {DEEPEST_ARCHIVE} archives lie around it")
             return
         try:
-            members = _zip(path) if zipfile.is_zipfile(path) else _tar(path, self._bytes_left)
             empty = True
-            for inner, modified, is_folder, stream in members:
+            for inner, modified, is_folder, stream in archives.members(path, self._bytes_left):
                 empty = False
                 self._member((*parts, *inner), modified, is_folder, stream)
             if empty:
                 self._leave(parts, "an archive with nothing in it")
-        except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError, OverflowError,
-                zipfile.BadZipFile, tarfile.TarError, zlib.error, UnicodeError, LookupError) as error:
-            self._leave(parts, "it cannot be unpacked further: " + _why(error))
+        except archives.ERRORS as error:
+            self._leave(parts, "it cannot be unpacked further: " + archives.why(error))
 
     def _member(self, parts: tuple[str, ...], modified: float, is_folder: bool, stream: IO[bytes] | None) -> None:
         self._files_left -= 1
@@ -199,75 +196,3 @@ class Walker:
                 left -= len(piece)
                 self._bytes_left -= len(piece)
         return path
-
-
-Member = tuple[tuple[str, ...], float, bool, IO[bytes] | None]
-
-
-def _zip(path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
-        for member in sorted(archive.infolist(), key=lambda info: info.filename):
-            parts = _parts(member.filename)
-            if not parts:
-                continue
-            modified = _seconds(member.date_time)
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            if member.is_dir() or kind not in (0, stat.S_IFREG):
-                yield parts, modified, member.is_dir(), None
-            elif member.flag_bits & 1:
-                raise ValueError("it needs a password")
-            elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError("it is compressed in an unusual way: ask for an ordinary .zip")
-            else:
-                with archive.open(member) as stream:
-                    yield parts, modified, False, stream
-
-
-def _tar(path: Path, most: int) -> Iterator[Member]:
-    with open(path, "rb") as raw, tarfile.open(mode="r|", fileobj=cast(Any, _opened(raw, most))) as archive:
-        for member in archive:
-            parts = _parts(member.name)
-            if not parts:
-                continue
-            stream = archive.extractfile(member) if member.isreg() else None
-            yield parts, float(member.mtime), member.isdir(), stream
-
-
-def _opened(raw: IO[bytes], most: int) -> "_Bounded":
-    beginning = raw.read(3)
-    raw.seek(0)
-    if beginning[:2] == b"\x1f\x8b":
-        return _Bounded(gzip.GzipFile(fileobj=raw).read, most)
-    return _Bounded(bz2.BZ2File(raw).read if beginning == b"BZh" else raw.read, most)
-
-
-class _Bounded:
-    """A stream that refuses to go on behind ``most`` bytes: what a tar is packed with says nothing about its size."""
-
-    def __init__(self, read: Callable[[int], bytes], most: int):
-        self._read, self._left = read, 4 * most
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._read(size)
-        self._left -= len(piece)
-        if self._left < 0:
-            raise ValueError("it is too large")
-        return piece
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    """The path of a member; it is only shown and compared, so nothing is written where it points."""
-    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
-
-
-def _seconds(moment: tuple[int, int, int, int, int, int]) -> float:
-    try:
-        return time.mktime((*moment, 0, 0, -1))
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, zipfile.BadZipFile | tarfile.TarError | EOFError | zlib.error):
-        return "it is damaged, or no archive"
-    return str(error) or type(error).__name__
