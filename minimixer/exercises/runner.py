@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mappi
     start = time.monotonic()
     results: list[TaskResult] = []
     notes: tuple[Raised, ...] = ()
-    with (_Here(limits) if os.name == "nt" else Process(limits)) as process:
+    with Process(limits) as process:
         try:
             notes = process.load(exercise, cells, earlier or {})
             found = {task.name: process.find(task.function) for task in exercise.tasks}
@@ -118,8 +118,8 @@ def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mappi
                 results.append(TaskResult.of(task, "error", problem) if problem
                                else checker.check_task(task, found[task.name], found, process.names))
         except EndedError as error:
-            results += [_not_finished(task, error.how, results, limits)
-                        for task in exercise.tasks[len(results):]]
+            for task in exercise.tasks[len(results):]:
+                results.append(_not_finished(task, error.how, results, limits))
     said = tuple(f"{note.said}{note.where}" for note in notes)
     return Run(Report(exercise, tuple(results)), process.printed(), time.monotonic() - start, said)
 
@@ -177,9 +177,8 @@ class Process:
         self.reader = threading.Thread(target=_drain, args=(self.process.stdout, self.output, self.limits.output),
                                        daemon=True)
         self.reader.start()
-        self.timer = threading.Timer(3 * self.limits.seconds + 20, self._too_late)      # until it is ready
-        self.timer.start()
         self.wire = Wire(ours)
+        self.wire.patience = 60.0               # until it is ready, on a busy machine
         try:
             with contextlib.suppress(OSError):
                 ours.sendall(len(_bundle()).to_bytes(4, "big") + _bundle())
@@ -189,22 +188,15 @@ class Process:
             last = (self.printed().strip() or self.ended or "it ended").splitlines()[-1]
             raise CheckerError(f"the checker could not start ({last}), so nothing was checked: run minimixer doctor, "
                                "and make sure that minimixer and NumPy are installed for the same Python") from None
-        self.timer.cancel()
-        self.timer = threading.Timer(3 * self.limits.seconds, self._too_late)
-        self.timer.start()
+        self.wire.patience = 3 * self.limits.seconds        # only waiting counts, not our own work
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self.timer.cancel()
         processes.end(self.process, None if self.limits.fence else self.token)
         self.wire.stream.close()
         self.reader.join(1.0)
         if self.scratch:
             processes.remove(self.scratch)
-
-    def _too_late(self) -> None:
-        self.late = True
-        processes.end_group(self.process)
 
     def printed(self) -> str:
         """What the code printed, shortened, without what differs from run to run."""
@@ -213,8 +205,9 @@ class Process:
 
     def load(self, exercise: Exercise, cells: Cells, earlier: Mapping[str, Cells]) -> tuple[Raised, ...]:
         """Run the file; return what failed in it."""
+        names = dict.fromkeys([*exercise.parts, *(part for name in earlier for part in load(name).parts)])
         given = {name: {"forward": getattr(parts, name).forward, "backward": getattr(parts, name).backward}
-                 for name in exercise.parts}
+                 for name in names}
         folders = (*self.limits.private, str(PACKAGE_ROOT / "lessons"), str(PACKAGE_ROOT / "minimixer"))
         told = self.ask("load", {"exercise": exercise.id, "cells": [tuple(cell) for cell in cells], "parts": given,
                                  "earlier": {name: list(file) for name, file in earlier.items()},
@@ -249,10 +242,7 @@ class Process:
 
     def ask(self, *question: Any) -> tuple[Any, ...]:
         """Send a question, serve the calls of our functions, and return the answer.  Raises EndedError."""
-        try:
-            self.wire.send(*question)
-        except WireError:
-            self._end()
+        self._send(*question)
         while (answer := self.receive())[0] == "call":
             self._serve(answer)
         return answer
@@ -261,8 +251,23 @@ class Process:
         """The next message.  Raises EndedError."""
         try:
             return self.wire.receive()
-        except (WireError, TimeoutError):
+        except TimeoutError:
+            self._late()
+        except WireError:
             self._end()
+
+    def _send(self, *message: Any) -> None:
+        try:
+            self.wire.send(*message)
+        except TimeoutError:
+            self._late()
+        except WireError:
+            self._end()
+
+    def _late(self) -> NoReturn:
+        self.late = True
+        processes.end_group(self.process)
+        self._end()
 
     def _serve(self, message: tuple[Any, ...]) -> None:
         _, number, arguments, named = self._expect(message, 4)
@@ -277,10 +282,7 @@ class Process:
         except Exception as error:
             self.errors.append(error)
             reply = "error", len(self.errors) - 1, type(error).__name__, str(error)[:400]
-        try:
-            self.wire.send(*reply)
-        except WireError:
-            self._end()
+        self._send(*reply)
 
     def _expect(self, message: tuple[Any, ...], length: int) -> tuple[Any, ...]:
         if len(message) != length:
@@ -294,7 +296,7 @@ class Process:
         said = str(text)[:400].replace(self.scratch or PLACE, ".")
         return Raised(kinds or ("Exception",), said, str(file)[:100], line if type(line) is int and line > 0 else 0)
 
-    def _end(self, how: str | None = None) -> Any:
+    def _end(self, how: str | None = None) -> NoReturn:
         """The process ended, or is ended now: say how."""
         if how is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -335,6 +337,10 @@ class _Here:
 
     def find(self, path: str) -> Answer | None:
         return checker.answer(path, self.namespace)
+
+
+if os.name == "nt":
+    Process = _Here         # type: ignore[misc, assignment]
 
 
 @cache

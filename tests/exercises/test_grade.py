@@ -133,7 +133,7 @@ def test_a_folder_that_is_not_there_is_no_student(tmp_path, capsys):
 
 
 def test_grades_that_cannot_be_written_are_said_before_anybody_is_graded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(grade, "grade_one", None)
+    monkeypatch.setattr(grade, "grade_all", None)
     (tmp_path / "class" / "ada").mkdir(parents=True)
     (tmp_path / "class" / "ada" / "ex06_layernorm.py").write_text(source("ex06"))
     (tmp_path / "file.csv").write_text("")
