@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from minimixer.exercises.words import Diagnosis
+
 # Names of the returned tensors, nested like the result: ("y", ("saved x", "saved weight")); None: not compared.
 Names: TypeAlias = str | tuple["Names", ...] | None
 Function: TypeAlias = Callable[..., Any]
@@ -59,6 +61,9 @@ class Task:
     axes: Callable[[Case], int] | None = None           # how many axes the input has, where any number is allowed
     terms: tuple[tuple[str, tuple[Mistake, ...], Callable[[Case], Mapping[str, Any]]], ...] = ()
     # A tensor as a sum of terms, each with the factor 1; and the same with a known mistake in all of them.
+
+
+Found: TypeAlias = Diagnosis | Mistake | None
 
 
 @dataclass(frozen=True)

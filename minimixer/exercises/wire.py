@@ -9,7 +9,8 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class Wire:
         while len(found) < size:
             if self.patience is not None and self.patience <= 0:
                 raise TimeoutError
-            piece = self._wait(lambda: self.stream.recv(min(size - len(found), 1 << 16)))
+            piece = self._wait(partial(self.stream.recv, min(size - len(found), 1 << 16)))
             if not piece:
                 raise WireError("the connection ended")
             found += piece
@@ -271,12 +272,3 @@ def arrays_in(value: Any) -> Iterator[np.ndarray]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from arrays_in(item)
-
-
-def call_safely(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, list[np.ndarray | None]]:
-    """Call a function; return its result and, for each array of the arguments, the new values if it modified it."""
-    arrays = list(arrays_in(tuple(arguments)))
-    before = [array.copy() for array in arrays]
-    result = function(*arguments)
-    return result, [None if np.array_equal(now, old, equal_nan=True) else now
-                    for now, old in zip(arrays, before, strict=True)]

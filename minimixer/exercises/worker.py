@@ -26,7 +26,7 @@ import numpy as np
 from minimixer.exercises import foreign
 from minimixer.exercises.guard import RefusedError, die_with_parent, refuse, set_limits
 from minimixer.exercises.raised import Raised, describe
-from minimixer.exercises.wire import Wire, WireError, arrays_in, call_safely
+from minimixer.exercises.wire import Wire, WireError, arrays_in
 
 Cells = Sequence[tuple[str, str]]           # name and text of each piece of a file
 STOPS = ("RefusedError", "NotOwnWorkError", "MemoryError")         # nothing is run after these
@@ -99,7 +99,7 @@ def _load(orders: Mapping[str, Any], namespace: dict[str, Any], files: list[str]
             return _plain(problems)
         for part in parts:
             if isinstance(ran.get(part), type):
-                setattr(sys.modules["minimixer.exercises.parts"], part, ran[part])
+                foreign.replace_part(part, ran[part])
     ran, problems = run(orders["cells"], orders["exercise"])
     namespace |= ran
     return _plain(problems)
@@ -183,20 +183,27 @@ def _functions(namespace: Mapping[str, Any]) -> tuple[str, ...]:
     return (*(name for name, _ in made[-50:]), *methods[-50:])
 
 
+def _call(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, list[np.ndarray | None]]:
+    """Call a function; return its result and, for each array of the arguments, the new values if it modified it."""
+    arrays = list(arrays_in(tuple(arguments)))
+    before = [array.copy() for array in arrays]
+    result = function(*arguments)
+    return result, [None if np.array_equal(now, old, equal_nan=True) else now
+                    for now, old in zip(arrays, before, strict=True)]
+
+
 def _invoke(function: Any, arguments: Any, theirs: Callable[[str], bool]) -> tuple[Any, ...]:
-    foreign.Phase.grading, foreign.Phase.called = True, None
+    foreign.begin()
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result, changed = call_safely(function, arguments)
+            result, changed = _call(function, arguments)
         answer: tuple[Any, ...] = "returned", result, changed
     except BaseException as error:
         told = describe(error, theirs)
         answer = "raised", told.kinds, told.text, told.file, told.line, getattr(error, "origin", None)
-    finally:
-        foreign.Phase.grading = False
-    if foreign.Phase.called is not None:        # even if it caught the exception
-        return "raised", ("NotOwnWorkError",), foreign.Phase.called, "", 0, None
+    if (called := foreign.end()) is not None:       # even if it caught the exception
+        return "raised", ("NotOwnWorkError",), called, "", 0, None
     return answer
 
 

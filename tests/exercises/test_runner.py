@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from minimixer.exercises import processes, runner
+from minimixer.exercises.here import Here
 from minimixer.exercises.runner import CheckerError, Limits, check_file
 from tests.support.answers import load, mutants, names, source, student_version
 from tests.support.hostile import HOSTILE
@@ -205,7 +206,7 @@ def test_without_limits_the_same_is_said(tmp_path, monkeypatch):
     mutant = next(m for m in mutants() if m.path.stem == "one_term")
     path = write(tmp_path, mutant.code, "ex06.py")
     apart = check_file("ex06", path)
-    monkeypatch.setattr(runner, "Process", runner._Here)
+    monkeypatch.setattr(runner, "Process", Here)
     here = check_file("ex06", path)
     assert [r.as_json() for r in here.report.results] == [r.as_json() for r in apart.report.results]
     broken = check_file("ex06", write(tmp_path, "1 / 0", "ex06.py"))
