@@ -67,7 +67,8 @@ def refuse(folder: Path, private: Sequence[str]) -> None:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            _check_open(*arguments, inside, hidden)
+            path, mode, flags = arguments
+            _check_open(path, mode, flags, inside, hidden)
         elif event in STARTS_PROCESSES:
             raise RefusedError("it starts another process")
         elif event in CHANGES or event in MOVES:

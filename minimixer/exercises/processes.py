@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 MARK = "MINIMIXER_SUBMISSION"       # in the environment of everything that a submission starts
 PREFIX = "minimixer-answer-"        # of scratch folders; then the grader's process id
@@ -119,3 +121,27 @@ def environment(pid: int) -> bytes:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return b""
+
+
+def minimal_environment(home: str, token: str, without: Path) -> dict[str, str]:
+    """A minimal environment without secrets; ``without`` is a folder that must not be on Python's path."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
+    path = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+            if place and Path(place).resolve() != without.resolve()]
+    return kept | {"HOME": home, "TMPDIR": home, "PYTHONPATH": os.pathsep.join(path), MARK: token,
+                   "PYTHONUSERBASE": site.getuserbase(),        # packages installed for this user only
+                   "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0",
+                   "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
+
+
+def drain(stream: IO[bytes], kept: bytearray, most: int) -> None:
+    """Read a stream to its end and keep the first ``most`` bytes, plus one that shows there was more."""
+    with stream:
+        while piece := os.read(stream.fileno(), 1 << 16):
+            kept += piece[:max(0, most + 1 - len(kept))]
+
+
+def text(printed: bytes, most: int) -> str:
+    """What was printed, cut off."""
+    text = printed[:most].decode("utf-8", "replace")
+    return text + "\n[cut off]" if len(printed) > most else text

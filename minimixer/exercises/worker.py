@@ -22,8 +22,9 @@ from minimixer.exercises.answers.functions import about, find, functions
 from minimixer.exercises.answers.reader import STOPS, run
 from minimixer.exercises.guard import die_with_parent, refuse, set_limits
 from minimixer.exercises.raised import Raised, describe
-from minimixer.exercises.wire import Wire, WireError, arrays_in, call_safely
+from minimixer.exercises.wire import Wire, WireError, arrays_in
 
+DRAWS = re.compile(r"matplotlib|pylab|seaborn|pandas|\.plot\b")         # what may import matplotlib
 
 def main(stream: socket.socket) -> None:
     """Serve the grader until it hangs up."""
@@ -96,22 +97,29 @@ def _load(orders: Mapping[str, Any], namespace: dict[str, Any], files: list[str]
             break
         for part in parts:
             if isinstance(ran.get(part), type):
-                setattr(sys.modules["minimixer.exercises.parts"], part, ran[part])
+                foreign.replace_part(part, ran[part])
     return tuple((one.kinds, one.text, one.file, one.line, one.costs) for one in problems)
 
 
+def _call(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, list[np.ndarray | None]]:
+    """Call a function; return its result and, for each array of the arguments, the new values if it modified it."""
+    arrays = list(arrays_in(tuple(arguments)))
+    before = [array.copy() for array in arrays]
+    result = function(*arguments)
+    return result, [None if np.array_equal(now, old, equal_nan=True) else now
+                    for now, old in zip(arrays, before, strict=True)]
+
+
 def _invoke(function: Any, arguments: Any, theirs: Callable[[str], bool]) -> tuple[Any, ...]:
-    foreign.Phase.grading, foreign.Phase.called = True, None
+    foreign.begin()
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result, changed = call_safely(function, arguments)
+            result, changed = _call(function, arguments)
         answer: tuple[Any, ...] = "returned", result, changed
     except BaseException as error:
         told = describe(error, theirs)
         answer = "raised", told.kinds, told.text, told.file, told.line, getattr(error, "origin", None)
-    finally:
-        foreign.Phase.grading = False
-    if foreign.Phase.called is not None:        # even if it caught the exception
-        return "raised", ("NotOwnWorkError",), foreign.Phase.called, "", 0, None
+    if (called := foreign.end()) is not None:       # even if it caught the exception
+        return "raised", ("NotOwnWorkError",), called, "", 0, None
     return answer
