@@ -185,9 +185,11 @@ READERS = {
     "exercises/collect/walk.py": "S_ISREG, and its own unpacked files", "exercises/show/roster.py": "after "
     "check_regular", "exercises/show/html.py": "of the package", "exercises/course/kit.py": "of the package",
     "exercises/formats.py": "of the package", "exercises/grading.py": "after check_regular",
-    "exercises/processes.py": "/proc", "exercises/answers/shell.py": "writes, in the process of an answer", "nn/pretrained.py": "of the package",
+    "exercises/processes.py": "/proc", "exercises/process.py": "of the package", "nn/pretrained.py": "of the package",
+    "exercises/answers/shell.py": "writes, in the process of an answer", "exercises/collect/archives.py": "what walk.py "
+    "has asked for its kind",
     "ops/loop_cache.py": "after check_regular", "ops/cuda.py": "of the package", "parallel/host.py": "/proc and /sys",
-    "exercises/runner.py": "of the package", "bench/memory.py": "/proc", "bench/children.py": "/sys",
+    "bench/memory.py": "/proc", "bench/children.py": "/sys",
     "weights/kinds.py": "asks for the kind of file", "weights/files.py": "after kind_of", "plots/style.py": "after "
     "check_regular", "train/checkpoint.py": "after check_regular", "train/resume.py": "after check_regular",
     "data/images.py": "after check_regular", "data/sources/digits.py": "of the package",
