@@ -28,8 +28,9 @@ def remove(folder: str) -> None:
     """Remove a scratch folder, whatever permissions an answer gave to its files."""
     def again(function: object, path: str, _: object) -> None:
         with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            os.chmod(path, 0o700)
+            for place in (os.path.dirname(path), path):
+                if not os.path.islink(place):
+                    os.chmod(place, 0o700)
             function(path)          # type: ignore[operator]
     shutil.rmtree(folder, onerror=again)
 
@@ -38,7 +39,8 @@ def sweep() -> None:
     """Remove the scratch folders of graders that were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         made = re.fullmatch(rf"{PREFIX}(\d+)-\w+", path.name)
-        if made and not path.is_symlink() and not _is_alive(int(made[1])):
+        if made and not path.is_symlink() and not _is_alive(int(made[1])) and path.stat().st_uid in (os.geteuid(),
+                                                                                                     NOBODY):
             remove(str(path))
 
 
