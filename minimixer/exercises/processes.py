@@ -39,8 +39,8 @@ def sweep() -> None:
     """Remove the scratch folders of graders that were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         made = re.fullmatch(rf"{PREFIX}(\d+)-\w+", path.name)
-        if made and not path.is_symlink() and not _is_alive(int(made[1])) and path.stat().st_uid in (os.geteuid(),
-                                                                                                     NOBODY):
+        ours = not path.is_symlink() and path.stat().st_uid in (os.geteuid(), NOBODY)
+        if made and ours and not _is_alive(int(made[1])):
             remove(str(path))
 
 
