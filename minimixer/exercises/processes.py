@@ -27,16 +27,18 @@ def scratch() -> str:
 def owner(path: Path) -> int | None:
     """The process that made a scratch folder; None if the path is none."""
     made = re.fullmatch(rf"{PREFIX}(\d+)-\w+", path.name)
-    ours = made and path.parent == Path(tempfile.gettempdir()) and path.is_dir() and not path.is_symlink()
-    return int(made[1]) if made and ours else None
+    if not made or path.parent != Path(tempfile.gettempdir()) or path.is_symlink() or not path.is_dir():
+        return None
+    return int(made[1]) if path.stat().st_uid in (os.geteuid(), NOBODY) else None
 
 
 def discard(folder: str) -> None:
     """Remove a scratch folder, whatever permissions an answer gave to its files; anything else stays."""
     def again(function: object, path: str, _: object) -> None:
         with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            os.chmod(path, 0o700)
+            for place in (os.path.dirname(path), path):
+                if not os.path.islink(place):
+                    os.chmod(place, 0o700)
             function(path)          # type: ignore[operator]
     if owner(Path(folder)) is not None:
         shutil.rmtree(folder, onerror=again)

@@ -50,7 +50,8 @@ def test_every_case_catches_somebody_and_everybody_is_caught(name, capsys):
         assert all(found.values()), [stem for stem, labels in found.items() if not labels]
         needed = {label for labels in found.values() for label in labels}
         idle = {case.label for case in cases_of(task)} - needed
-        idle = {label for label in idle if label.removesuffix(", transposed memory") not in IDLE.get((name, task.name), ())}
+        idle = {label for label in idle if label.removesuffix(", transposed memory") not in IDLE.get((name,
+                                                                                                      task.name), ())}
         assert not idle, f"{task.function}: no wrong answer needs {sorted(idle)}"
         alone = defaultdict(list)
         for stem, labels in found.items():
