@@ -186,8 +186,8 @@ READERS = {
     "check_regular", "exercises/show/html.py": "of the package", "exercises/course/kit.py": "of the package",
     "exercises/formats.py": "of the package", "exercises/grading.py": "after check_regular",
     "exercises/processes.py": "/proc", "exercises/process.py": "of the package", "nn/pretrained.py": "of the package",
-    "exercises/answers/shell.py": "writes, in the process of an answer", "exercises/collect/archives.py": "what walk.py "
-    "has asked for its kind",
+    "exercises/answers/shell.py": "writes, in the process of an answer", "exercises/collect/archives.py": "after "
+    "walk.py has asked for its kind",
     "ops/loop_cache.py": "after check_regular", "ops/cuda.py": "of the package", "parallel/host.py": "/proc and /sys",
     "bench/memory.py": "/proc", "bench/children.py": "/sys",
     "weights/kinds.py": "asks for the kind of file", "weights/files.py": "after kind_of", "plots/style.py": "after "

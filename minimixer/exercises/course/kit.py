@@ -161,7 +161,7 @@ check:
   before_script:
     - python -m pip install --quiet minimixer
   script:
-    - minimixer exercises grade . --format gradescope --out results.json --exercises "$EXERCISE"
+    - minimixer exercises grade . --format gradescope --out results.json --exercises "$EXERCISE" --trust-submissions
     - minimixer exercises check "$EXERCISE"
   allow_failure:
     exit_codes: 3         # not started
