@@ -13,7 +13,8 @@ RIGHT = source("ex01")
 NAME = "ex01_unbroadcast.py"
 IMPORTED = "import torch\n\n\ndef unbroadcast(gy, shape):\n    return torch.sum_to_size(gy, shape)\n"
 CLASS = {f"ada/{NAME}": RIGHT, "ada/notes.txt": "hello", f"bo/{NAME}": IMPORTED,
-         "cy/ex01.ipynb": notebook("%%time\nx = 1\n%matplotlib inline", "from google.colab import drive", RIGHT, "1 / 0"),
+         "cy/ex01.ipynb": notebook("%%time\nx = 1\n%matplotlib inline", "from google.colab import drive", RIGHT,
+                                    "1 / 0"),
          f"dee/{NAME}": RIGHT.encode("utf-16"), f"eve/{NAME}": "exit()\n"}
 
 
