@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,8 +38,7 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
         raise UsageError("--roster has no effect on the results of one student: leave it out")
     rule = read_late(due, late)
     persons = read_roster(roster) if roster else []
-    with tempfile.TemporaryDirectory(prefix="minimixer-", ignore_cleanup_errors=True) as scratch:
-        course = gather(folder, Path(scratch), alone)       # all is read before the first answer runs
+    course = _read(folder, alone)
     chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(course)
     formats.check_ours([*course.students, *absent(course, persons)], out, how, feedback)
     limits = _fenced(limits, trust, [path for path in (folder, roster, feedback) if path])
@@ -60,6 +58,16 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     journal.remove()
     _summarize(book, out, page, feedback)
     return OK
+
+
+def _read(folder: Path, alone: bool) -> Course:
+    """All that was handed in, read before the first answer runs."""
+    processes.sweep()
+    scratch = processes.scratch()           # for what archives hold
+    try:
+        return gather(folder, Path(scratch), alone)
+    finally:
+        processes.discard(scratch)
 
 
 def _check_places(out: Path, feedback: Path | None, how: str, jobs: int) -> None:

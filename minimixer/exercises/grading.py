@@ -126,8 +126,6 @@ def _version() -> str:
 
 def grade_all(work: Sequence[Work], jobs: int, limits: Limits, journal: Journal) -> list[Graded]:
     """Check all answers; the results keep the order of ``work``.  Raises CheckerError if the checker cannot run."""
-    processes.sweep()
-
     def one(item: Work) -> Graded:
         if (before := journal.find(item)) is not None:
             return before

@@ -20,7 +20,7 @@ NOBODY = 65534
 
 
 def scratch() -> str:
-    """A new folder for one answer, where there is no fence."""
+    """A new folder for one answer where there is no fence, or for what archives hold."""
     return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
 
 
