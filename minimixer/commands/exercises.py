@@ -122,6 +122,8 @@ def check(exercise: Name, file: File = None, /, chain: bool = False, seconds: Se
     run = check_file(checked.id, path, limits, earlier)
     if run.printed.strip():
         print(f"Your code printed:\n{run.printed.rstrip()}\n")
+    for note in run.notes if run.report.ok else ():
+        print(f"Passed over: {note}")
     print(run.report)
     if run.report.ok and (later := [name for name in names() if name > checked.id]):
         print(f"The next one: `minimixer exercises start {later[0]}`")
