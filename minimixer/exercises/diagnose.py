@@ -28,8 +28,11 @@ def diagnose(evidence: Evidence) -> tuple[Diagnosis, float]:
 
 
 def _results_right(evidence: Evidence) -> bool:
-    """Whether everything that was returned is right."""
-    return not evidence.wrong()
+    """Whether all results are right, and the checker stopped the answer only for the way it took."""
+    stopped = [o for o in evidence.outcomes if o.raised is not None]
+    return not evidence.wrong() and all(
+        isinstance(o.raised, Raised) and o.raised.ours and (o.raised.kind in evidence.task.credited or o.case.once)
+        for o in stopped)
 
 
 def nothing_there(evidence: Evidence) -> Found:

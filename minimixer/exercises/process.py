@@ -164,7 +164,7 @@ class Process:
         raised = self._raised(tuple(told[1:]))
         if type(origin) is int and 0 <= origin < len(self.errors):          # ours, come back through their code
             kinds = tuple(kind.__name__ for kind in type(self.errors[origin]).__mro__ if kind is not object)
-            raised = Raised(kinds, str(self.errors[origin])[:400], raised.file, raised.line)
+            raised = Raised(kinds, str(self.errors[origin])[:400], raised.file, raised.line, ours=True)
         raise AnswerError(raised)
 
     def ask(self, *question: Any) -> tuple[Any, ...]:

@@ -68,12 +68,15 @@ def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mappi
         except EndedError as error:
             for task in exercise.tasks[len(results):]:
                 results.append(_not_finished(task, error.how, results, limits))
-    return Run(Report(exercise, tuple(results)), process.printed(), time.monotonic() - start, _notes(problems))
+    report = Report(exercise, tuple(results))
+    return Run(report, process.printed(), time.monotonic() - start, _notes(problems, report))
 
 
-def _notes(problems: Sequence[Raised]) -> tuple[str, ...]:
-    """What was passed over; a name that is not defined because something failed before it is not said."""
-    first = [problem for n, problem in enumerate(problems) if n == 0 or problem.kind != "NameError"]
+def _notes(problems: Sequence[Raised], report: Report) -> tuple[str, ...]:
+    """What was passed over, without what the report says, and without names that are missing because of it."""
+    told = " ".join(result.diagnosis.text for result in report.results if result.diagnosis)
+    first = [problem for n, problem in enumerate(problems) if (n == 0 or problem.kind != "NameError")
+             and f"{problem.said}{problem.where}" not in told]
     instead = {"SystemExit": "it ends the program", "EOFError": "input() asks, but nobody is there to answer"}
     return tuple(f"Passed over: {instead.get(one.kind, one.said)}{one.where}." for one in first[:MOST_NOTES])
 

@@ -59,6 +59,7 @@ class Task:
     vary: Callable[..., Function] | None = None         # the right function with some of its parts changed
     rows: str = "one row of two numbers"                # the smallest case, to be worked out by hand
     axes: Callable[[Case], int] | None = None           # how many axes the input has, where any number is allowed
+    credited: tuple[str, ...] = ()      # exceptions of ``call`` that are raised after all results proved right
     terms: tuple[tuple[str, tuple[Mistake, ...], Callable[[Case], Mapping[str, Any]]], ...] = ()
     # A tensor as a sum of terms, each with the factor 1; and the same with a known mistake in all of them.
 

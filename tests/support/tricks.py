@@ -109,3 +109,10 @@ TRICKS = {
 }
 NOT_OWN = {"library", "library_itself", "library_caught", "library_late", "library_subclass", "parts_of_the_exercise",
            "parts_of_another", "torch", "own_trace"}
+TRICKS["credit_by_name"] = ("ex02", "class VisitsOften(Exception):\n    pass\ndef backward(root, gy):\n"
+                                    "    raise VisitsOften\n")
+TRICKS["credit_by_spam"] = ("ex02", "def backward(root, gy):\n    if not root.parents:\n        return {root: gy}\n"
+                                    "    if any(p.parents for p in root.parents):\n        while True:\n"
+                                    "            root.backward(gy)\n    found = {}\n"
+                                    "    for p, g in zip(root.parents, root.backward(gy)):\n"
+                                    "        found[p] = found.get(p, 0) + g\n    return found\n")

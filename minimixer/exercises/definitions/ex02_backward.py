@@ -100,7 +100,7 @@ def cases() -> list[Case]:
             _case("a row and a column: y = a * b", lambda a, b: a * b, (2, 1), (1, 3)),
             _case("the root is a leaf", lambda x: x, (3,), reveals=LEAF),
             _case("the same graph, walked a second time", _detour, (2, 2), (2, 2), turns=2, reveals=AGAIN),
-            _case("30 times x + x: a billion paths", _doubling, (2,)),
+            _case("30 times x + x: a billion paths", _doubling, (2,), once=True),
             _case(f"{LONG:,} nodes in a row", _chain, (2,), once=True)]
 
 
@@ -229,7 +229,7 @@ EXERCISE = Exercise(
                 "Its entry is not there yet. The walk goes from the root to the leaves; a list of nodes in which the "
                 "parents come first must be reversed."),
         },
-        has_gradient=False, call=call),),
+        has_gradient=False, call=call, credited=("RunsTwice", "VisitsOften")),),
     hints=(
         "Use two dictionaries: the gradient that has arrived at each node so far, and the number of uses that have "
         "not sent theirs yet.",

@@ -18,6 +18,10 @@ class RunsTwice(WalkError):
     """A node's backward ran more than once: gradients were passed on in parts."""
 
 
+class StoppedEarly(RunsTwice):
+    """A node's backward ran so often that the walk was stopped."""
+
+
 class VisitsOften(WalkError):
     """The result is right, but the nodes were looked at again and again."""
 
@@ -56,7 +60,7 @@ class Step(Node):
         """One gradient per parent, computed by the library's op."""
         self.calls += 1
         if self.calls > MANY:
-            raise RunsTwice
+            raise StoppedEarly
         gradients = self.op.backward(np, gy, *self.saved)
         gradients = gradients if isinstance(gradients, tuple) else (gradients,)
         self.given.extend((g, g.copy()) for g in gradients)
