@@ -16,8 +16,8 @@ class Raised:
     text: str
     file: str = ""                  # of the last line of the student's code that was running
     line: int = 0
-    costs: bool = False             # it ended what would have defined the answer
     ours: bool = False              # raised by the checker, not by the answer
+    costs: bool = False             # it ended what would have defined the answer
 
     @property
     def kind(self) -> str:
@@ -54,8 +54,8 @@ def describe(error: BaseException, theirs: Callable[[str], bool]) -> Raised:
         text = ""
     text = ADDRESS.sub("0x...", text)[:400]
     if isinstance(error, SyntaxError) and error.lineno:
-        return Raised(kinds, text, str(error.filename)[:100], error.lineno, ours)
+        return Raised(kinds, text, str(error.filename)[:100], error.lineno, ours=ours)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if theirs(frame.filename)]
     if not frames:
         return Raised(kinds, text, ours=ours)
-    return Raised(kinds, text, frames[-1].filename[:100], frames[-1].lineno or 0, ours)
+    return Raised(kinds, text, frames[-1].filename[:100], frames[-1].lineno or 0, ours=ours)
