@@ -11,6 +11,7 @@
 # - Call `node.backward` only when this sum is complete. So each node runs **once**, and the order matters.
 # - A long computation has thousands of nodes in a row. Python allows only about 1000 nested calls.
 # - Two parents may get the same array. Do not modify an array that you were given.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex02`. Help: `minimixer exercises hint ex02`.
 

@@ -8,6 +8,7 @@
 #
 # - Find each gradient from the shapes: which product of `gy` with `x` has the shape of `weight`?
 # - Every row uses the same `weight` and the same `bias`. How do you combine the gradients of the rows?
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex04`. Help: `minimixer exercises hint ex04`.
 

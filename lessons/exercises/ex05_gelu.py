@@ -8,6 +8,7 @@
 # Write the **exact** form, with `erf`. (There is also an approximation with `tanh`; it differs by up to 0.0005.)
 #
 # - $x \, \Phi(x)$ is a product of two functions of x. What is the derivative of a product?
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex05`. Help: `minimixer exercises hint ex05`.
 

@@ -10,6 +10,7 @@
 #
 # - Start with the gradient of $\hat{x}$.
 # - All rows share `weight` and `bias`.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex06`. Help: `minimixer exercises hint ex06`.
 

@@ -10,6 +10,7 @@
 # The decay uses the parameter before the step.
 #
 # - Return new arrays. Do not change the ones you are given.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex11`. Help: `minimixer exercises hint ex11`.
 

@@ -1,4 +1,4 @@
-"""``minimixer exercises``: list, start, check and hint for students; grade for teachers."""
+"""``minimixer exercises``: list, start, check and hint for students; grade and course-kit for teachers."""
 
 import os
 import textwrap
@@ -10,10 +10,12 @@ import tyro
 
 from minimixer.console import run_subcommand
 from minimixer.errors import FAILURE, OK, MinimixerError, UsageError
+from minimixer.exercises.collect.choose import find_submission
+from minimixer.exercises.course.plan import EFFORT
 from minimixer.exercises.definitions import load, names
 from minimixer.exercises.report import NOT_STARTED, WIDTH
 from minimixer.exercises.runner import Limits, check_file
-from minimixer.exercises.source import STUDENT, find_submission, fresh
+from minimixer.exercises.source import STUDENT, fresh
 from minimixer.files import write_atomically
 
 Name = Annotated[str, tyro.conf.arg(metavar="EXERCISE")]
@@ -21,14 +23,21 @@ File = Annotated[Path | None, tyro.conf.arg(metavar="[FILE]", help_behavior_hint
 Number = Annotated[int, tyro.conf.arg(metavar="[NUMBER]")]
 Seconds = Annotated[float, tyro.conf.arg(metavar="S")]
 Submissions = Annotated[Path, tyro.conf.arg(metavar="DIR")]
+Kit = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
 Feedback = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
+Format = Literal["csv", "canvas", "moodle", "gradescope", "gradescope-csv", "nbgrader"]
+Roster = Annotated[Path | None, tyro.conf.arg(metavar="CSV", help_behavior_hint="")]
+Due = Annotated[tuple[str, ...], tyro.conf.arg(metavar="DATE ...", help_behavior_hint="")]
+Rule = Annotated[str, tyro.conf.arg(metavar="RULE", help_behavior_hint="")]
+Site = Annotated[str, tyro.conf.arg(metavar="URL", help_behavior_hint="")]
 Exercises = Annotated[tuple[str, ...], tyro.conf.arg(metavar="EXERCISE ...", help_behavior_hint="")]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand, by default list, and return the exit code."""
     return run_subcommand("exercises", "Exercises, and a checker that explains why an answer is wrong.",
-                          arguments or ["list"], list=list_exercises, start=start, check=check, hint=hint, grade=grade)
+                          arguments or ["list"], list=list_exercises, start=start, check=check, hint=hint, grade=grade,
+                          **{"course-kit": course_kit})
 
 
 def list_exercises() -> int:
@@ -63,7 +72,9 @@ def start(exercise: Name, /, notebook: bool = False) -> int:
         write_atomically(target, as_notebook(text, started.id).encode())
     else:
         write_atomically(target, fresh(started).encode())
-    print(f"{target}: {started.title}, lesson {started.lesson[:2]}.")
+    effort = EFFORT[started.id]
+    print(f"{target}: {started.title}, lesson {started.lesson[:2]}; about {effort.minutes} minutes, difficulty "
+          f"{effort.difficulty} of 5.")
     print(f"Fill it in (`jupyter lab {target}`) and run its last cell." if notebook else
           f"Fill it in with your editor, then run `minimixer exercises check {started.id}`.")
     return OK
@@ -124,6 +135,8 @@ def check(exercise: Name, file: File = None, /, chain: bool = False, seconds: Se
     run = check_file(checked.id, path, limits, earlier)
     if run.printed.strip():
         print(f"Your code printed:\n{run.printed.rstrip()}\n")
+    for note in run.notes:
+        print(textwrap.fill(f"Note: {note}", WIDTH), end="\n\n")
     print(run.report)
     if run.report.ok and (later := [name for name in names() if name > checked.id]):
         print(f"The next one: `minimixer exercises start {later[0]}`")
@@ -163,27 +176,36 @@ def hint(exercise: Name, number: Number = 1, /) -> int:
     return OK
 
 
-def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedback = None,
-          format: Literal["csv", "gradescope", "nbgrader"] = "csv", exercises: Exercises = (), jobs: int = 2,
-          seconds: Seconds = 10.0, memory: int = 1024, trust_submissions: bool = False) -> int:
+def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedback = None, format: Format = "csv",
+          exercises: Exercises = (), roster: Roster = None, due: Due = (), late: Rule = "", lessons: Site = "",
+          jobs: int = 2, seconds: Seconds = 10.0, memory: int = 1024, trust_submissions: bool = False) -> int:
     """Check the exercises of a whole class.
 
-    DIR holds one folder per student.
+    DIR holds one folder or archive per student, or a platform's download.
 
     Student code is run, behind bubblewrap where there is one (docs/teachers.md).
 
     Parameters
     ----------
     dir
-        Folder of the submissions.
+        Folder of the submissions, or the archive that a learning platform gives.
     out
-        Table of grades to write: a CSV file; for gradescope, a folder of results.json files.
+        Table of grades to write: a CSV file; for gradescope, a folder of results.json files. The page for the teacher
+        is written beside it, as grades.html.
     feedback
         Folder for one HTML page per student.
     format
         Program that will read the grades.
     exercises
         Exercises to grade; by default all that were handed in.
+    roster
+        CSV file of the class, as Canvas, Moodle or Gradescope export it; who handed in nothing gets a row too.
+    due
+        When files had to be saved: 2026-10-09T23:59, or ex06=2026-10-09T23:59 for one exercise.
+    late
+        What late work costs: reject, 10%/day, 5%/hour or 10%/day,max=50%; by default it is only marked.
+    lessons
+        Address of the lessons as web pages; by default the pages link to notebooks beside them.
     jobs
         Submissions to check at the same time.
     seconds
@@ -194,4 +216,20 @@ def grade(dir: Submissions, /, out: Path = Path("grades.csv"), feedback: Feedbac
         Run them although there is no fence: then only accidents are stopped.
     """
     from minimixer.exercises.grade import grade
-    return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20), trust=trust_submissions)
+    return grade(dir, out, feedback, format, exercises, jobs, Limits(seconds, memory << 20), roster=roster, due=due,
+                 late=late, lessons=lessons, trust=trust_submissions)
+
+
+def course_kit(folder: Kit, /) -> int:
+    """Write the files that a course starts with: a container for grading, CI workflows, a syllabus of six weeks.
+
+    Parameters
+    ----------
+    folder
+        Target folder; created if missing. Nothing that is there is overwritten.
+    """
+    from minimixer.exercises.course.kit import write
+    for path in write(folder):
+        print(path)
+    print(f"\nStart with {folder / 'README.md'}.")
+    return OK

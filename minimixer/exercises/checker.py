@@ -1,4 +1,4 @@
-"""Check a student's functions task by task: call them, compare, explain.  ``runner.py`` does it with another process."""
+"""Check a student's functions task by task: call them, compare, explain."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from types import ModuleType
 from typing import Any
 
 from minimixer.errors import UsageError
+from minimixer.exercises.answers.functions import about, find
 from minimixer.exercises.definitions import load
 from minimixer.exercises.diagnose import closest, diagnose
 from minimixer.exercises.evidence import Answer, Evidence, Leaf, observe
 from minimixer.exercises.report import Report, Row, TaskResult
 from minimixer.exercises.task import Case, Exercise, Task
 from minimixer.exercises.words import say
-from minimixer.exercises.worker import about, find
 
 _silent = False     # while a file is run in this process: calls of check() inside that file then do nothing
 
@@ -93,7 +93,17 @@ def cases_of(task: Task) -> list[Case]:
 
 def check_task(task: Task, given: Answer | None, others: Mapping[str, Answer | None] | None = None,
                names: tuple[str, ...] = ()) -> TaskResult:
-    """Check one task; ``others`` are the functions of all tasks of the file, and ``names`` those of what else it has."""
+    """Check one task.
+
+    Parameters
+    ----------
+    task : Task
+    given : Answer, optional
+    others : mapping, optional
+        The functions of all tasks of the file, for the diagnosis.
+    names : tuple of str
+        What else the file defines, where the function was not found.
+    """
     if given is None:
         if (other := closest(task.function, names)) is not None:
             return TaskResult.of(task, "error", say("renamed", function=task.function, other=other))

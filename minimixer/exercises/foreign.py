@@ -10,7 +10,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-LIBRARIES = ("minimixer", "torch", "tensorflow", "jax", "jaxlib", "keras", "flax", "autograd", "tinygrad", "mxnet",
+LIBRARY = __name__.split(".")[0]
+LIBRARIES = (LIBRARY, "torch", "tensorflow", "jax", "jaxlib", "keras", "flax", "autograd", "tinygrad", "mxnet",
              "paddle", "torchvision", "timm", "cupy", "transformers", "lessons")
 
 
@@ -29,6 +30,17 @@ class Phase:
     called: str | None = None          # the first foreign function that an answer called
 
 
+def begin() -> None:
+    """An answer is called from now on."""
+    Phase.grading, Phase.called = True, None
+
+
+def end() -> str | None:
+    """The call is over; the first foreign function that it called."""
+    Phase.grading = False
+    return Phase.called
+
+
 def _use(name: str) -> None:
     if Phase.grading:
         Phase.called = Phase.called or name
@@ -42,7 +54,7 @@ class _ForeignClass(type):
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Foreign(f"{cls.foreign}.{name}")         # type: ignore[attr-defined]
+        return Foreign(f"{cls.foreign}.{name}")
 
 
 class Foreign:
@@ -57,10 +69,11 @@ class Foreign:
         return Foreign(f"{self._foreign}.{name}")
 
     def __call__(self, *_: Any, **__: Any) -> Any:
+        """Say that it was called."""
         _use(self._foreign)
 
     def __mro_entries__(self, _: Any) -> tuple[type, ...]:
-        return (_ForeignClass(self._foreign.rsplit(".")[-1], (), {"foreign": self._foreign}),)
+        return (_ForeignClass(self._foreign.rsplit(".", 1)[-1], (), {"foreign": self._foreign}),)
 
     def __enter__(self) -> Any:
         _use(self._foreign)
@@ -80,14 +93,17 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds an empty stand-in for every module of LIBRARIES."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """A module of its own for every name of a library."""
         if fullname.split(".")[0] in LIBRARIES:
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 
     def create_module(self, spec: Any) -> ModuleType:
+        """A stand-in."""
         return _Module(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
+        """Make it a package."""
         module.__path__ = []
 
 
@@ -103,14 +119,19 @@ class _Checked:
         return "<checked by the grader>"
 
 
+def replace_part(name: str, value: Any) -> None:
+    """Offer another class as one of the parts."""
+    setattr(sys.modules[f"{LIBRARY}.exercises.parts"], name, value)
+
+
 def install(parts: dict[str, Any]) -> None:
     """Put the stand-ins in place; ``parts`` are the classes that an exercise may use."""
     for name in [name for name in sys.modules if name.split(".")[0] in LIBRARIES]:
         del sys.modules[name]
     sys.meta_path.insert(0, Finder())
-    library = _Module("minimixer")
-    exercises = _Module("minimixer.exercises")
-    offered = _Module("minimixer.exercises.parts")
+    library = _Module(LIBRARY)
+    exercises = _Module(f"{LIBRARY}.exercises")
+    offered = _Module(f"{LIBRARY}.exercises.parts")
     vars(library).update(__path__=[], exercises=exercises)
     vars(exercises).update(__path__=[], parts=offered, check=lambda *_, **__: _Checked())
     vars(offered).update(parts)

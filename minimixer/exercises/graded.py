@@ -19,5 +19,5 @@ class Graded:
 
     @property
     def earned(self) -> int:
-        """Points of the exercise."""
+        """Points of the exercise, before any rule for late work."""
         return sum(result.earned for result in self.report.results)

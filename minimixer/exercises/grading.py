@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from minimixer.exercises import processes
+from minimixer.exercises.answers.python import Cells
 from minimixer.exercises.definitions import load
 from minimixer.exercises.graded import Graded
 from minimixer.exercises.report import Report, TaskResult, uniform_report
 from minimixer.exercises.runner import CheckerError, Limits, check_cells
 from minimixer.exercises.words import say
-from minimixer.exercises.worker import Cells
+from minimixer.files import LARGEST_TEXT, check_regular, check_replaceable, remove, write_atomically
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,17 @@ class Journal:
         self.file: IO[bytes] | None = None
 
     def __enter__(self) -> "Journal":
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.is_file() else []
+        check_replaceable(self.path, is_journal, "exercises grade")
+        lines = _lines(self.path) if self.path.exists() else []
         whole = [line for line in lines if line.endswith(b"\n")]        # the last may have been cut off
         records = [_parsed(line) for line in whole]
-        same = bool(records) and records[0] == self.head
-        if same:
+        if records and records[0] == self.head:
             self.known = {record["key"]: record for record in records[1:] if record is not None and "key" in record}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = self.path.open("r+b" if same else "wb")
-        if same:
-            self.file.truncate(sum(map(len, whole)))
-            self.file.seek(0, os.SEEK_END)
         else:
-            self._write(self.head)
+            whole = [json.dumps(self.head).encode() + b"\n"]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, b"".join(whole))
+        self.file = self.path.open("ab")
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
@@ -91,12 +89,23 @@ class Journal:
 
     def remove(self) -> None:
         """Remove the file: the table is written."""
-        self.path.unlink(missing_ok=True)
+        remove(self.path, proof=is_journal)
 
     def _write(self, record: dict[str, Any]) -> None:
         assert self.file is not None
         self.file.write(json.dumps(record).encode() + b"\n")
         self.file.flush()
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file is the journal of a class.  Raises FileRefusedError, OSError."""
+    head = _parsed(next(iter(_lines(path)), b""))
+    return isinstance(head, dict) and head.keys() == {"exercises", "seconds", "memory"}
+
+
+def _lines(path: Path) -> list[bytes]:
+    check_regular(path, LARGEST_TEXT)
+    return path.read_bytes().splitlines(keepends=True)
 
 
 def _parsed(line: bytes) -> Any:
@@ -117,8 +126,6 @@ def _version() -> str:
 
 def grade_all(work: Sequence[Work], jobs: int, limits: Limits, journal: Journal) -> list[Graded]:
     """Check all answers; the results keep the order of ``work``.  Raises CheckerError if the checker cannot run."""
-    processes.sweep()
-
     def one(item: Work) -> Graded:
         if (before := journal.find(item)) is not None:
             return before
@@ -146,7 +153,7 @@ def grade_one(work: Work, limits: Limits) -> Graded:
             return Graded(work.student, report, work.file, work.sha256, notes=work.notes)
         run = check_cells(exercise, work.cells, limits)
         return Graded(work.student, run.report, work.file, work.sha256, run.printed, run.seconds,
-                      (*work.notes, *(f"passed over: {note}" for note in run.notes)))
+                      (*work.notes, *run.notes))
     except CheckerError:
         raise
     except Exception as error:      # a batch of 200 must not end at the 57th

@@ -55,7 +55,7 @@ def set_limits(seconds: float, memory: int) -> None:
 
 def die_with_parent() -> None:
     """Ask Linux to end this process when the grader ends, however that happens."""
-    import ctypes       # imported before the hooks refuse it
+    import ctypes  # imported before the hooks refuse it
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)          # 1: PR_SET_PDEATHSIG
 
@@ -67,7 +67,8 @@ def refuse(folder: Path, private: Sequence[str]) -> None:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            _check_open(*arguments, inside, hidden)
+            path, mode, flags = arguments
+            _check_open(path, mode, flags, inside, hidden)
         elif event in STARTS_PROCESSES:
             raise RefusedError("it starts another process")
         elif event in CHANGES or event in MOVES:

@@ -1,6 +1,6 @@
 """How an array differs from the expected one: in its dtype, its place, its terms, its shape, or its values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -8,20 +8,12 @@ from typing import Any
 import numpy as np
 
 from minimixer.backend import Array
-from minimixer.exercises.evidence import NOISE, Evidence, Leaf, call, fresh, leaf_names, leaves, same
-from minimixer.exercises.task import Case, Mistake
+from minimixer.exercises.evidence import LOOSE, NOISE, Evidence, Leaf, call, fresh, leaf_names, leaves, numbers, same
+from minimixer.exercises.task import Case
+from minimixer.exercises.terms import size_of
 from minimixer.exercises.words import Diagnosis, say
 
-LOOSE = 1e-5        # relative to the largest entry: below this, two arrays count as the same
 ROUGH = 2e-2        # float16 and truncation: below this, only the dtype is wrong
-SIZES_AND_POWERS = ((1, "{}"), (-1, "1/{}"), (0.5, "sqrt({})"), (-0.5, "1/sqrt({})"), (2, "{}**2"), (-2, "1/{}**2"))
-
-
-def numbers(leaf: Leaf) -> Array:
-    """The student's array; empty if there is none."""
-    return np.zeros(0) if leaf.found is None else leaf.found
-
-
 def numbers_of(leaf: Leaf) -> str:
     """The scale of the numbers."""
     found, expected = (float(np.abs(array).max(initial=0)) for array in (numbers(leaf), leaf.expected))
@@ -98,84 +90,6 @@ def shared(evidence: Evidence) -> Diagnosis | None:
     return None
 
 
-def terms(evidence: Evidence) -> Diagnosis | None:
-    """A tensor is a sum of the right terms with wrong factors."""
-    wrong = evidence.wrong()
-    for name, mistakes, made in evidence.task.terms:
-        if name != next(iter(wrong), None) or any(o.raised is not None for o in evidence.outcomes):
-            continue
-        pairs = evidence.of(name)
-        if any(leaf.found is None or leaf.found.shape != leaf.expected.shape or not np.isfinite(leaf.found).all()
-               for _, leaf in pairs):
-            return None
-        columns = [{key: np.ravel(value) for key, value in made(case).items()} for case, _ in pairs]
-        found = _factors(columns, [np.ravel(numbers(leaf)) for _, leaf in pairs],
-                         [c for c, _ in pairs])
-        if found is not None and (len(set(map(str, found.values()))) > 1 or mistakes):       # else it is one factor
-            said = [text for key, factor in found.items() if (text := _said(key, factor))]
-            if said or mistakes:
-                titles = [*(mistake.title for mistake in mistakes), *said]
-                title = titles[0] if len(titles) == 1 else f"There are {len(titles)} mistakes. {titles[0]}"
-                return say("terms", title=title, name=name, terms=", ".join(found), found=" ".join(titles[1:]))
-    return None
-
-
-def _factors(columns: Sequence[Mapping[str, Array]], found: Sequence[Array],
-             cases: Sequence[Case]) -> dict[str, float | str] | None:
-    """The factor of each term: a number, or the name of a size; None if the array is no sum of these terms."""
-    keys = list(columns[0])
-    matrix = np.column_stack([np.concatenate([column[key] for column in columns]) for key in keys])
-    values = np.concatenate(found)
-    factors, *_ = np.linalg.lstsq(matrix, values, rcond=None)
-    if same(matrix @ factors, values, LOOSE):
-        return dict(zip(keys, map(float, factors), strict=True))
-    each = []
-    for column, value in zip(columns, found, strict=True):
-        small = np.column_stack([column[key] for key in keys])
-        if np.linalg.matrix_rank(small) == len(keys):
-            factors, *_ = np.linalg.lstsq(small, value, rcond=None)
-            if not same(small @ factors, value, LOOSE):
-                return None
-            each.append(factors)
-        else:
-            each.append(np.full(len(keys), np.nan))
-    table = np.array(each)
-    known = ~np.isnan(table).any(axis=1)
-    if known.sum() < 2:
-        return None
-    result: dict[str, float | str] = {}
-    for position, key in enumerate(keys):
-        series = table[known, position]
-        if np.allclose(series, series[0], rtol=1e-4, atol=1e-6):
-            result[key] = float(series[0])
-        elif label := _size_of(series, [case for case, there in zip(cases, known, strict=True) if there]):
-            result[key] = label
-        else:
-            return None
-    return result
-
-
-def _size_of(series: Array, cases: list[Case]) -> str | None:
-    for label, sizes in _named_sizes(cases):
-        for sign, mark in ((1, ""), (-1, "-")):
-            for power, form in SIZES_AND_POWERS:
-                if np.allclose(series, sign * sizes**power, rtol=1e-4):
-                    return mark + form.format(label)
-    return None
-
-
-def _said(key: str, factor: float | str) -> str | None:
-    if isinstance(factor, str):
-        return f"The term {key} has the factor {factor}, which does not belong there."
-    if abs(factor - 1) < 1e-4:
-        return None
-    if abs(factor) < 1e-4:
-        return f"The term {key} is missing."
-    if abs(factor + 1) < 1e-4:
-        return f"The term {key} has the wrong sign."
-    return f"The term {key} is {factor:.4g} times what it must be."
-
-
 def fixable(evidence: Evidence) -> Diagnosis | None:
     """A wrong shape that one operation would make right, wherever it is wrong."""
     if any(outcome.raised is not None for outcome in evidence.outcomes):
@@ -196,7 +110,8 @@ def shape(evidence: Evidence) -> Diagnosis | None:
             if all(_fixes(fix, leaf) for _, leaf in wrong):
                 return say(problem, name=name, **_shapes(wrong[0][1]))
         if all(leaf.found is not None and leaf.found.shape == () and any(
-                same(leaf.found, function(leaf.expected), LOOSE) for function in (np.sum, np.mean)) for _, leaf in wrong):
+                same(leaf.found, function(leaf.expected), LOOSE) for function in (np.sum, np.mean)) for _,
+                leaf in wrong):
             return say("one-number", name=name, **_shapes(wrong[0][1]))
         for problem, reduced in (("fixed-axes", np.sum), ("averaged", np.mean), ("averaged", np.max)):
             for case, leaf in wrong:
@@ -308,26 +223,13 @@ def _factor(leaves_of_name: list[tuple[Case, Leaf]]) -> Callable[[str], Diagnosi
         if np.allclose(factors, value, rtol=LOOSE):
             return lambda name: say(label, name=name, size="2", times="too large" if value > 1 else "too small",
                                     where="")
-    label = _size_of(np.array(factors), cases)
-    if label is not None and not np.allclose(factors, factors[0], rtol=LOOSE):
-        small = "1/" in label
-        size = label.replace("1/", "").removeprefix("-")
+    power = size_of(np.array(factors), cases)
+    if power is not None and not np.allclose(factors, factors[0], rtol=LOOSE):
+        small = "1/" in power
+        size = power.replace("1/", "").removeprefix("-")
         where = f": {cases[0].label}"
-        return lambda name: say(f"factor:{label}", name=name, size=size, times="too small" if small else "too large",
+        return lambda name: say(f"factor:{power}", name=name, size=size, times="too small" if small else "too large",
                                 where=where)
     if np.allclose(factors, factors[0], rtol=LOOSE):
         return lambda name: say("constant", name=name, factor=f"{factors[0]:.4g}")
     return None
-
-
-def _named_sizes(cases: list[Case]) -> list[tuple[str, Array]]:
-    """Sizes by name, then products and quotients of two, that differ from case to case."""
-    names = set.intersection(*(set(case.sizes) for case in cases))
-    single = [name for name in cases[0].sizes if name in names]
-    columns = {name: np.array([case.sizes[name] for case in cases], float) for name in single}
-    columns |= {f"{a}*{b}": columns[a] * columns[b] for a, b in combinations(single, 2)}
-    columns |= {f"{a}/{b}": columns[a] / columns[b] for a in single for b in single if a != b}
-    return list(columns.items())
-
-
-__all__ = ["Mistake", "dtypes", "numbers_of", "permuted", "shape", "shared", "terms", "values"]

@@ -16,6 +16,8 @@ class Raised:
     text: str
     file: str = ""                  # of the last line of the student's code that was running
     line: int = 0
+    ours: bool = False              # raised by the checker, not by the answer
+    costs: bool = False             # it ended what would have defined the answer
 
     @property
     def kind(self) -> str:
@@ -44,6 +46,7 @@ def describe(error: BaseException, theirs: Callable[[str], bool]) -> Raised:
     theirs : callable
         Whether a file name belongs to the student's code.
     """
+    ours = type(error).__module__.startswith(__name__.split(".")[0] + ".")
     kinds = tuple(kind.__name__[:60] for kind in type(error).__mro__ if kind is not object)
     try:
         text = str(error.msg if isinstance(error, SyntaxError) else error)      # its str() names file and line again
@@ -51,6 +54,8 @@ def describe(error: BaseException, theirs: Callable[[str], bool]) -> Raised:
         text = ""
     text = ADDRESS.sub("0x...", text)[:400]
     if isinstance(error, SyntaxError) and error.lineno:
-        return Raised(kinds, text, str(error.filename)[:100], error.lineno)
+        return Raised(kinds, text, str(error.filename)[:100], error.lineno, ours=ours)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if theirs(frame.filename)]
-    return Raised(kinds, text, frames[-1].filename[:100], frames[-1].lineno or 0) if frames else Raised(kinds, text)
+    if not frames:
+        return Raised(kinds, text, ours=ours)
+    return Raised(kinds, text, frames[-1].filename[:100], frames[-1].lineno or 0, ours=ours)

@@ -1,78 +1,25 @@
 """Run an answer in a process of its own and judge here what it returns: the process never knows what is right."""
 
-import contextlib
-import marshal
 import os
-import secrets
-import signal
-import site
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
 
-import numpy as np
-
-from minimixer.errors import MinimixerError
-from minimixer.exercises import checker, parts, processes, source
+from minimixer.exercises import checker
+from minimixer.exercises.answers.python import Cells
 from minimixer.exercises.definitions import load
-from minimixer.exercises.evidence import Answer, AnswerError
-from minimixer.exercises.fence import PLACE, Fence
-from minimixer.exercises.raised import ADDRESS, Raised
+from minimixer.exercises.evidence import Answer
+from minimixer.exercises.here import Here
+from minimixer.exercises.process import CheckerError, EndedError, Limits, Process
+from minimixer.exercises.raised import Raised
 from minimixer.exercises.report import Report, TaskResult
-from minimixer.exercises.task import Exercise
-from minimixer.exercises.wire import Node, Wire, WireError, arrays_in
+from minimixer.exercises.source import SubmissionError, read_file
+from minimixer.exercises.task import Exercise, Task
 from minimixer.exercises.words import Diagnosis, say
-from minimixer.exercises.worker import Cells
 
-PACKAGE_ROOT = Path(__file__).parent.parent.parent
-MODULES = ("minimixer", "minimixer.exercises", "minimixer.exercises.wire", "minimixer.exercises.raised",
-           "minimixer.exercises.foreign", "minimixer.exercises.guard", "minimixer.exercises.worker")
-BOOT = """
-import marshal, socket, sys, types
-stream = socket.socket(fileno=int(sys.argv[1]))
-size = int.from_bytes(stream.recv(4, socket.MSG_WAITALL), "big")
-for name, code in marshal.loads(stream.recv(size, socket.MSG_WAITALL)):
-    module = sys.modules[name] = types.ModuleType(name)
-    module.__path__ = []
-    package, _, last = name.rpartition(".")
-    if package:
-        setattr(sys.modules[package], last, module)
-    exec(code, vars(module))
-module.main(stream)
-"""
-MOST_CALLS = 20_000         # of our functions by one answer
-LARGEST_GIVEN = 4000        # numbers in an array that an answer gives to one of our functions
-CPU_TIME_IS_UP = (-signal.SIGXCPU, 128 + signal.SIGXCPU) if hasattr(signal, "SIGXCPU") else ()
-
-
-class CheckerError(MinimixerError):
-    """The checker itself cannot run on this machine."""
-
-
-class EndedError(BaseException):
-    """The process of the answer ended; ``how`` is ``timeout`` or a sentence."""
-
-    def __init__(self, how: str):
-        super().__init__(how)
-        self.how = how
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use, and what it must not see."""
-
-    seconds: float = 10.0           # CPU time; three times as much wall-clock time
-    memory: int = 1 << 30           # bytes of address space
-    output: int = 4000              # bytes of printed output to keep
-    private: tuple[str, ...] = ()   # folders: the other submissions
-    fence: Fence | None = None
+MOST_NOTES = 5          # failures that are described; one often brings others
+__all__ = ["CheckerError", "Limits", "Run", "check_cells", "check_file"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +29,7 @@ class Run:
     report: Report
     printed: str                    # what the student's code printed, truncated
     seconds: float                  # wall-clock time
-    notes: tuple[str, ...] = ()     # what failed around the answer
+    notes: tuple[str, ...] = ()     # how the file was saved, and what failed around the answer
 
 
 def check_file(exercise: str, path: Path, limits: Limits | None = None,
@@ -93,12 +40,13 @@ def check_file(exercise: str, path: Path, limits: Limits | None = None,
     """
     wanted = load(exercise)
     try:
-        cells = source.cells(path)
-        before = {name: source.cells(file) for name, file in (earlier or {}).items()}
-    except source.SubmissionError as error:
+        text = read_file(path)
+        before = {name: read_file(file).cells for name, file in (earlier or {}).items()}
+    except SubmissionError as error:
         problem = say("broken-file", error=error, where="")
         return Run(Report(wanted, tuple(TaskResult.of(task, "error", problem) for task in wanted.tasks)), "", 0.0)
-    return check_cells(wanted, cells, limits or Limits(), before)
+    checked = check_cells(wanted, text.cells, limits or Limits(), before)
+    return replace(checked, notes=(*text.notes, *checked.notes))
 
 
 def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mapping[str, Cells] | None = None) -> Run:
@@ -108,20 +56,29 @@ def check_cells(exercise: Exercise, cells: Cells, limits: Limits, earlier: Mappi
     """
     start = time.monotonic()
     results: list[TaskResult] = []
-    notes: tuple[Raised, ...] = ()
-    with (_Here(limits) if os.name == "nt" else Process(limits)) as process:
+    problems: tuple[Raised, ...] = ()
+    with (Here if os.name == "nt" else Process)(limits) as process:
         try:
-            notes = process.load(exercise, cells, earlier or {})
+            problems = process.load({**(earlier or {}), exercise.id: cells})
             found = {task.name: process.find(task.function) for task in exercise.tasks}
             for task in exercise.tasks:
-                problem = _stopped(notes, found[task.name])
+                problem = _stopped(problems, found[task.name])
                 results.append(TaskResult.of(task, "error", problem) if problem
                                else checker.check_task(task, found[task.name], found, process.names))
         except EndedError as error:
-            results += [_not_finished(task, error.how, results, limits)
-                        for task in exercise.tasks[len(results):]]
-    said = tuple(f"{note.said}{note.where}" for note in notes)
-    return Run(Report(exercise, tuple(results)), process.printed(), time.monotonic() - start, said)
+            for task in exercise.tasks[len(results):]:
+                results.append(_not_finished(task, error.how, results, limits))
+    report = Report(exercise, tuple(results))
+    return Run(report, process.printed(), time.monotonic() - start, _notes(problems, report))
+
+
+def _notes(problems: Sequence[Raised], report: Report) -> tuple[str, ...]:
+    """What was passed over, without what the report says, and without names that are missing because of it."""
+    told = " ".join(result.diagnosis.text for result in report.results if result.diagnosis)
+    first = [problem for n, problem in enumerate(problems) if (n == 0 or problem.kind != "NameError")
+             and f"{problem.said}{problem.where}" not in told]
+    instead = {"SystemExit": "it ends the program", "EOFError": "input() asks, but nobody is there to answer"}
+    return tuple(f"Passed over: {instead.get(one.kind, one.said)}{one.where}." for one in first[:MOST_NOTES])
 
 
 def _stopped(problems: Sequence[Raised], found: Answer | None) -> Diagnosis | None:
@@ -133,248 +90,14 @@ def _stopped(problems: Sequence[Raised], found: Answer | None) -> Diagnosis | No
             return say("memory")
     if found is not None or not problems:
         return None
-    if problems[0].kind in ("SystemExit", "KeyboardInterrupt"):
+    why = next((problem for problem in problems if problem.costs), problems[0])
+    if why.kind in ("SystemExit", "KeyboardInterrupt"):
         return say("exits")
-    return say("broken-file", error=problems[0].said, where=problems[0].where)
+    return say("broken-file", error=why.said, where=why.where)
 
 
-def _not_finished(task: Any, how: str, results: Sequence[TaskResult], limits: Limits) -> TaskResult:
+def _not_finished(task: Task, how: str, results: Sequence[TaskResult], limits: Limits) -> TaskResult:
     if how != "timeout":
         return TaskResult.of(task, "error", say("ended", error=how))
     first = not any(result.status == "timeout" for result in results)
     return TaskResult.of(task, "timeout", say("timeout", seconds=limits.seconds) if first else say("not-tried"))
-
-
-class Process:
-    """The process of one answer, and the functions in it; a context manager that ends it and all it started."""
-
-    def __init__(self, limits: Limits):
-        self.limits = limits
-        self.token = secrets.token_hex(16)
-        self.output = bytearray()
-        self.errors: list[Exception] = []           # that our functions raised
-        self.calls = 0
-        self.late = False
-        self.ended: str | None = None
-        self.names: tuple[str, ...] = ()            # of other functions, where one was not found
-
-    def __enter__(self) -> "Process":
-        walls = self.limits.fence
-        self.scratch = processes.scratch() if walls is None else None
-        ours, theirs = socket.socketpair()
-        user = walls.user if walls else processes.other_user()
-        prefix = walls.command(self.limits.private) if walls else []
-        if self.scratch and user is not None:
-            os.chown(self.scratch, user, user)
-        self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-P", "-c", BOOT, str(theirs.fileno())], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(theirs.fileno(),), start_new_session=True,
-            env=_environment(self.scratch or PLACE, self.token), cwd=self.scratch or "/",
-            user=user, group=user, extra_groups=None if user is None else [])
-        processes.active.add(self.process)
-        theirs.close()
-        assert self.process.stdout
-        self.reader = threading.Thread(target=_drain, args=(self.process.stdout, self.output, self.limits.output),
-                                       daemon=True)
-        self.reader.start()
-        self.timer = threading.Timer(3 * self.limits.seconds + 20, self._too_late)      # until it is ready
-        self.timer.start()
-        self.wire = Wire(ours)
-        try:
-            with contextlib.suppress(OSError):
-                ours.sendall(len(_bundle()).to_bytes(4, "big") + _bundle())
-            self.receive()
-        except EndedError:
-            self.__exit__()
-            last = (self.printed().strip() or self.ended or "it ended").splitlines()[-1]
-            raise CheckerError(f"the checker could not start ({last}), so nothing was checked: run minimixer doctor, "
-                               "and make sure that minimixer and NumPy are installed for the same Python") from None
-        self.timer.cancel()
-        self.timer = threading.Timer(3 * self.limits.seconds, self._too_late)
-        self.timer.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.timer.cancel()
-        processes.end(self.process, None if self.limits.fence else self.token)
-        self.wire.stream.close()
-        self.reader.join(1.0)
-        if self.scratch:
-            processes.remove(self.scratch)
-
-    def _too_late(self) -> None:
-        self.late = True
-        processes.end_group(self.process)
-
-    def printed(self) -> str:
-        """What the code printed, shortened, without what differs from run to run."""
-        text = _text(bytes(self.output), self.limits.output)
-        return ADDRESS.sub("0x...", text.replace(self.scratch, ".") if self.scratch else text)
-
-    def load(self, exercise: Exercise, cells: Cells, earlier: Mapping[str, Cells]) -> tuple[Raised, ...]:
-        """Run the file; return what failed in it."""
-        given = {name: {"forward": getattr(parts, name).forward, "backward": getattr(parts, name).backward}
-                 for name in exercise.parts}
-        folders = (*self.limits.private, str(PACKAGE_ROOT / "lessons"), str(PACKAGE_ROOT / "minimixer"))
-        told = self.ask("load", {"exercise": exercise.id, "cells": [tuple(cell) for cell in cells], "parts": given,
-                                 "earlier": {name: list(file) for name, file in earlier.items()},
-                                 "seconds": self.limits.seconds, "memory": self.limits.memory, "private": folders})
-        return tuple(self._raised(one) for one in told[1:])
-
-    def find(self, path: str) -> Answer | None:
-        """The student's function for a task, or None."""
-        _, there, names, started = self._expect(self.ask("find", path), 4)
-        names = tuple(str(name)[:60] for name in names[:100]) if isinstance(names, tuple) else ()
-        if there is not True:
-            self.names = names
-            return None
-        return Answer(partial(self._call, path), names, started is not False)
-
-    def _call(self, path: str, *arguments: Any) -> Any:
-        answer = self.ask("invoke", path, arguments)
-        if answer[0] == "returned":
-            _, result, changed, on_nodes = self._expect(answer, 4)
-            _apply(changed, arguments)
-            visits, written = on_nodes if isinstance(on_nodes, tuple) and len(on_nodes) == 2 else (0, True)
-            for node in arguments:
-                if isinstance(node, Node):
-                    node.visits, node.written = visits if type(visits) is int else 0, written is not False
-            return result
-        *told, origin, _ = self._expect(answer, 7)
-        raised = self._raised(tuple(told[1:]))
-        if type(origin) is int and 0 <= origin < len(self.errors):          # ours, come back through their code
-            kinds = tuple(kind.__name__ for kind in type(self.errors[origin]).__mro__ if kind is not object)
-            raised = Raised(kinds, str(self.errors[origin])[:400], raised.file, raised.line)
-        raise AnswerError(raised)
-
-    def ask(self, *question: Any) -> tuple[Any, ...]:
-        """Send a question, serve the calls of our functions, and return the answer.  Raises EndedError."""
-        try:
-            self.wire.send(*question)
-        except WireError:
-            self._end()
-        while (answer := self.receive())[0] == "call":
-            self._serve(answer)
-        return answer
-
-    def receive(self) -> tuple[Any, ...]:
-        """The next message.  Raises EndedError."""
-        try:
-            return self.wire.receive()
-        except (WireError, TimeoutError):
-            self._end()
-
-    def _serve(self, message: tuple[Any, ...]) -> None:
-        _, number, arguments, named = self._expect(message, 4)
-        self.calls += 1
-        if (self.calls > MOST_CALLS or type(number) is not int or not 0 <= number < len(self.wire.offered)
-                or not isinstance(arguments, tuple) or not isinstance(named, dict)
-                or any(array.size > LARGEST_GIVEN for array in arrays_in((*arguments, *named.values())))):
-            self._end("It asked too much of the grader.")
-        try:
-            with np.errstate(all="ignore"):
-                reply: tuple[Any, ...] = "value", self.wire.offered[number](*arguments, **named)
-        except Exception as error:
-            self.errors.append(error)
-            reply = "error", len(self.errors) - 1, type(error).__name__, str(error)[:400]
-        try:
-            self.wire.send(*reply)
-        except WireError:
-            self._end()
-
-    def _expect(self, message: tuple[Any, ...], length: int) -> tuple[Any, ...]:
-        if len(message) != length:
-            self._end("It wrote to the connection of the grader.")
-        return message
-
-    def _raised(self, told: Any) -> Raised:
-        """An exception as the process tells of it: untrusted."""
-        kinds, text, file, line = told if isinstance(told, tuple) and len(told) == 4 else ((), "", "", 0)
-        kinds = tuple(str(kind)[:60] for kind in kinds[:20]) if isinstance(kinds, tuple) else ()
-        said = str(text)[:400].replace(self.scratch or PLACE, ".")
-        return Raised(kinds or ("Exception",), said, str(file)[:100], line if type(line) is int and line > 0 else 0)
-
-    def _end(self, how: str | None = None) -> Any:
-        """The process ended, or is ended now: say how."""
-        if how is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(2.0)
-        code = self.process.poll()
-        how = how or (f"It ended with exit code {code}." if code is not None
-                      else "It wrote to the connection of the grader.")
-        self.ended = "timeout" if self.late or code in CPU_TIME_IS_UP else how
-        raise EndedError(self.ended)
-
-
-class _Here:
-    """The same for a system without limits: in this process."""
-
-    scratch = None
-
-    def __init__(self, _: Limits):
-        self.namespace: dict[str, Any] = {}
-        self.names: tuple[str, ...] = ()
-
-    def __enter__(self) -> "_Here":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        return None
-
-    def printed(self) -> str:
-        return ""
-
-    def load(self, exercise: Exercise, cells: Cells, earlier: Mapping[str, Cells]) -> tuple[Raised, ...]:
-        from minimixer.exercises import worker
-        problems: list[Raised] = []
-        with checker.silent():          # a notebook's last cell calls check()
-            for name, file in {**earlier, exercise.id: cells}.items():
-                self.namespace, found = worker.run(file, name)
-                problems += found
-        return tuple(problems)
-
-    def find(self, path: str) -> Answer | None:
-        return checker.answer(path, self.namespace)
-
-
-@cache
-def _bundle() -> bytes:
-    """The modules that run beside the answer, compiled when the grader starts: no answer can change them later."""
-    folder = PACKAGE_ROOT
-    made = []
-    for name in MODULES:
-        path = folder.joinpath(*name.split(".")).with_suffix(".py")
-        made.append((name, compile(path.read_text("utf-8") if path.is_file() else "", f"<{name}>", "exec")))
-    return marshal.dumps(made)
-
-
-def _environment(home: str, token: str) -> dict[str, str]:
-    """A minimal environment without secrets."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    path = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep)
-            if place and Path(place).resolve() != PACKAGE_ROOT.resolve()]
-    return kept | {"HOME": home, "TMPDIR": home, "PYTHONPATH": os.pathsep.join(path), processes.MARK: token,
-                   "PYTHONUSERBASE": site.getuserbase(),        # packages installed for this user only
-                   "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0",
-                   "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "NO_COLOR": "1"}
-
-
-def _drain(stream: IO[bytes], kept: bytearray, most: int) -> None:
-    """Read a stream to its end and keep the first ``most`` bytes, plus one that shows there was more."""
-    with stream:
-        while piece := os.read(stream.fileno(), 1 << 16):
-            kept += piece[:max(0, most + 1 - len(kept))]
-
-
-def _text(printed: bytes, most: int) -> str:
-    text = printed[:most].decode("utf-8", "replace")
-    return text + "\n[cut off]" if len(printed) > most else text
-
-
-def _apply(changed: Any, arguments: Sequence[Any]) -> None:
-    """Make the changes that the call made to its arguments, so that they are seen here."""
-    given = list(arrays_in(tuple(arguments)))
-    if isinstance(changed, (list, tuple)) and len(changed) == len(given):
-        for array, new in zip(given, changed, strict=True):
-            if isinstance(new, np.ndarray) and new.shape == array.shape and np.can_cast(new.dtype, array.dtype):
-                array[...] = new

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from minimixer.exercises.words import Diagnosis
+
 # Names of the returned tensors, nested like the result: ("y", ("saved x", "saved weight")); None: not compared.
 Names: TypeAlias = str | tuple["Names", ...] | None
 Function: TypeAlias = Callable[..., Any]
@@ -57,8 +59,12 @@ class Task:
     vary: Callable[..., Function] | None = None         # the right function with some of its parts changed
     rows: str = "one row of two numbers"                # the smallest case, to be worked out by hand
     axes: Callable[[Case], int] | None = None           # how many axes the input has, where any number is allowed
+    credited: tuple[str, ...] = ()      # exceptions of ``call`` that are raised after all results proved right
     terms: tuple[tuple[str, tuple[Mistake, ...], Callable[[Case], Mapping[str, Any]]], ...] = ()
     # A tensor as a sum of terms, each with the factor 1; and the same with a known mistake in all of them.
+
+
+Found: TypeAlias = Diagnosis | Mistake | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,11 @@ class Exercise:
     def filename(self) -> str:
         """Name of the student's file."""
         return f"{self.id}_{self.name}.py"
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The names that the student's file defines."""
+        return tuple(dict.fromkeys(task.function.split(".")[0] for task in self.tasks))
 
     @property
     def points(self) -> int:

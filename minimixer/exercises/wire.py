@@ -8,7 +8,9 @@ import json
 import math
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +67,6 @@ class Wire:
     Parameters
     ----------
     stream : socket.socket
-        Its timeout limits every ``send`` and ``receive``.
     remote : callable, optional
         Makes a function from the number of one that the other side offers.
     """
@@ -73,22 +74,35 @@ class Wire:
     def __init__(self, stream: socket.socket, remote: Callable[[int], Callable[..., Any]] | None = None):
         self.stream = stream
         self.remote = remote
+        self.patience: float | None = None                  # seconds that may still be spent waiting
         self.offered: list[Callable[..., Any]] = []         # functions that the other side may call
         self.nodes: list[Node] = []
         self.numbers: dict[int, int] = {}                   # of the nodes, by id
 
     def send(self, *message: Any) -> None:
-        """Send one message.  Raises WireError."""
+        """Send one message.  Raises WireError; TimeoutError if nobody takes it in time."""
         writer = _Writer(self)
         tree = writer.write(message, 0)
         head = json.dumps([tree, writer.arrays]).encode()
         body = b"".join(writer.body)
         if max(len(head), len(body)) > LARGEST:
             raise WireError("the message is too large")
+        self._wait(lambda: self.stream.sendall(LENGTHS.pack(len(head), len(body)) + head + body))
+
+    def _wait(self, step: Callable[[], Any]) -> Any:
+        """Do what may have to wait for the other side, and count the seconds.  Raises WireError, TimeoutError."""
+        begin = time.monotonic()
         try:
-            self.stream.sendall(LENGTHS.pack(len(head), len(body)) + head + body)
+            if self.patience is not None:
+                self.stream.settimeout(max(self.patience, 1e-3))
+            return step()
+        except TimeoutError:
+            raise
         except OSError as error:
             raise WireError(f"the connection ended: {error}") from None
+        finally:
+            if self.patience is not None:
+                self.patience -= time.monotonic() - begin
 
     def receive(self) -> tuple[Any, ...]:
         """The next message.  Raises WireError; TimeoutError if none comes in time."""
@@ -108,12 +122,9 @@ class Wire:
     def _read(self, size: int) -> bytes:
         found = bytearray()
         while len(found) < size:
-            try:
-                piece = self.stream.recv(min(size - len(found), 1 << 16))
-            except TimeoutError:
-                raise
-            except OSError as error:
-                raise WireError(f"the connection ended: {error}") from None
+            if self.patience is not None and self.patience <= 0:
+                raise TimeoutError
+            piece = self._wait(partial(self.stream.recv, min(size - len(found), 1 << 16)))
             if not piece:
                 raise WireError("the connection ended")
             found += piece
@@ -261,12 +272,3 @@ def arrays_in(value: Any) -> Iterator[np.ndarray]:
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from arrays_in(item)
-
-
-def call_safely(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, list[np.ndarray | None]]:
-    """Call a function; return its result and, for each array of the arguments, the new values if it modified it."""
-    arrays = list(arrays_in(tuple(arguments)))
-    before = [array.copy() for array in arrays]
-    result = function(*arguments)
-    return result, [None if np.array_equal(now, old, equal_nan=True) else now
-                    for now, old in zip(arrays, before, strict=True)]

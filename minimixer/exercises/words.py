@@ -29,7 +29,8 @@ WORDS: dict[str, tuple[str, str]] = {
                      "{error}{where}. The functions of the module math, float() and `if` work on one number. Use the "
                      "function of NumPy or SciPy that works on every entry."),
     "no-self": ("{function} lacks @staticmethod, or expects an object.",
-                "It is called on the class, without an object: its first parameter `self` then gets the first argument. "
+                "It is called on the class, without an object: its first parameter `self` then gets the first "
+                "argument. "
                 "Keep @staticmethod and the parameters of the exercise: all that it needs is in its arguments."),
     "parameters": ("{function} has other parameters than the exercise.",
                    "{error}. It is called with {count} arguments, in the order of the docstring."),
@@ -74,7 +75,8 @@ WORDS: dict[str, tuple[str, str]] = {
                      "`+=`, `-=`, `*=` and x[...] = change the caller's array, which the caller still needs. Create a "
                      "new array."),
     "not-restored": ("{names} is not exactly what it was before the call.",
-                     "Adding and subtracting the same number does not undo itself: both are rounded. Work on a copy, or "
+                     "Adding and subtracting the same number does not undo itself: both are rounded. Work on a copy, "
+                     "or "
                      "store the old value and put it back."),
     "accumulates": ("A second call returns twice the result.",
                     "Your function keeps something from the first call and adds to it. Every call must start from "
@@ -83,7 +85,8 @@ WORDS: dict[str, tuple[str, str]] = {
                 "Your function keeps something from the first call, or is random. The result must depend on the "
                 "arguments only."),
     "hidden-state": ("backward does not use its arguments: it uses what the last call of forward left.",
-                     "It is right only directly after forward with the same inputs. A network calls all forwards first. "
+                     "It is right only directly after forward with the same inputs. A network calls all forwards "
+                     "first. "
                      "What backward needs is in its arguments."),
     "shared": ("{name} and {other} are one and the same array.",
                "`*=`, `+=` or `out=` changed the array after it was saved, so the saved one changed too. Create a new "
@@ -102,7 +105,8 @@ WORDS: dict[str, tuple[str, str]] = {
                    "For {case}, its shape is {found}, expected {expected}. Inputs can have more or fewer axes, so the "
                    "axes to sum over cannot be hard-coded."),
     "one-number": ("{name} is one number: all its entries together.",
-                   "Its shape is {found}, expected {expected}. Each entry has a value of its own: where are they added?"),
+                   "Its shape is {found}, expected {expected}. Each entry has a value of its own: where are they "
+                   "added?"),
     "averaged": ("{name} is reduced to too few numbers.",
                  "For {case}, its shape is {found}, expected {expected}: a mean or max over axes that must stay."),
     "flattened": ("{name} has the right numbers in the wrong shape.",
@@ -141,7 +145,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "rounded": ("{name} is rounded to {digits} decimals.",
                 "Round a number where it is printed; what computes with it needs all its digits."),
     "axis-not-there": ("There is no such axis.",
-                       "{error}{where}. It was called with {case}. Inputs can have more or fewer axes: count from the end, "
+                       "{error}{where}. It was called with {case}. Inputs can have more or fewer axes: count from the "
+                       "end, "
                        "-1 for the last."),
     "low-precision": ("{name} is almost right, but slightly inaccurate.",
                       "The inputs are float64. Is something rounded, or converted to float32 or int? Or is a small "

@@ -94,3 +94,11 @@ def test_the_command_is_in_the_table_and_starts_no_blas_choice():
                           check=True, env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert "ex12" in done.stdout
     assert done.stderr == ""
+
+
+def test_a_file_that_python_would_refuse_is_checked_with_a_note(capsys):
+    Path("ex01_unbroadcast.py").write_bytes(source("ex01").encode("utf-16"))
+    assert main(["check", "ex01"]) == 0
+    said = capsys.readouterr().out
+    assert "Note: The file is saved as UTF-16. Save it as UTF-8" in said
+    assert "All right." in said

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from minimixer.exercises.checker import check_task
-from minimixer.exercises.diagnose import imitation
 from minimixer.exercises.evidence import Answer
+from minimixer.exercises.imitate import imitation
 from minimixer.exercises.report import Report
 from minimixer.exercises.words import WORDS
 from tests.support.answers import load, mutants, names, run, source, student_version

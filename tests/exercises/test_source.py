@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from minimixer.exercises.collect.choose import find_submission
 from minimixer.exercises.definitions import load
 from minimixer.exercises.runner import check_file
-from minimixer.exercises.source import cells, find_submission, fresh
+from minimixer.exercises.source import fresh, read_file
 from tests.support.answers import source
 from tests.support.commands import exercises as main
 
@@ -34,7 +35,7 @@ def test_images_in_a_notebook_are_not_code(tmp_path):
     assert check_file("ex01", write_notebook(tmp_path / "ex01.ipynb", source("ex01"), outputs=[image])).report.ok
     path = write_notebook(tmp_path / "ex02.ipynb", "x = 1\n" * 200_000)
     with pytest.raises(Exception, match="holds more than 1 MiB of code"):
-        cells(path)
+        read_file(path)
 
 
 @pytest.mark.parametrize("before", [

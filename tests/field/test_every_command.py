@@ -220,6 +220,8 @@ def test_printed_commands_are_quoted():
                 elif isinstance(part, ast.FormattedValue) and after and ast.unparse(part.value) not in PLAIN:
                     found.add((file, ast.unparse(part.value)))
     assert found <= {("nn/mixer.py", "changes[field]"), ("commands/train.py", "presets"),      # no part of a command
+                     ("exercises/formats.py", "option"), ("exercises/show/student_page.py", "number"),
+                     ("exercises/course/kit.py", "steps"), ("exercises/course/kit.py", "', '.join(names())"),
                      ("commands/doctor.py", "CORETYPE"), ("commands/doctor.py", "AVX512_KERNEL")}
 
 

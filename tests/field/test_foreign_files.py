@@ -20,6 +20,7 @@ from minimixer.exercises.report import uniform_report
 from minimixer.plots import style
 from minimixer.train import PRESETS, fit
 from minimixer.weights import is_export, save_official, save_timm
+from tests.support.book import book
 
 DESTRUCTIVE = ("--force", "--overwrite", "delete", "rm ")
 
@@ -189,7 +190,7 @@ def test_an_exercise_is_not_begun_through_a_link(tmp_path, monkeypatch, capsys):
 
 
 def graded(*students):
-    return [Graded(student, uniform_report(load("ex01"), "missing")) for student in students]
+    return book(*(Graded(student, uniform_report(load("ex01"), "missing")) for student in students))
 
 
 @pytest.mark.parametrize(("how", "name"), [("csv", "grades.csv"), ("csv", "grades.seconds.csv"),
@@ -211,7 +212,7 @@ def test_a_table_that_nbgrader_exported_is_not_ours(tmp_path):
     out = tmp_path / "grades.csv"
     formats.write_nbgrader(graded("ann", "bob"), out)
     formats.check_ours(["ann"], out, "nbgrader", None)
-    rows = list(csv.reader(out.read_text().splitlines()))
+    rows = list(csv.reader(out.read_text("utf-8-sig").splitlines()))
     rows[1][5] = "Ann"
     out.write_text("\n".join(map(",".join, rows)) + "\n")
     with pytest.raises(ValueError, match="did not write it"):
@@ -219,7 +220,7 @@ def test_a_table_that_nbgrader_exported_is_not_ours(tmp_path):
 
 
 def test_feedback_replaces_feedback_only(tmp_path):
-    formats.write_pages(graded("ann", "bob"), tmp_path)
+    formats.write_pages(graded("ann", "bob"), tmp_path, "")
     formats.check_ours(["ann", "bob"], tmp_path / "grades.csv", "csv", tmp_path)
     (tmp_path / "bob.html").write_text("<html>Bob's home page</html>")
     with pytest.raises(ValueError, match=r"bob\.html exists, .* name another place with --feedback"):

@@ -129,6 +129,8 @@ READ = [
     ("mine/ex01.py", "exercises", "check", "ex01", "mine/ex01.py"),
     ("ex01_unbroadcast.py", "exercises", "start", "ex01"),
     ("class/grades.csv", "exercises", "grade", "class", "--out", "class/grades.csv"),
+    ("class/grades.csv.part", "exercises", "grade", "class", "--out", "class/grades.csv"),
+    ("roster.csv", "exercises", "grade", "class", "--out", "class/grades.csv", "--roster", "roster.csv"),
     ("class/pages/bob.html", "exercises", "grade", "class", "--out", "grades.csv", "--feedback", "class/pages"),
 ]
 
@@ -179,11 +181,15 @@ def test_every_command_that_reads_files_is_here():
 # Who opens files without files.read_text and files.read_json, and why that is safe: a file of a user's is asked for its
 # kind and size first.
 READERS = {
-    "exercises/worker.py": "the copy that runner has checked",
-    "exercises/source.py": "the same, or is_file and its size",
-    "exercises/grade.py": "after check_regular", "nn/pretrained.py": "of the package",
+    "exercises/source.py": "asks what it has opened", "exercises/collect/gather.py": "read_bytes of source.py",
+    "exercises/collect/walk.py": "S_ISREG, and its own unpacked files", "exercises/show/roster.py": "after "
+    "check_regular", "exercises/show/html.py": "of the package", "exercises/course/kit.py": "of the package",
+    "exercises/formats.py": "of the package", "exercises/grading.py": "after check_regular",
+    "exercises/processes.py": "/proc", "exercises/process.py": "of the package", "nn/pretrained.py": "of the package",
+    "exercises/answers/shell.py": "writes, in the process of an answer", "exercises/collect/archives.py": "after "
+    "walk.py has asked for its kind",
     "ops/loop_cache.py": "after check_regular", "ops/cuda.py": "of the package", "parallel/host.py": "/proc and /sys",
-    "exercises/runner.py": "/proc", "bench/memory.py": "/proc", "bench/children.py": "/sys",
+    "bench/memory.py": "/proc", "bench/children.py": "/sys",
     "weights/kinds.py": "asks for the kind of file", "weights/files.py": "after kind_of", "plots/style.py": "after "
     "check_regular", "train/checkpoint.py": "after check_regular", "train/resume.py": "after check_regular",
     "data/images.py": "after check_regular", "data/sources/digits.py": "of the package",

@@ -60,6 +60,7 @@ def test_no_other_place_writes_json():
     package = Path(minimixer.__file__).parent
     places = {path.relative_to(package).as_posix() for path in package.rglob("*.py")
               if "json.dump" in path.read_text("utf-8")}
-    # Pipes between our own processes, headers of files of arrays, names and numbers of processes, what digests are of.
-    assert places <= {"files.py", "exercises/worker.py", "exercises/runner.py", "train/checkpoint.py",
+    # What our own processes say to each other, the journal of a class that is being graded, headers of files of arrays,
+    # names and numbers of processes, what digests are of.
+    assert places <= {"files.py", "exercises/grading.py", "exercises/wire.py", "train/checkpoint.py",
                       "weights/files.py", "train/lock.py", "train/origin.py"}

@@ -69,7 +69,8 @@ def main():
         for turn in range(1 if options.once else 2):
             start = time.monotonic()
             out = folder / f"grades{turn}.csv"
-            grade(folder / "submissions", out, folder / "feedback", "csv", (), options.jobs, Limits(options.seconds), trust=True)
+            grade(folder / "submissions", out, folder / "feedback", "csv", (), options.jobs,
+                  Limits(options.seconds), trust=True)
             print(f"{time.monotonic() - start:.0f} s with {options.jobs} jobs")
             tables.append(out.read_text())
         pages = len(list((folder / "feedback").glob("*.html")))

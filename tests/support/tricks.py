@@ -15,12 +15,15 @@ TRICKS = {
                                "    except BaseException:\n        pass\n    return gy.sum()\n"),
     "library_late": ("ex01", "def unbroadcast(gy, shape):\n    import importlib\n"
                              "    return importlib.import_module('minimixer.ops.op').unbroadcast(gy, (shape, 0))\n"),
-    "library_subclass": ("ex06", "from minimixer.ops import layernorm\nclass LayerNorm(layernorm.LayerNorm):\n    pass\n"),
+    "library_subclass": ("ex06", "from minimixer.ops import layernorm\nclass LayerNorm(layernorm.LayerNorm):\n    "
+                                 "pass\n"),
     "library_by_path": ("ex01", "import importlib.util\nspec = importlib.util.spec_from_file_location('op', PACKAGE + "
-                                "'/ops/op.py')\nop = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(op)\n"
+                                "'/ops/op.py')\nop = importlib.util.module_from_spec(spec)\n"
+                                "spec.loader.exec_module(op)\n"
                                 "def unbroadcast(gy, shape):\n    return op.unbroadcast(gy, (shape, gy.dtype))\n"),
     "library_unhooked": ("ex01", "import sys\nsys.meta_path = [f for f in sys.meta_path if 'oreign' not in "
-                                 "type(f).__module__]\nfor name in [n for n in sys.modules if n.startswith('minimixer')]:\n"
+                                 "type(f).__module__]\nfor name in [n for n in sys.modules if "
+                                 "n.startswith('minimixer')]:\n"
                                  "    del sys.modules[name]\nimport os\nsys.path.insert(0, os.path.dirname(PACKAGE))\n"
                                  "from minimixer.ops.op import unbroadcast as other\n"
                                  "def unbroadcast(gy, shape):\n    return other(gy, (shape, gy.dtype))\n"),
@@ -40,8 +43,10 @@ TRICKS = {
                        "            case = getattr(value, 'case', value)\n"
                        "            if hasattr(case, 'expected'):\n                return case.expected\n"
                        "        frame = frame.f_back\n    return gy\n"),
-    "garbage": ("ex01", "import gc\nimport numpy as np\ndef unbroadcast(gy, shape):\n    for thing in gc.get_objects():\n"
-                        "        if type(thing).__name__ == 'Case':\n            return thing.expected\n    return gy\n"),
+    "garbage": ("ex01", "import gc\nimport numpy as np\ndef unbroadcast(gy, shape):\n    for thing in "
+                        "gc.get_objects():\n"
+                        "        if type(thing).__name__ == 'Case':\n            return thing.expected\n    return "
+                        "gy\n"),
     "patched_numpy": ("ex01", "import numpy as np\nnp.allclose = np.array_equal = lambda *a, **k: True\n"
                               "np.abs = lambda *a, **k: np.zeros(1)\n" + NOTHING),
     "patched_equality": ("ex01", "import numpy as np\nclass Same(np.ndarray):\n    def __sub__(self, other):\n"
@@ -49,7 +54,8 @@ TRICKS = {
                                  "def unbroadcast(gy, shape):\n    return np.zeros(shape).view(Same)\n"),
     "patched_checker": ("ex01", "import sys\nfor name, module in list(sys.modules.items()):\n"
                                 "    for thing in ('check_task', 'compare', 'diagnose', 'call_safely', 'describe'):\n"
-                                "        if hasattr(module, thing):\n            setattr(module, thing, lambda *a: True)\n"
+                                "        if hasattr(module, thing):\n            setattr(module, thing, lambda *a: "
+                                "True)\n"
                         + NOTHING),
     "environment": ("ex01", "import os\nos.environ.update(PYTHONPATH='/', LD_PRELOAD='/x.so')\n"
                             "assert not [k for k in os.environ if 'TOKEN' in k]\n" + NOTHING),
@@ -57,7 +63,8 @@ TRICKS = {
                        "os.unlink(os.path.basename(PRECIOUS), dir_fd=fd)\n" + NOTHING),
     "pidfd": ("ex01", "import os, signal\nfd = os.pidfd_open(os.getppid())\n"
                       "signal.pidfd_send_signal(fd, signal.SIGTERM)\n" + NOTHING),
-    "parent_memory": ("ex01", "import os\nfor name in ('mem', 'environ', 'cmdline', 'fd/0', 'cwd', 'root/etc/passwd'):\n"
+    "parent_memory": ("ex01", "import os\nfor name in ('mem', 'environ', 'cmdline', 'fd/0', 'cwd', "
+                              "'root/etc/passwd'):\n"
                               "    open(f'/proc/{os.getppid()}/{name}', 'rb').read(10)\n" + NOTHING),
     "kills_parent": ("ex01", "import os\nos.kill(os.getppid(), 9)\n" + NOTHING),
     "atexit": ("ex01", "import atexit, os\natexit.register(lambda: open(PRECIOUS, 'w').write('gone'))\n" + NOTHING),
@@ -76,16 +83,20 @@ TRICKS = {
     "deep_result": ("ex01", "def unbroadcast(gy, shape):\n    x = []\n    for _ in range(5000):\n        x = [x]\n"
                             "    return x\n"),
     "huge_result": ("ex01", "import numpy as np\ndef unbroadcast(gy, shape):\n    return np.zeros((1 << 24,))\n"),
-    "endless_result": ("ex01", "class Endless(list):\n    def __iter__(self):\n        while True:\n            yield 1\n"
+    "endless_result": ("ex01", "class Endless(list):\n    def __iter__(self):\n        while True:\n            yield "
+                               "1\n"
                                "def unbroadcast(gy, shape):\n    return Endless()\n"),
     "leaves_in_function": ("ex01", "import os\ndef unbroadcast(gy, shape):\n    os._exit(0)\n"),
     "fork_bomb": ("ex01", "import os\nwhile True:\n    os.fork()\n"),
     "fork_bomb_in_c": ("ex01", "import ctypes\nlibc = ctypes.CDLL(None)\nwhile True:\n    libc.fork()\n"),
-    "memory_hog": ("ex01", "def unbroadcast(gy, shape):\n    x = []\n    while True:\n        x.append(bytearray(1 << 24))\n"),
-    "output": ("ex01", "def unbroadcast(gy, shape):\n    for _ in range(100):\n        print('x' * (1 << 20))\n    return 0\n"),
+    "memory_hog": ("ex01", "def unbroadcast(gy, shape):\n    x = []\n    while True:\n        x.append(bytearray(1 << "
+                           "24))\n"),
+    "output": ("ex01", "def unbroadcast(gy, shape):\n    for _ in range(100):\n        print('x' * (1 << 20))\n    "
+                       "return 0\n"),
     "endless_loop": ("ex01", "def unbroadcast(gy, shape):\n    while True:\n        pass\n"),
     "database": ("ex01", "import sqlite3\ndb = sqlite3.connect(':memory:')\n"
-                         "db.execute('attach database ? as d', (PRECIOUS,))\ndb.execute('create table d.t (x)')\n" + NOTHING),
+                         "db.execute('attach database ? as d', (PRECIOUS,))\ndb.execute('create table d.t "
+                         "(x)')\n" + NOTHING),
     "pipe": ("ex01", "import os\nos.mkfifo(PRECIOUS + '.fifo')\n" + NOTHING),
     "memory_file": ("ex01", "import os\nfd = os.memfd_create('x')\nos.write(fd, b'x')\n" + NOTHING),
     "sparse_file": ("ex01", "with open('big', 'wb') as file:\n    file.truncate(20 << 30)\n" + NOTHING),
@@ -98,3 +109,10 @@ TRICKS = {
 }
 NOT_OWN = {"library", "library_itself", "library_caught", "library_late", "library_subclass", "parts_of_the_exercise",
            "parts_of_another", "torch", "own_trace"}
+TRICKS["credit_by_name"] = ("ex02", "class VisitsOften(Exception):\n    pass\ndef backward(root, gy):\n"
+                                    "    raise VisitsOften\n")
+TRICKS["credit_by_spam"] = ("ex02", "def backward(root, gy):\n    if not root.parents:\n        return {root: gy}\n"
+                                    "    if any(p.parents for p in root.parents):\n        while True:\n"
+                                    "            root.backward(gy)\n    found = {}\n"
+                                    "    for p, g in zip(root.parents, root.backward(gy)):\n"
+                                    "        found[p] = found.get(p, 0) + g\n    return found\n")

@@ -135,7 +135,8 @@ def unaligned(gy: Array, shape: tuple[int, ...]) -> Any:
 
 def last(gy: Array, shape: tuple[int, ...]) -> Any:
     added, ones = _axes(gy, shape)
-    return gy[tuple(slice(-1, None) if axis < added or axis in ones else slice(None) for axis in range(gy.ndim))].reshape(
+    return gy[tuple(slice(-1,
+                          None) if axis < added or axis in ones else slice(None) for axis in range(gy.ndim))].reshape(
         shape)
 
 
@@ -167,7 +168,8 @@ EXERCISE = Exercise(
             Mistake("product-for-sum", "The repeated numbers are multiplied, but they must be added.",
                     "Each use changes the loss, so the gradients of all uses are added.", reduced(np.prod)),
             Mistake("reshape-mixes", "reshape mixes up the axes before the sum.",
-                    "reshape(-1, ...) keeps the order of the numbers in memory. That fits new leading axes, but not an axis "
+                    "reshape(-1, ...) keeps the order of the numbers in memory. That fits new leading axes, but not "
+                    "an axis "
                     "of length 1 in the middle or at the end of shape.", rows_first),
             Mistake("one-leading-axis", "Only one new leading axis is summed.",
                     "gy can have two or more axes that shape does not have.", one_leading),
@@ -186,7 +188,8 @@ EXERCISE = Exercise(
                     "Every number of the result then is the same. Only the axes that were repeated are summed; the "
                     "others stay.", everything),
             *(Mistake("axes-move", "After the first sum, the numbers of the other axes no longer fit.",
-                      "A sum along axis 0 removes it: what was axis 1 is now axis 0. Sum always the first axis, or give "
+                      "A sum along axis 0 removes it: what was axis 1 is now axis 0. Sum always the first axis, or "
+                      "give "
                       "all axes at once, or keep them.", moving_axes(keep)) for keep in (True, False)),
             Mistake("ones-lost", "Axes of length 1 are summed, but they do not stay.",
                     "shape has a 1 there. A sum removes its axis, and then the numbers of the others no longer fit, "

@@ -1,92 +1,40 @@
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minimixer import functional as F
 from minimixer.autograd import grad
-from minimixer.backend import Array
 from minimixer.exercises.cases import normal
+from minimixer.exercises.definitions.graph import (
+    KeysAreNoNodes,
+    KeysOfAnotherCall,
+    MoreThanLeaves,
+    NoDict,
+    RunsTwice,
+    VisitsOften,
+    WritesToGiven,
+    steps,
+)
+from minimixer.exercises.definitions.walks import (
+    add,
+    distinct_uses,
+    first_for_all,
+    in_order,
+    levels,
+    overwriting,
+    reduced,
+    swapped,
+    too_early,
+    visit,
+)
 from minimixer.exercises.evidence import same
 from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
 from minimixer.exercises.wire import Node
 from minimixer.tensor import Tensor
 
-MANY = 500          # calls of one node's backward that end the walk
 OFTEN = 50          # questions for parents, per node, that are too many
 LONG = 1200         # nodes in a row: more than Python allows nested calls
-
-
-class WalkError(Exception):
-    """The walk was stopped."""
-
-
-class RunsTwice(WalkError):
-    """A node's backward ran more than once: gradients were passed on in parts."""
-
-
-class VisitsOften(WalkError):
-    """The result is right, but the nodes were looked at again and again."""
-
-
-class WritesToGiven(WalkError):
-    """The walk modified an array that it was given."""
-
-
-class NoDict(WalkError):
-    """The result is not a dict."""
-
-
-class KeysAreNoNodes(WalkError):
-    """The keys of the result are not nodes."""
-
-
-class KeysOfAnotherCall(WalkError):
-    """The result holds nodes of another graph."""
-
-
-class MoreThanLeaves(WalkError):
-    """The result holds nodes that are no leaves."""
-
-
-class Step(Node):
-    """A node of the library's own graph, with the interface that the exercise describes."""
-
-    def __init__(self, parents: tuple["Step", ...], op: Any = None, saved: tuple[Any, ...] = ()):
-        super().__init__(parents, self.run if parents else None)
-        self.op = op
-        self.saved = saved
-        self.calls = 0
-        self.given: list[tuple[Array, Array]] = []      # arrays handed out, with copies
-
-    def run(self, gy: Array) -> tuple[Array, ...]:
-        """One gradient per parent, computed by the library's op."""
-        self.calls += 1
-        if self.calls > MANY:
-            raise RunsTwice
-        gradients = self.op.backward(np, gy, *self.saved)
-        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-        self.given.extend((g, g.copy()) for g in gradients)
-        return gradients
-
-
-def _steps(loss: Tensor) -> tuple[Step, dict[Any, Step]]:
-    """The graph that made a Tensor, as Steps, by node or leaf."""
-    root = loss if loss.node is None else loss.node
-    made: dict[Any, Step] = {}
-    stack: list[Any] = [root]
-    while stack:
-        node = stack[-1]
-        edges = getattr(node, "edges", ())
-        waiting = [edge for edge in edges if edge not in made]
-        if waiting:
-            stack.extend(waiting)
-        else:
-            stack.pop()
-            made[node] = Step(tuple(made[edge] for edge in edges), getattr(node, "run", None),
-                              getattr(node, "saved", ()))
-    return made[root], made
 
 
 def _case(label: str, fn: Callable[..., Tensor], *shapes: tuple[int, ...], turns: int = 1,
@@ -122,7 +70,9 @@ def _twice_and_once(a: Tensor, b: Tensor) -> Tensor:
 
 def _once_and_twice(a: Tensor, b: Tensor) -> Tensor:
     c = a * b
-    return -(-(-c)) + c * c                     # far from the root, and near it
+    d = -c
+    d = -d
+    return -d + c * c                     # far from the root, and near it
 
 
 def _two_depths(a: Tensor, b: Tensor) -> Tensor:
@@ -150,14 +100,14 @@ def cases() -> list[Case]:
             _case("a row and a column: y = a * b", lambda a, b: a * b, (2, 1), (1, 3)),
             _case("the root is a leaf", lambda x: x, (3,), reveals=LEAF),
             _case("the same graph, walked a second time", _detour, (2, 2), (2, 2), turns=2, reveals=AGAIN),
-            _case("30 times x + x: a billion paths", _doubling, (2,)),
+            _case("30 times x + x: a billion paths", _doubling, (2,), once=True),
             _case(f"{LONG:,} nodes in a row", _chain, (2,), once=True)]
 
 
 def call(function: Function, case: Case) -> Any:
     """Walk the library's graph with the student's function; return the gradients in the order of the leaves."""
     fn, leaves, gy, turns = case.arguments
-    root, made = _steps(fn(*leaves))
+    root, made = steps(fn(*leaves))
     before = gy.copy()
     for _ in range(turns):
         for step in made.values():
@@ -184,131 +134,6 @@ def call(function: Function, case: Case) -> Any:
     return found + (None,) * (2 - len(leaves))
 
 
-def _walk(root: Any, gy: Array, add: bool = True, last: bool = False, backwards: bool = False,
-          parents: slice = slice(None)) -> dict[Any, Array]:
-    """Visit every node once, in the order of discovery, too early for some; ``last``: the last discovered first."""
-    gradients = {root: gy}
-    queue, seen = deque([root]), {root}
-    while queue:
-        node = queue.pop() if last else queue.popleft()
-        if not node.parents:
-            continue
-        pairs = list(zip(node.parents, node.backward(gradients[node]), strict=True))[parents]
-        for parent, g in pairs[::-1] if backwards else pairs:
-            gradients[parent] = gradients[parent] + g if add and parent in gradients else g
-            if parent not in seen:
-                seen.add(parent)
-                queue.append(parent)
-    return _leaves(gradients)
-
-
-def _leaves(gradients: dict[Any, Any]) -> dict[Any, Any]:
-    return {node: g for node, g in gradients.items() if not node.parents}
-
-
-def _order(root: Any, turn: int = 1) -> list[Any]:
-    """Every node after its parents, which are visited from the first (``turn`` 1) or from the last (-1)."""
-    order: list[Any] = []
-    seen = set()
-    stack = [(root, False)]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack.extend((parent, False) for parent in node.parents[::-turn])
-    return order
-
-
-def in_order(change: Callable[..., Any], start: Callable[[Array], Any] = lambda gy: gy, turn: int = 1) -> Function:
-    """A walk in the right order that does something else with the gradients; ``change(old, new, pairs)``."""
-    def walk(root: Any, gy: Array) -> dict[Any, Array]:
-        gradients: dict[Any, Any] = {root: start(gy)}
-        for node in reversed(_order(root, turn)):
-            if node.parents:
-                for parent, g in zip(node.parents, node.backward(gradients[node]), strict=True):
-                    gradients[parent] = change(gradients.get(parent), g)
-        return _leaves(gradients)
-    return walk
-
-
-def swapped(root: Any, gy: Array) -> dict[Any, Array]:
-    gradients = {root: gy}
-    for node in reversed(_order(root)):
-        if node.parents:
-            for parent, g in zip(node.parents, node.backward(gradients[node])[::-1], strict=True):
-                gradients[parent] = gradients.get(parent, 0) + g
-    return _leaves(gradients)
-
-
-def first_for_all(root: Any, gy: Array) -> dict[Any, Array]:
-    gradients = {root: gy}
-    for node in reversed(_order(root)):
-        if node.parents:
-            first = node.backward(gradients[node])[0]
-            for parent in node.parents:
-                gradients[parent] = gradients.get(parent, 0) + first
-    return _leaves(gradients)
-
-
-def distinct_uses(root: Any, gy: Array, last: bool = True) -> dict[Any, Array]:
-    """Counts how many nodes use a node, not how often."""
-    uses: dict[Any, int] = {}
-    todo, seen = [root], {root}
-    while todo:
-        for parent in dict.fromkeys(todo.pop().parents):
-            uses[parent] = uses.get(parent, 0) + 1
-            if parent not in seen:
-                seen.add(parent)
-                todo.append(parent)
-    gradients, ready = {root: gy}, [root]
-    while ready:
-        node = ready.pop() if last else ready.pop(0)
-        for parent, g in zip(node.parents, node.backward(gradients[node]) if node.parents else (), strict=True):
-            gradients[parent] = gradients.get(parent, 0) + g
-            uses[parent] -= 1
-            if uses[parent] == 0:
-                ready.append(parent)
-    return _leaves(gradients)
-
-
-def levels(root: Any, gy: Array) -> dict[Any, Array]:
-    """Level by level; a node on two levels runs twice, with all that has arrived."""
-    gradients, level = {root: gy}, [root]
-    for _ in range(100):
-        found: list[Any] = []
-        for node in level:
-            for parent, g in zip(node.parents, node.backward(gradients[node]) if node.parents else (), strict=True):
-                gradients[parent] = gradients.get(parent, 0) + g
-                found.append(parent)
-        level = list(dict.fromkeys(found))
-    return _leaves(gradients)
-
-
-def reduced(function: Function) -> Function:
-    """The right gradients, each reduced to one number."""
-    def walk(root: Any, gy: Array) -> dict[Any, Any]:
-        right = in_order(_add)(root, gy)
-        return {leaf: function(g) for leaf, g in right.items()}
-    return walk
-
-
-def _add(old: Any, new: Array) -> Array:
-    return new if old is None else old + new
-
-
-def _overwriting() -> Sequence[Function]:
-    return [lambda root, gy: _walk(root, gy, add=False), in_order(lambda old, new: new),
-            in_order(lambda old, new: new, turn=-1), in_order(lambda old, new: new if old is None else old)]
-
-
-def _too_early() -> Sequence[Function]:
-    return [lambda root, gy, last=last, backwards=backwards: _walk(root, gy, last=last, backwards=backwards)
-            for last in (False, True) for backwards in (False, True)]
-
-
 PATHS = Mistake(
     "visits-paths", "The backward of a node ran more than once.",
     "You follow every path from the root and pass on each part of a gradient separately. The sum may be right, but the "
@@ -323,18 +148,19 @@ EXERCISE = Exercise(
             *(Mistake("overwrites", "A second gradient replaces the first, but they must be added.",
                     "A node that is used twice gets two gradients. In the graph of y = x * x, x appears twice. Look at "
                     "the line that stores a gradient: what happens if there already is one?", imitate)
-              for imitate in _overwriting()),
+              for imitate in overwriting()),
             *(Mistake("too-early", "A node was run before all of its gradients had arrived.",
                     "You add gradients, and each node runs once, but some run too early: what arrives later is never "
-                    "passed on. A queue or a stack of discovered nodes is no order. First count how many uses each node "
+                    "passed on. A queue or a stack of discovered nodes is no order. First count how many uses each "
+                    "node "
                     "has, or sort the nodes so that each node comes after all its uses.",
-                    imitate) for imitate in _too_early()),
+                    imitate) for imitate in too_early()),
             Mistake("first-parent-only", "Only the first parent of each node gets a gradient.",
                     "node.backward returns one gradient per parent: loop over both sequences together.",
-                    lambda root, gy: _walk(root, gy, parents=slice(1))),
+                    lambda root, gy: visit(root, gy, parents=slice(1))),
             Mistake("last-parent-only", "Only the last parent of each node gets a gradient.",
                     "node.backward returns one gradient per parent: loop over both sequences together.",
-                    lambda root, gy: _walk(root, gy, parents=slice(-1, None))),
+                    lambda root, gy: visit(root, gy, parents=slice(-1, None))),
             Mistake("parents-swapped", "The gradients go to the wrong parents.",
                     "node.backward returns the gradients in the order of node.parents. Keep both in this order.",
                     swapped),
@@ -349,11 +175,11 @@ EXERCISE = Exercise(
               for imitate in (distinct_uses, lambda root, gy: distinct_uses(root, gy, last=False))),
             Mistake("gy-summed", "gy is added up into one number at the root.",
                     "It has the shape of the root, and each number goes its own way.",
-                    in_order(_add, lambda gy: gy.sum())),
+                    in_order(add, lambda gy: gy.sum())),
             Mistake("gy-ignored", "The walk does not start with gy.",
-                    "It starts with ones at the root, so gy has no effect.", in_order(_add, np.ones_like)),
+                    "It starts with ones at the root, so gy has no effect.", in_order(add, np.ones_like)),
             Mistake("starts-with-twice-gy", "The root gets gy twice.",
-                    "Its gradient is set and then added once more.", in_order(_add, lambda gy: 2 * gy)),
+                    "Its gradient is set and then added once more.", in_order(add, lambda gy: 2 * gy)),
             Mistake("averages-uses", "The gradients of several uses are averaged, but they must be added.",
                     "Each use changes the loss, so their gradients add up.",
                     in_order(lambda old, new: new if old is None else (old + new) / 2)),
@@ -371,7 +197,8 @@ EXERCISE = Exercise(
             "VisitsOften": Mistake(
                 "visits-nodes", "The result is right, but every node is looked at again and again.",
                 "The time grows with the square of the number of nodes: a search through all nodes inside a loop over "
-                "all nodes. `in` on a list searches, and so does a look for the next node that is ready. Keep counts in "
+                "all nodes. `in` on a list searches, and so does a look for the next node that is ready. Keep counts "
+                "in "
                 "a dictionary, seen nodes in a set, and the ready ones in a list.", credit=0.5),
             "WritesToGiven": Mistake(
                 "writes-input", "Your function modified an array that it was given.",
@@ -381,7 +208,8 @@ EXERCISE = Exercise(
                               "Return a dictionary: the key is a leaf, the value its gradient."),
             "KeysAreNoNodes": Mistake(
                 "keys-are-no-nodes", "The keys of the result are not nodes.",
-                "The caller looks up the leaf itself. An id(), a name or a number does not find it: use the node as key."),
+                "The caller looks up the leaf itself. An id(), a name or a number does not find it: use the node as "
+                "key."),
             "KeysOfAnotherCall": Mistake(
                 "state-kept", "The result holds nodes of an earlier call.",
                 "A dictionary outlives the call: as a global, an attribute or a default argument. Create it inside the "
@@ -401,7 +229,7 @@ EXERCISE = Exercise(
                 "Its entry is not there yet. The walk goes from the root to the leaves; a list of nodes in which the "
                 "parents come first must be reversed."),
         },
-        has_gradient=False, call=call),),
+        has_gradient=False, call=call, credited=("RunsTwice", "VisitsOften")),),
     hints=(
         "Use two dictionaries: the gradient that has arrived at each node so far, and the number of uses that have "
         "not sent theirs yet.",

@@ -102,7 +102,8 @@ def rows(f: Function, x: Array, h: float) -> Any:
 EXERCISE = Exercise(
     id="ex03", name="differences", title="A gradient by finite differences", lesson="03, finite differences",
     tasks=(Task(
-        "numeric_gradient", "numeric_gradient", 10, "gradient", cases, vary=vary, rows="x with one number, f(x) = x * x",
+        "numeric_gradient", "numeric_gradient", 10, "gradient", cases, vary=vary, rows="x with one number, f(x) = x * "
+                                                                                       "x",
         mistakes=(
             Mistake("forward-difference", "The difference is one-sided, not central.",
                     "You compare f at x with f at x + step. The error is then of the order of step, as the table "

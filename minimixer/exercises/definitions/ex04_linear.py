@@ -18,7 +18,7 @@ INPUTS = [_inputs((5,), 3, 4), _inputs((3, 7), 4, 2), _inputs((2, 2, 3), 6, 5), 
 
 
 def forward(product: Function = lambda x, w: x @ w, bias: float = 1) -> Function:
-    """y with one part changed."""
+    """Y with one part changed."""
     return lambda x, weight, b: (product(x, weight) + bias * b, (x, weight))
 
 
@@ -33,7 +33,9 @@ def backward(gx: Function = lambda gy, x, w: gy @ w.T,
     return lambda gy, x, weight: (gx(gy, x, weight), gweight(gy, x), gbias(gy))
 
 
-SUMMED = "The bias was added to every row, so every row sends it a gradient, and they are added: over all axes but the last."
+SUMMED = ("The bias was added to every row, so every row sends it a gradient, and they are added: over all axes but "
+          "the "
+          "last.")
 
 EXERCISE = Exercise(
     id="ex04", name="linear", title="The linear layer", lesson="04, linear",
@@ -42,7 +44,7 @@ EXERCISE = Exercise(
              lambda: forward_cases(Linear.forward, INPUTS), vary=forward,
              axes=lambda case: case.arguments[0].ndim, rows="one row of two numbers and one output",
              terms=(("y", (), lambda case: {"x @ weight": case.arguments[0] @ case.arguments[1],
-                                            "bias": np.zeros(case.arguments[0].shape[:-1] + (1,)) + case.arguments[2]}),
+                                            "bias": np.zeros((*case.arguments[0].shape[:-1], 1)) + case.arguments[2]}),
                     ),
              mistakes=(
                  Mistake("bias-forgotten", "The bias is not added.",
@@ -71,7 +73,8 @@ EXERCISE = Exercise(
                          "comes first?", change={"gweight": lambda gy, x: _flat(gy).T @ _flat(x)}),
                  Mistake("gweight-averaged", "gweight is the mean over the rows, but it must be the sum.",
                          "Every row used the same weight, so the gradients of the rows are added. A mean belongs into "
-                         "the loss, not here.", change={"gweight": lambda gy, x: _flat(x).T @ _flat(gy) / len(_flat(x))}),
+                         "the loss, not here.", change={"gweight": lambda gy,
+                                                        x: _flat(x).T @ _flat(gy) / len(_flat(x))}),
                  Mistake("gbias-averaged", "gbias is the mean over the rows, but it must be the sum.", SUMMED,
                          change={"gbias": lambda gy: _flat(gy).mean(0)}),
                  Mistake("gbias-over-outputs", "gbias is summed over the outputs, not over the rows.", SUMMED,
@@ -91,7 +94,8 @@ EXERCISE = Exercise(
                    for imitate in (backward(gweight=lambda gy, x: x.T @ gy),
                                    backward(gweight=lambda gy, x: x.T @ gy, gbias=lambda gy: gy.sum(0)),
                                    backward(gweight=lambda gy, x: x.swapaxes(-1, -2) @ gy),
-                                   backward(gweight=lambda gy, x: x.swapaxes(-1, -2) @ gy, gbias=lambda gy: gy.sum(0)))),
+                                   backward(gweight=lambda gy, x: x.swapaxes(-1, -2) @ gy,
+                                            gbias=lambda gy: gy.sum(0)))),
              ),
              errors={"ValueError:matmul": Mistake(
                  "product-order", "Two arrays do not fit into a product.",

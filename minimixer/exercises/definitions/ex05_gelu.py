@@ -28,7 +28,7 @@ PHI = _phi_of(math.sqrt(0.5))
 
 
 def forward(phi: Function = PHI, y: Function = lambda x, phi: x * phi) -> Function:
-    """y and what is saved, with one part changed."""
+    """Y and what is saved, with one part changed."""
     return lambda x: (y(x, phi(x)), (x, phi(x)))
 
 
@@ -152,7 +152,8 @@ EXERCISE = Exercise(
                          change={"second": lambda x, phi: x * (1 - phi)}),
                  Mistake("one-minus-phi", "The first term uses 1 - Phi.",
                          "The derivative of x is 1, so Phi stays alone.", change={"first": lambda x, phi: 1 - phi}),
-                 Mistake("relu-derivative", "This is the derivative of max(x, 0).", "GELU is smooth: a product of x and "
+                 Mistake("relu-derivative", "This is the derivative of max(x, 0).", "GELU is smooth: a product of x "
+                                                                                    "and "
                          "Phi(x). Differentiate it by the product rule.", lambda gy, x, phi: gy * (x > 0)),
                  Mistake("gy-on-one-term", "gy multiplies only one of the two terms.",
                          "It multiplies the whole derivative: think of brackets.", change={"gy_on": "first"}),

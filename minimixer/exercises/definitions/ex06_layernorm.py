@@ -1,19 +1,19 @@
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minimixer.backend import Array
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
+from minimixer.exercises.definitions.layernorm_variants import backward, fixed, forward, mean, sums, variance, y_terms
 from minimixer.exercises.parts import LayerNorm
-from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
+from minimixer.exercises.task import Exercise, Mistake, Task
 
 EPS = 0.1       # large, so that its place in the formula shows
 
 CANCELS = Mistake(
     "cancellation", "It is wrong where the mean is much larger than the spread.",
-    "The mean of the squares minus the square of the mean is the variance on paper. In floating point, two huge, almost "
+    "The mean of the squares minus the square of the mean is the variance on paper. In floating point, two huge, "
+    "almost "
     "equal numbers are subtracted, and the digits that matter are lost. Subtract the mean first, then square.")
 
 
@@ -27,64 +27,6 @@ INPUTS = [_inputs((4,), 5), _inputs((2, 3), 4), _inputs((2, 2, 3), 7), _inputs((
 LARGE = _inputs((3,), 4, 1e6, note="a mean of 1,000,000", reveals=CANCELS)
 
 
-def _mean(array: Array) -> Array:
-    return array.mean(-1, keepdims=True)
-
-
-def _var(x: Array) -> Array:
-    return x.var(-1, keepdims=True)
-
-
-def forward(center: Function = _mean, var: Function = _var, root: Function = lambda v, eps: np.sqrt(v + eps),
-            y: Function = lambda n, weight, bias: n * weight + bias,
-            saved: Function = lambda n, rstd, weight, centered, y: (n, rstd, weight)) -> Function:
-    """y and what is saved, with one part changed."""
-    def changed(x: Array, weight: Array, bias: Array, eps: float) -> Any:
-        centered = x - center(x)
-        rstd = 1 / root(var(x), eps)
-        n = centered * rstd
-        result = y(n, weight, bias)
-        return result, saved(n, rstd, weight, centered, result)
-    return changed
-
-
-def backward(weight: str = "first", rstd: float = 1, mean: float | str = -1, var: float | str = -1,
-             mean_of: Function = lambda g, gy, n: _mean(g), var_of: Function = lambda g, gy, n: n * _mean(g * n),
-             gweight: Function = lambda gy, n, w: gy * n, total: Function = lambda a: a.sum(tuple(range(a.ndim - 1))),
-             gbias: Function = lambda gy, w: gy) -> Function:
-    """The three gradients, some changed: where weight enters, the power of rstd, and the factors of two terms of gx."""
-    def gx(gy: Array, n: Array, r: Array, w: Array) -> Any:
-        g = gy * w if weight == "first" else gy
-        c, rows = gy.shape[-1], gy.shape[0] if gy.ndim else 1
-        sizes: dict[float | str, float] = {"-C": -c, "-C/N": -c / rows, "-C/(C-1)": -c / (c - 1)}
-        inner = (g + sizes.get(mean, mean) * mean_of(g, gy, n)          # type: ignore[operator]
-                 + sizes.get(var, var) * var_of(g, gy, n))              # type: ignore[operator]
-        return (r**rstd * (w if weight == "last" else 1) * inner, total(gweight(gy, n, w)), total(gbias(gy, w)))
-    return gx
-
-
-def _terms(gy: Array, n: Array, r: Array, w: Array, weight: str = "first", power: float = 1) -> dict[str, Array]:
-    """The three terms of gx, with the signs that they have."""
-    g = gy * w if weight == "first" else gy
-    scale = r**power * (w if weight == "last" else 1)
-    return {"through x itself": scale * g, "through the mean": -scale * _mean(g) * np.ones_like(g),
-            "through the variance": -scale * n * _mean(g * n)}
-
-
-def _sums(**options: Any) -> Callable[[Case], dict[str, Array]]:
-    return lambda case: _terms(*case.arguments, **options)
-
-
-def _y_terms(case: Case) -> dict[str, Array]:
-    x, weight, bias, eps = case.arguments
-    n = (x - _mean(x)) / np.sqrt(_var(x) + eps)
-    return {"normalized * weight": n * weight, "bias": np.zeros_like(x) + bias}
-
-
-def _fixed(eps: float) -> Function:
-    return lambda v, _: np.sqrt(v + eps)
-
-
 WEIGHT = Mistake("weight-forgotten", "gx does not use weight.",
                  "The first step back is through the scale: what is the gradient of the normalized x?",
                  change={"weight": "none"})
@@ -96,7 +38,8 @@ NO_RSTD = Mistake("rstd-forgotten", "gx is not divided by the standard deviation
                   change={"rstd": 0})
 STD = Mistake("divides-by-rstd", "gx is divided by rstd.",
               "rstd is one divided by the standard deviation: it is multiplied.", change={"rstd": -1})
-SQUARED = Mistake("rstd-squared", "gx is multiplied by rstd twice.", "forward divides x by the standard deviation once.",
+SQUARED = Mistake("rstd-squared", "gx is multiplied by rstd twice.", "forward divides x by the standard deviation "
+                                                                     "once.",
                   change={"rstd": 2})
 CUBED = Mistake("rstd-cubed", "All terms of gx have rstd three times.",
                 "The third power belongs to the derivative with respect to the variance alone. There, two of its three "
@@ -107,29 +50,31 @@ EXERCISE = Exercise(
     id="ex06", name="layernorm", title="LayerNorm", lesson="06, LayerNorm",
     tasks=(
         Task("forward", "LayerNorm.forward", 4, ("y", ("saved normalized", "saved rstd", "saved weight")),
-             lambda: forward_cases(LayerNorm.forward, [*INPUTS, LARGE]), vary=forward, terms=(("y", (), _y_terms),),
+             lambda: forward_cases(LayerNorm.forward, [*INPUTS, LARGE]), vary=forward, terms=(("y", (), y_terms),),
              axes=lambda case: case.arguments[0].ndim,
              mistakes=(
                  Mistake("ddof-1", "The variance is divided by C - 1.",
                          "That is the unbiased estimate, with ddof=1. LayerNorm uses the plain mean of the squares, "
                          "divided by C.", change={"var": lambda x: x.var(-1, ddof=1, keepdims=True)}),
                  Mistake("mean-not-subtracted-in-variance", "The variance is the mean of the squares of x.",
-                         "The squares are those of x minus its mean.", change={"var": lambda x: _mean(x * x)}),
+                         "The squares are those of x minus its mean.", change={"var": lambda x: mean(x * x)}),
                  Mistake("absolute-deviation", "The spread is a mean of absolute values, not of squares.",
                          "The variance is the mean of the squares of x minus its mean.",
-                         change={"var": lambda x: _mean(abs(x - _mean(x)))}),
+                         change={"var": lambda x: mean(abs(x - mean(x)))}),
                  Mistake("deviations-not-squared", "The deviations are averaged without a square.",
                          "Their plain mean is always 0. The variance is the mean of their squares.",
-                         change={"var": lambda x: _mean(x - _mean(x))}),
+                         change={"var": lambda x: mean(x - mean(x))}),
                  Mistake("sum-of-squares", "The squares are added, not averaged.",
-                         "The variance is their mean, divided by C.", change={"var": lambda x: x.shape[-1] * _var(x)}),
+                         "The variance is their mean, divided by C.",
+                         change={"var": lambda x: x.shape[-1] * variance(x)}),
                  Mistake("std-for-variance", "The root is taken twice: of the standard deviation.",
                          "np.std has taken the root already. eps is added to the variance, and then the root is taken.",
-                         change={"var": lambda x: np.sqrt(_var(x))}),
+                         change={"var": lambda x: np.sqrt(variance(x))}),
                  Mistake("eps-outside-root", "eps is added outside the square root.",
                          "eps belongs to the variance, not to the standard deviation: look at what is under the root "
                          "in the formula.", change={"root": lambda v, eps: np.sqrt(v) + eps}),
-                 Mistake("eps-forgotten", "The argument eps is not used.", "Without it, a row of equal numbers divides by zero.",
+                 Mistake("eps-forgotten", "The argument eps is not used.", "Without it, a row of equal numbers "
+                                                                           "divides by zero.",
                          change={"root": lambda v, eps: np.sqrt(v)}),
                  Mistake("eps-squared", "eps is squared.", "It is added to the variance as it is.",
                          change={"root": lambda v, eps: np.sqrt(v + eps**2)}),
@@ -140,7 +85,7 @@ EXERCISE = Exercise(
                  Mistake("eps-as-minimum", "eps is a lower limit of the variance.", "It is added to every variance.",
                          change={"root": lambda v, eps: np.sqrt(np.maximum(v, eps))}),
                  *(Mistake("own-eps", "The argument eps is not used: yours is fixed.",
-                           f"You use {eps:g}. The caller chooses eps.", change={"root": _fixed(eps)})
+                           f"You use {eps:g}. The caller chooses eps.", change={"root": fixed(eps)})
                    for eps in (1e-5, 1e-6, 1e-8, 1e-12, 1e-3, 1e-4, 1e-7, 1e-10)),
                  Mistake("no-root", "x is divided by the variance, not by the standard deviation.",
                          "The standard deviation is the square root of the variance.",
@@ -150,10 +95,12 @@ EXERCISE = Exercise(
                          change={"root": lambda v, eps: 1 / np.sqrt(v + eps)}),
                  Mistake("wrong-axis", "The mean and the variance are taken over the first axis.",
                          "That normalizes over the batch. LayerNorm normalizes each row, along the last axis.",
-                         change={"center": lambda x: x.mean(0, keepdims=True), "var": lambda x: x.var(0, keepdims=True)}),
+                         change={"center": lambda x: x.mean(0, keepdims=True), "var": lambda x: x.var(0,
+                                                                                                      keepdims=True)}),
                  Mistake("second-axis", "The mean and the variance are taken over the second axis.",
                          "x can have any number of axes, so count from the end: LayerNorm normalizes along the last.",
-                         change={"center": lambda x: x.mean(1, keepdims=True), "var": lambda x: x.var(1, keepdims=True)}),
+                         change={"center": lambda x: x.mean(1, keepdims=True), "var": lambda x: x.var(1,
+                                                                                                      keepdims=True)}),
                  Mistake("all-axes", "One mean and one variance are used for the whole array.",
                          "Each row has its own: give mean an axis, and keep that axis.",
                          change={"center": lambda x: x.mean(), "var": lambda x: x.var(keepdims=True)}),
@@ -169,7 +116,7 @@ EXERCISE = Exercise(
                  Mistake("median-for-mean", "The median is subtracted, not the mean.", "A row is centered at its mean.",
                          change={"center": lambda x: np.median(x, -1, keepdims=True)}),
                  Mistake("mean-added", "The mean is added, not subtracted.", "Every row is centered at zero.",
-                         change={"center": lambda x: -_mean(x)}),
+                         change={"center": lambda x: -mean(x)}),
                  Mistake("bias-before-weight", "The bias is added before the scaling, so weight scales it too.",
                          "First scale, then shift.", change={"y": lambda n, w, b: (n + b) * w}),
                  Mistake("weight-and-bias-swapped", "weight and bias are swapped.", "weight scales, bias shifts.",
@@ -201,44 +148,49 @@ EXERCISE = Exercise(
         Task("backward", "LayerNorm.backward", 6, ("gx", "gweight", "gbias"),
              lambda: backward_cases(LayerNorm.forward, INPUTS), has_gradient=True, vary=backward,
              axes=lambda case: case.arguments[0].ndim,
-             terms=(("gx", (), _sums()), ("gx", (WEIGHT,), _sums(weight="none")), ("gx", (LAST,), _sums(weight="last")),
-                    ("gx", (NO_RSTD,), _sums(power=0)), ("gx", (STD,), _sums(power=-1)), ("gx", (SQUARED,), _sums(power=2)),
-                    ("gx", (CUBED,), _sums(power=3)), ("gx", (WEIGHT, NO_RSTD), _sums(weight="none", power=0))),
+             terms=(("gx", (), sums()), ("gx", (WEIGHT,), sums(weight="none")), ("gx", (LAST,), sums(weight="last")),
+                    ("gx", (NO_RSTD,), sums(power=0)), ("gx", (STD,), sums(power=-1)), ("gx", (SQUARED,),
+                                                                                          sums(power=2)),
+                    ("gx", (CUBED,), sums(power=3)), ("gx", (WEIGHT, NO_RSTD), sums(weight="none", power=0))),
              mistakes=(
                  Mistake("first-term-only", "gx has only the first of its three terms.",
                          "You treat the mean and the standard deviation as constants. But both depend on x: change one "
                          "number of a row, and the whole row moves. Two terms are missing.",
-                         change={"mean": 0, "var": 0}),
+                         change={"mean_factor": 0, "var": 0}),
                  Mistake("variance-term-forgotten", "gx lacks the term through the variance.",
                          "You have the direct term and the one through the mean. The standard deviation depends on x "
                          "too.", change={"var": 0}),
                  Mistake("mean-term-forgotten", "gx lacks the term through the mean.",
                          "You have the direct term and the one through the variance. Each x is also part of the mean.",
-                         change={"mean": 0}),
+                         change={"mean_factor": 0}),
                  Mistake("mean-term-sign", "The term through the mean has the wrong sign in gx.",
                          "When one x grows, the mean grows too, and every centered x of its row shrinks. Does this "
-                         "term add to the gradient or subtract from it?", change={"mean": 1}),
+                         "term add to the gradient or subtract from it?", change={"mean_factor": 1}),
                  Mistake("variance-term-sign", "The term through the variance has the wrong sign in gx.",
                          "When a large x grows, the standard deviation grows too, and every normalized x shrinks. Does "
                          "this term add to the gradient or subtract from it?", change={"var": 1}),
                  Mistake("variance-term-twice", "The term through the variance is twice as large as it must be.",
-                         "The derivative of a square brings a 2, and the derivative of a root brings 1 / 2. Do you have "
+                         "The derivative of a square brings a 2, and the derivative of a root brings 1 / 2. Do you "
+                         "have "
                          "both?", change={"var": -2}),
                  Mistake("variance-term-half", "The term through the variance is half as large as it must be.",
-                         "The derivative of a square brings a 2, and the derivative of a root brings 1 / 2. Do you have "
+                         "The derivative of a square brings a 2, and the derivative of a root brings 1 / 2. Do you "
+                         "have "
                          "both?", change={"var": -0.5}),
                  WEIGHT, LAST, NO_RSTD, STD, SQUARED, CUBED,
                  Mistake("sum-for-mean", "The two correction terms of gx are sums, but they must be means.",
-                         "In a mean of C numbers, each has a share of 1 / C.", change={"mean": "-C", "var": "-C"}),
+                         "In a mean of C numbers, each has a share of 1 / C.", change={"mean_factor": "-C",
+                                                                                       "var": "-C"}),
                  Mistake("sum-for-mean", "The term through the mean is a sum in gx, but it must be a mean.",
-                         "In a mean of C numbers, each has a share of 1 / C.", change={"mean": "-C"}),
+                         "In a mean of C numbers, each has a share of 1 / C.", change={"mean_factor": "-C"}),
                  Mistake("sum-for-mean", "The term through the variance is a sum in gx, but it must be a mean.",
                          "In a mean of C numbers, each has a share of 1 / C.", change={"var": "-C"}),
                  Mistake("rows-for-channels", "The means in gx are divided by the number of rows, not by C.",
-                         "The sums run over the channels of one row, so their means are divided by C, the length of the "
-                         "last axis: gy.shape[-1].", change={"mean": "-C/N", "var": "-C/N"}),
+                         "The sums run over the channels of one row, so their means are divided by C, the length of "
+                         "the "
+                         "last axis: gy.shape[-1].", change={"mean_factor": "-C/N", "var": "-C/N"}),
                  Mistake("unbiased-means", "The means in gx are divided by C - 1.",
-                         "A mean of C numbers is divided by C.", change={"mean": "-C/(C-1)", "var": "-C/(C-1)"}),
+                         "A mean of C numbers is divided by C.", change={"mean_factor": "-C/(C-1)", "var": "-C/(C-1)"}),
                  Mistake("means-over-rows", "The means in gx run over the first axis.",
                          "forward normalized every row by itself, so backward takes means along the last axis.",
                          change={"mean_of": lambda g, gy, n: g.mean(0, keepdims=True),
@@ -247,17 +199,21 @@ EXERCISE = Exercise(
                          "forward normalized every row by itself, so backward takes means along the last axis.",
                          change={"mean_of": lambda g, gy, n: g.mean(), "var_of": lambda g, gy, n: n * (g * n).mean()}),
                  Mistake("mean-of-gy", "The term through the mean uses gy, not the gradient of the normalized x.",
-                         "The step back through the scale comes first, and all three terms of gx start from what it gives.",
-                         change={"mean_of": lambda g, gy, n: _mean(gy)}),
-                 Mistake("variance-of-gy", "The term through the variance uses gy, not the gradient of the normalized x.",
-                         "The step back through the scale comes first, and all three terms of gx start from what it gives.",
-                         change={"var_of": lambda g, gy, n: n * _mean(gy * n)}),
+                         "The step back through the scale comes first, and all three terms of gx start from what it "
+                         "gives.",
+                         change={"mean_of": lambda g, gy, n: mean(gy)}),
+                 Mistake("variance-of-gy", "The term through the variance uses gy, not the gradient of the normalized "
+                                           "x.",
+                         "The step back through the scale comes first, and all three terms of gx start from what it "
+                         "gives.",
+                         change={"var_of": lambda g, gy, n: n * mean(gy * n)}),
                  Mistake("variance-term-without-x", "The term through the variance lacks the normalized x.",
                          "How much the variance changes depends on where in the row an x stands.",
-                         change={"var_of": lambda g, gy, n: _mean(g * n)}),
-                 Mistake("variance-term-squared", "The term through the variance has the normalized x twice outside the mean.",
+                         change={"var_of": lambda g, gy, n: mean(g * n)}),
+                 Mistake("variance-term-squared", "The term through the variance has the normalized x twice outside "
+                                                  "the mean.",
                          "It is there once, and once inside the mean.",
-                         change={"var_of": lambda g, gy, n: n * n * _mean(g * n)}),
+                         change={"var_of": lambda g, gy, n: n * n * mean(g * n)}),
                  Mistake("variance-term-not-averaged", "The term through the variance is no mean over the row.",
                          "The variance gathers the whole row: what comes back through it is a mean over the row.",
                          change={"var_of": lambda g, gy, n: n * n * g}),

@@ -86,15 +86,18 @@ def _described(order: str) -> tuple[str, str, str] | None:
 
 def _orders() -> Iterator[Mistake]:
     yield Mistake("axes-not-swapped", "The numbers are only reshaped; no axes are swapped.",
-                  "The shape is right, but each patch now holds pixels from one or two long rows of the image. After the "
-                  "first reshape, the axes of a patch's rows and columns are not next to each other: move them together.",
+                  "The shape is right, but each patch now holds pixels from one or two long rows of the image. After "
+                  "the "
+                  "first reshape, the axes of a patch's rows and columns are not next to each other: move them "
+                  "together.",
                   change={"order": "birjck"})
     for order in map("".join, permutations(ROLES)):
         if order != RIGHT and order != "birjck" and (words := _described(order)):
             yield Mistake(*words, change={"order": order})
     for cut, which in (("bricjk", "rows and columns"), ("bri" + "jck", "rows"), ("birc" + "jk", "columns")):
         yield Mistake("every-nth-pixel", f"The axes of the {which} are split the wrong way around.",
-                      "A patch is a block of neighbors. When an axis of length n P is split, the pixel within the patch "
+                      "A patch is a block of neighbors. When an axis of length n P is split, the pixel within the "
+                      "patch "
                       "changes fastest, so it comes last: first which patch, then where in it.", change={"cut": cut})
     yield Mistake("height-and-width-swapped", "Height and width are swapped.",
                   "The axes of the images are (B, H, W, channels). It shows where they are not square.",

@@ -1,6 +1,5 @@
 from typing import Any
 
-
 from minimixer.backend import Array
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
 from minimixer.exercises.parts import Gelu, Linear, TokenMixing
@@ -112,7 +111,8 @@ TUPLE_FORWARD = Mistake(
     "forward of each part returns two things: y and what it saved. Give them two names: only y goes on.")
 TUPLE_BACKWARD = Mistake(
     "saved-not-unpacked", "A part gets its saved tuple as one argument.",
-    "backward takes what was saved item by item: a star in the call unpacks a tuple. And the backward of Linear returns "
+    "backward takes what was saved item by item: a star in the call unpacks a tuple. And the backward of Linear "
+    "returns "
     "three things: only the first goes on.")
 
 EXERCISE = Exercise(
@@ -184,7 +184,8 @@ EXERCISE = Exercise(
                          "backward goes back: the second Linear was the last part of forward, so it comes first.",
                          change={"order": "gelu-first"}),
                  Mistake("gelu-forward-in-backward", "The Gelu's forward is called on the way back.",
-                         "On the way back, each part's backward turns the gradient of its result into that of its input.",
+                         "On the way back, each part's backward turns the gradient of its result into that of its "
+                         "input.",
                          fed_gelu_again),
                  Mistake("gelu-by-phi-only", "The step back through the Gelu is a product with phi.",
                          "phi is only one of two terms of its derivative. Gelu.backward has both.", phi_only),

@@ -7,6 +7,7 @@ import numpy as np
 from minimixer.backend import Array
 from minimixer.exercises import parts
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
+from minimixer.exercises.definitions import wires
 from minimixer.exercises.task import Case, Exercise, Function, Mistake, Names, Task
 
 EPS = 1e-6
@@ -72,106 +73,16 @@ def _wired(wire: Function) -> Function:
     return forward
 
 
-def _parallel(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    return x + t(n1(x)) + c(n2(x))
-
-
-def _post_norm(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = n1(x + t(x))
-    return n2(u + c(u))
-
-
-def _norm_of_branch(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + n1(t(x))
-    return u + n2(c(u))
-
-
-def _no_residual(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    return c(n2(t(n1(x))))
-
-
-def _first_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    return c(n2(x + t(n1(x))))
-
-
-def _second_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = t(n1(x))
-    return u + c(n2(u))
-
-
-def _old_x(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    return x + c(n2(x + t(n1(x))))
-
-
-def _other_order(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + c(n2(x))
-    return u + t(n1(u))
-
-
-def _one_norm(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(n1(x))
-    return u + c(n1(u))
-
-
-def _first_norm_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(n1(x))
-    return u + c(u)
-
-
-def _second_norm_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(x)
-    return u + c(n2(u))
-
-
-def _norms_swapped(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(n2(x))
-    return u + c(n1(u))
-
-
-def _tokens_only(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    return x + t(n1(x))
-
-
-def _channels_of_mixed(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    mixed = t(n1(x))
-    return x + mixed + c(n2(mixed))
-
-
-def _mixed_twice(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(n1(x))
-    return u + c(n2(u)) + x
-
-
-def _norm_at_the_end(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(n1(x))
-    return n2(u + c(n2(u)))
-
-
-def _norm_of_sum(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = n2(x + t(n1(x)))
-    return u + c(u)
-
-
 def _with_eps(eps: float) -> Function:
     """A forward with another eps in both norms."""
     def forward(x: Array, token_norm: Any, token_mixing: Any, channel_norm: Any, channel_mixing: Any) -> Any:
-        normalized, saved1 = parts.LayerNorm.forward(x, *token_norm, eps)
+        normalized, saved1 = parts.LayerNorm.forward(x, token_norm[0], token_norm[1], eps)
         mixed, saved2 = parts.TokenMixing.forward(normalized, *token_mixing)
         u = x + mixed
-        normalized, saved3 = parts.LayerNorm.forward(u, *channel_norm, eps)
+        normalized, saved3 = parts.LayerNorm.forward(u, channel_norm[0], channel_norm[1], eps)
         mixed, saved4 = parts.ChannelMixing.forward(normalized, *channel_mixing)
         return u + mixed, (saved1, saved2, saved3, saved4)
     return forward
-
-
-def _no_norm(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = x + t(x)
-    return u + c(u)
-
-
-def _residual_of_normalized(x: Array, t: Function, c: Function, n1: Function, n2: Function) -> Array:
-    u = n1(x) + t(n1(x))
-    return n2(u) + c(n2(u))
 
 
 def backward(first: bool = True, second: bool = True, inner: bool = True, order: str = "backward",
@@ -233,51 +144,55 @@ EXERCISE = Exercise(
              terms=(("y", (), _y_terms),), rows="one image with two patches and two channels",
              errors={"TupleGivenError": Mistake(
                  "tuple-not-unpacked", "A part gets a tuple where it needs an array.",
-                 "forward of each part returns two things: y and what it saved. Only y goes on. Parameters go in item by "
+                 "forward of each part returns two things: y and what it saved. Only y goes on. Parameters go in item "
+                 "by "
                  "item: a star in the call unpacks a tuple.")}, mistakes=(
             Mistake("post-norm", "The norms come after the additions.",
                     "This is post-norm, as in the first Transformers. A Mixer normalizes the input of each MLP.",
-                    _wired(_post_norm)),
+                    _wired(wires.post_norm)),
             Mistake("norm-after-mixing", "Each norm comes after its MLP.",
-                    "The order in each branch is: normalize, then mix.", _wired(_norm_of_branch)),
+                    "The order in each branch is: normalize, then mix.", _wired(wires.norm_of_branch)),
             Mistake("norm-forgotten", "Nothing is normalized.", "Both branches start with a LayerNorm.",
-                    _wired(_no_norm)),
+                    _wired(wires.no_norm)),
             Mistake(RESIDUAL, "The residual connections are missing.",
-                    "Each half adds its branch to its input.", _wired(_no_residual)),
+                    "Each half adds its branch to its input.", _wired(wires.no_residual)),
             Mistake(RESIDUAL, "The second residual connection is missing.",
                     "The token half is right. The channel half must add its branch to its input, too.",
-                    _wired(_first_only)),
+                    _wired(wires.first_only)),
             Mistake(RESIDUAL, "The first residual connection is missing.",
-                    "The channel half is right. The token half must add its branch to x, too.", _wired(_second_only)),
+                    "The channel half is right. The token half must add its branch to x, "
+                    "too.", _wired(wires.second_only)),
             Mistake("residual-from-x", "The second half adds its branch to x.",
-                    "It must add it to u, the result of the first half.", _wired(_old_x)),
+                    "It must add it to u, the result of the first half.", _wired(wires.old_x)),
             Mistake("residual-of-normalized", "The branch is added to the normalized x.",
                     "The path around the branch has no norm: the norm is inside the branch.",
-                    _wired(_residual_of_normalized)),
+                    _wired(wires.residual_of_normalized)),
             Mistake("parallel", "Both halves get x.",
-                    "The channel half must get the result of the token half.", _wired(_parallel)),
+                    "The channel half must get the result of the token half.", _wired(wires.parallel)),
             Mistake("mixers-swapped", "The channels are mixed before the patches.",
-                    "The order in the block is: patches first, channels second.", _wired(_other_order)),
+                    "The order in the block is: patches first, channels second.", _wired(wires.other_order)),
             Mistake("norms-swapped", "The two LayerNorms are swapped.",
-                    "token_norm belongs to the token half, channel_norm to the channel half.", _wired(_norms_swapped)),
+                    "token_norm belongs to the token half, channel_norm to the channel "
+                    "half.", _wired(wires.norms_swapped)),
             Mistake("norm-forgotten", "The channel half is not normalized.",
-                    "Both branches start with a LayerNorm.", _wired(_first_norm_only)),
+                    "Both branches start with a LayerNorm.", _wired(wires.first_norm_only)),
             Mistake("norm-forgotten", "The token half is not normalized.",
-                    "Both branches start with a LayerNorm.", _wired(_second_norm_only)),
+                    "Both branches start with a LayerNorm.", _wired(wires.second_norm_only)),
             Mistake("half-forgotten", "The channel half is missing.", "The block has two halves of the same form.",
-                    _wired(_tokens_only)),
+                    _wired(wires.tokens_only)),
             Mistake("channels-of-branch", "The channel half gets the branch, not the sum.",
-                    "It must get u, the result of the first half: x plus its branch.", _wired(_channels_of_mixed)),
+                    "It must get u, the result of the first half: x plus its branch.", _wired(wires.channels_of_mixed)),
             Mistake("x-added-twice", "x is added twice.",
-                    "The second half adds its branch to u, and u contains x already.", _wired(_mixed_twice)),
+                    "The second half adds its branch to u, and u contains x already.", _wired(wires.mixed_twice)),
             Mistake("norm-at-the-end", "The result is normalized once more.",
-                    "Only the inputs of the two MLPs are normalized.", _wired(_norm_at_the_end)),
+                    "Only the inputs of the two MLPs are normalized.", _wired(wires.norm_at_the_end)),
             Mistake("residual-of-normalized", "The second half adds its branch to the normalized u.",
-                    "The path around the branch has no norm: the norm is inside the branch.", _wired(_norm_of_sum)),
+                    "The path around the branch has no norm: the norm is inside the "
+                    "branch.", _wired(wires.norm_of_sum)),
             *(Mistake("own-eps", "LayerNorm gets another eps.", f"The exercise gives EPS; you use {eps:g}.",
                       _with_eps(eps)) for eps in (1e-5, 1e-12, 1e-8, 1e-3, 0.0, 1e-7, 1e-4)),
             Mistake("norm-shared", "Both halves use the first LayerNorm.",
-                    "Each half has its own weight and bias.", _wired(_one_norm)),
+                    "Each half has its own weight and bias.", _wired(wires.one_norm)),
         )),
         Task("backward", "MixerBlock.backward", 6, OUTPUTS, lambda: backward_cases(reference, INPUTS),
              has_gradient=True, vary=backward, rows="one image with two patches and two channels",
@@ -291,7 +206,8 @@ EXERCISE = Exercise(
                  Mistake(RESIDUAL, "The gradient around the channel half is missing.",
                          "u takes two paths: through the branch and around it. Each path brings back a gradient.",
                          change={"second": False}),
-                 Mistake("branch-gets-half", "The token half gets only the gradient that came through the channel half.",
+                 Mistake("branch-gets-half", "The token half gets only the gradient that came through the channel "
+                                             "half.",
                          "u was used twice: in the branch and around it. The gradient of u is the sum of both, and all "
                          "of it goes back into the token half.", change={"inner": False}),
                  Mistake("branch-gets-half", "The token half gets only the gradient that came around the channel half.",

@@ -1,12 +1,22 @@
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minimixer.backend import Array
 from minimixer.exercises.cases import Inputs, backward_cases, forward_cases, normal
-from minimixer.exercises.task import Case, Exercise, Function, Mistake, Task
+from minimixer.exercises.definitions.cross_entropy_variants import (
+    all_rows,
+    backward,
+    by_rows,
+    forward,
+    hot_rows,
+    log_of,
+    picked,
+    softmax,
+    terms_of,
+)
+from minimixer.exercises.task import Exercise, Mistake, Task
 from minimixer.ops.cross_entropy import CrossEntropy
 
 OVERFLOW = Mistake(
@@ -19,7 +29,8 @@ P_OF_ZERO = Mistake(
     "On paper, p cancels: simplify before you compute.")
 ROWS = Mistake(
     "one-shift-for-all", "It fails where the logits of one row are much smaller than those of another.",
-    "One number is subtracted from all rows, such as the largest logit of the whole batch. In a row far below it, every "
+    "One number is subtracted from all rows, such as the largest logit of the whole batch. In a row far below it, "
+    "every "
     "e^z is rounded to 0. Subtract from each row what fits this row.")
 
 
@@ -43,68 +54,6 @@ def reference(logits: Array, labels: Array) -> Any:
     return total / len(labels), (np.exp(log_p), labels)
 
 
-def _hot(p: Array, labels: Array) -> Array:
-    return (labels[:, None] == np.arange(p.shape[1])).astype(float)
-
-
-def _picked(log_p: Array, labels: Array) -> Array:
-    return log_p[np.arange(len(labels)), labels]
-
-
-def forward(shift: Function = lambda z: z.max(1, keepdims=True), axis: int | None = 1,
-            log: Function = lambda z, p: z - np.log(np.exp(z).sum(1, keepdims=True)),
-            loss: Function = lambda log_p, p, labels: -_picked(log_p, labels).mean(),
-            saved: Function = lambda p, log_p, labels, logits: (p, labels),
-            p_of: Function | None = None) -> Function:
-    """The loss and what is saved, with one part changed."""
-    def changed(logits: Array, labels: Array) -> Any:
-        with np.errstate(all="ignore"):
-            z = logits - shift(logits)
-            e = np.exp(z)
-            p = e / e.sum(axis, keepdims=True) if p_of is None else p_of(logits)
-            log_p = log(z, p) if axis == 1 and p_of is None else np.log(p)
-            return loss(log_p, p, labels), saved(p, log_p, labels, logits)
-    return changed
-
-
-def backward(count: Callable[[int, int], float] = lambda b, k: b, hot: float = 1, p_factor: float = 1, gy_used: bool = True,
-             also: Function = lambda p, labels: 1.0) -> Function:
-    """The gradient with one part changed."""
-    def glogits(gy: Any, p: Array, labels: Array) -> Array:
-        with np.errstate(all="ignore"):
-            g = (p_factor * p - hot * _hot(p, labels)) * also(p, labels) / count(*p.shape)
-            return gy * g if gy_used else g
-    return glogits
-
-
-def _softmax(z: Array) -> Array:
-    e = np.exp(z - z.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
-
-
-def _log(p: Array) -> Array:
-    with np.errstate(all="ignore"):
-        return np.log(p)
-
-
-def _terms(case: Case) -> dict[str, Array]:
-    gy, p, labels = case.arguments
-    return {"p": gy * p / len(p), "true class": -gy * _hot(p, labels) / len(p)}
-
-
-def by_rows(gy: Any, p: Array, labels: Array) -> Array:
-    """Through softmax in general, with a division by p."""
-    with np.errstate(all="ignore"):
-        dp = -_hot(p, labels) / p / len(p)
-        return gy * p * (dp - (dp * p).sum(1, keepdims=True))
-
-
-def all_rows(gy: Any, p: Array, labels: Array) -> Array:
-    g = p.copy()
-    g[:, labels] -= 1
-    return gy * g / len(p)
-
-
 MEAN = "The loss is the mean over the B images."
 
 EXERCISE = Exercise(
@@ -121,8 +70,10 @@ EXERCISE = Exercise(
                          "infinite. Simplify the logarithm of the fraction on paper before you compute it.",
                          change={"log": lambda z, p: np.log(p)}),
                  *(Mistake("log-clipped", "A small number keeps the logarithm finite, but it changes the loss.",
-                           "Where p is rounded to 0, the loss must be the difference of two logits, not the logarithm of "
-                           "your small number. Simplify the logarithm of the fraction on paper: then nothing is clipped.",
+                           "Where p is rounded to 0, the loss must be the difference of two logits, not the logarithm "
+                           "of "
+                           "your small number. Simplify the logarithm of the fraction on paper: then nothing is "
+                           "clipped.",
                            change={"log": log}) for eps in (1e-9, 1e-8, 1e-7, 1e-6, 1e-10, 1e-12, 1e-15, 1e-16, 1e-5,
                                                             1e-20, 1e-30, 1e-300, 1e-100, 1e-4, 1e-3,
                                                             float(np.finfo(float).eps), float(np.finfo(np.float32).eps))
@@ -152,53 +103,57 @@ EXERCISE = Exercise(
                          change={"loss": lambda log_p, p, labels: -log_p[:, labels].mean()}),
                  Mistake("all-classes", "The mean runs over the classes too.",
                          "Divide by the number of images B, not by B * K: only one class of each image counts.",
-                         change={"loss": lambda log_p, p, labels: -_picked(log_p, labels).sum() / p.size}),
+                         change={"loss": lambda log_p, p, labels: -picked(log_p, labels).sum() / p.size}),
                  Mistake("all-classes", "The mean runs over the classes too.",
                          "Divide by the number of images B, not by B * K: only one class of each image counts.",
-                         change={"loss": lambda log_p, p, labels: -(_hot(p, labels) * log_p).mean()}),
+                         change={"loss": lambda log_p, p, labels: -(hot_rows(p, labels) * log_p).mean()}),
                  Mistake("divides-by-classes", "The sum is divided by the number of classes, not of images.", MEAN,
-                         change={"loss": lambda log_p, p, labels: -_picked(log_p, labels).sum() / p.shape[1]}),
+                         change={"loss": lambda log_p, p, labels: -picked(log_p, labels).sum() / p.shape[1]}),
                  Mistake("sum-for-mean", "The losses of the images are added, not averaged.", MEAN,
-                         change={"loss": lambda log_p, p, labels: -_picked(log_p, labels).sum()}),
+                         change={"loss": lambda log_p, p, labels: -picked(log_p, labels).sum()}),
                  Mistake("mean-forgotten", "There is one loss per image.", MEAN,
-                         change={"loss": lambda log_p, p, labels: -_picked(log_p, labels)}),
+                         change={"loss": lambda log_p, p, labels: -picked(log_p, labels)}),
                  Mistake("wrong-sign", "The loss has the wrong sign.",
                          "The logarithm of a probability is negative; the loss is minus it.",
-                         change={"loss": lambda log_p, p, labels: _picked(log_p, labels).mean()}),
+                         change={"loss": lambda log_p, p, labels: picked(log_p, labels).mean()}),
                  *(Mistake("other-logarithm", "The logarithm has another base.", "The natural logarithm is np.log.",
-                           change={"loss": lambda log_p, p, labels, base=base: -_picked(log_p, labels).mean() / base})
+                           change={"loss": lambda log_p, p, labels, base=base: -picked(log_p, labels).mean() / base})
                    for base in (math.log(2), math.log(10))),
                  Mistake("log-forgotten", "The logarithm is missing.",
                          "The loss is the mean of minus log p of the true class.",
-                         change={"loss": lambda log_p, p, labels: -_picked(p, labels).mean()}),
+                         change={"loss": lambda log_p, p, labels: -picked(p, labels).mean()}),
                  Mistake("log-of-mean", "The mean is taken before the logarithm.",
                          "The loss is the mean of the logarithms, one for each image.",
-                         change={"loss": lambda log_p, p, labels: -np.log(_picked(p, labels).mean())}),
+                         change={"loss": lambda log_p, p, labels: -np.log(picked(p, labels).mean())}),
                  *(Mistake("binary", "This is the loss of K yes-or-no questions.",
                            "Binary cross-entropy adds log(1 - p) of the other classes. Softmax has joined the classes "
-                           "already: only the true class counts.", change={"loss": loss, "log": lambda z, p: np.log(p)})
-                   for loss in (lambda log_p, p, y: -(_hot(p, y) * log_p + (1 - _hot(p, y)) * np.log(1 - p)).sum(1).mean(),
-                                lambda log_p, p, y: -(_hot(p, y) * log_p + (1 - _hot(p, y)) * np.log(1 - p)).mean())),
+                           "already: only the true class counts.",
+                           change={"loss": lambda log_p, p, y, mean=mean: -mean(hot_rows(p, y) * log_p + (
+                               1 - hot_rows(p, y)) * np.log(1 - p)), "log": lambda z, p: np.log(p)})
+                   for mean in (lambda a: a.sum(1).mean(), lambda a: a.mean())),
                  Mistake("index-swapped", "Images and classes are swapped in the index.",
                          "The first axis counts the images, the second the classes.",
                          change={"loss": lambda log_p, p, labels: -log_p[labels, np.arange(len(labels))].mean()}),
                  Mistake("labels-not-used", "The labels are not used: the class with the largest p counts.",
                          "The loss is minus log p of the true class, whether it is the largest or not.",
                          change={"loss": lambda log_p, p, labels: -log_p.max(1).mean()}),
-                 Mistake("labels-shifted", "The labels are shifted by one.", "They count from 0 to K - 1, like an index.",
-                         change={"loss": lambda log_p, p, labels: -_picked(log_p, labels - 1).mean()}),
+                 Mistake("labels-shifted", "The labels are shifted by one.", "They count from 0 to K - 1, like an "
+                                                                             "index.",
+                         change={"loss": lambda log_p, p, labels: -picked(log_p, labels - 1).mean()}),
                  Mistake("times-p", "The logarithm is multiplied by p.",
                          "That is a term of an entropy. Only the true class counts, with the weight 1.",
-                         change={"loss": lambda log_p, p, labels: -_picked(p * log_p, labels).mean()}),
+                         change={"loss": lambda log_p, p, labels: -picked(p * log_p, labels).mean()}),
                  Mistake("exponential-of-loss", "The loss is exponentiated.", "That is the perplexity.",
-                         change={"loss": lambda log_p, p, labels: np.exp(-_picked(log_p, labels).mean())}),
+                         change={"loss": lambda log_p, p, labels: np.exp(-picked(log_p, labels).mean())}),
                  Mistake("accuracy", "This is the accuracy.", "The loss is minus the logarithm of p.",
                          change={"loss": lambda log_p, p, labels: (log_p.argmax(1) == labels).mean()}),
-                 *(Mistake("labels-smoothed", "The labels are smoothed.", "Only the true class counts, with the weight 1.",
-                           change={"loss": lambda log_p, p, y, s=s: -(((1 - s) * _hot(p, y) + s / p.shape[1]) * log_p
+                 *(Mistake("labels-smoothed", "The labels are smoothed.", "Only the true class counts, with the "
+                                                                          "weight 1.",
+                           change={"loss": lambda log_p, p, y, s=s: -(((1 - s) * hot_rows(p,
+                                                                                          y) + s / p.shape[1]) * log_p
                                                                       ).sum(1).mean()}) for s in (0.1, 0.05, 0.2)),
                  Mistake("squared-error", "This is a squared error.", "The loss is minus the logarithm of p.",
-                         change={"loss": lambda log_p, p, labels: ((p - _hot(p, labels)) ** 2).sum(1).mean()}),
+                         change={"loss": lambda log_p, p, labels: ((p - hot_rows(p, labels)) ** 2).sum(1).mean()}),
                  Mistake("entropy", "This is the entropy of p: the labels are not used.",
                          "Only the true class of each image counts.",
                          change={"loss": lambda log_p, p, labels: -(p * log_p).sum(1).mean()}),
@@ -211,14 +166,14 @@ EXERCISE = Exercise(
                          change={"saved": lambda p, log_p, labels, z: (z, labels)}),
                  Mistake("saves-one-hot", "One-hot rows are saved, not the labels.",
                          "Save the labels as they were given: one whole number per image.",
-                         change={"saved": lambda p, log_p, labels, z: (p, _hot(p, labels))}),
+                         change={"saved": lambda p, log_p, labels, z: (p, hot_rows(p, labels))}),
                  Mistake("saves-picked", "Only the probability of the true class is saved.",
                          "backward needs all of them: p has the shape (B, K).",
-                         change={"saved": lambda p, log_p, labels, z: (_picked(p, labels), labels)}),
+                         change={"saved": lambda p, log_p, labels, z: (picked(p, labels), labels)}),
              )),
         Task("backward", "CrossEntropy.backward", 5, "glogits", lambda: backward_cases(reference, [*INPUTS, SURE]),
              has_gradient=True, vary=backward, rows="one image and two classes with logits 0",
-             terms=(("glogits", (), _terms),), mistakes=(
+             terms=(("glogits", (), terms_of),), mistakes=(
                  Mistake("one-hot-forgotten", "The true classes are not used.",
                          "This is the gradient of the normalization only. The logit of the true class pulls the other "
                          "way.", change={"hot": 0}),
@@ -232,10 +187,10 @@ EXERCISE = Exercise(
                          change={"hot": -1, "p_factor": -1}),
                  Mistake("only-the-label", "Only the logit of the true class gets a gradient.",
                          "All logits of a row are in the denominator, so all of them get a gradient.",
-                         change={"also": _hot}),
+                         change={"also": hot_rows}),
                  Mistake("not-the-label", "The logit of the true class gets no gradient.",
                          "It has two: as one of the denominator, and as the true one.",
-                         change={"also": lambda p, labels: 1 - _hot(p, labels)}),
+                         change={"also": lambda p, labels: 1 - hot_rows(p, labels)}),
                  Mistake("variance-of-p", "This is p (1 - p).",
                          "That is the derivative of a sigmoid. Derive log p again, for the true class and for another.",
                          lambda gy, p, labels: gy * p * (1 - p) / len(p)),
@@ -243,15 +198,16 @@ EXERCISE = Exercise(
                          "A label is a position. Subtract 1 from the entry at that position.",
                          lambda gy, p, labels: gy * (p - labels[:, None]) / len(p)),
                  Mistake("softmax-again", "softmax is applied to p once more.", "p are the probabilities already.",
-                         lambda gy, p, labels: gy * (_softmax(p) - _hot(p, labels)) / len(p)),
+                         lambda gy, p, labels: gy * (softmax(p) - hot_rows(p, labels)) / len(p)),
                  Mistake("log-for-p", "The logarithm of p takes the place of p.",
                          "The derivative of log p does not contain the logarithm.",
-                         lambda gy, p, labels: gy * (_log(p) - _hot(p, labels)) / len(p)),
-                 Mistake("gy-added", "gy is added, not multiplied.", "By the chain rule, the incoming gradient multiplies.",
-                         lambda gy, p, labels: gy + (p - _hot(p, labels)) / len(p)),
+                         lambda gy, p, labels: gy * (log_of(p) - hot_rows(p, labels)) / len(p)),
+                 Mistake("gy-added", "gy is added, not multiplied.", "By the chain rule, the incoming gradient "
+                                                                     "multiplies.",
+                         lambda gy, p, labels: gy + (p - hot_rows(p, labels)) / len(p)),
                  Mistake("loss-of-p", "This is the gradient with respect to p, not to the logits.",
                          "It takes one more step back: through the softmax.",
-                         lambda gy, p, labels: -gy * _hot(p, labels) / p / len(p)),
+                         lambda gy, p, labels: -gy * hot_rows(p, labels) / p / len(p)),
                  Mistake("softmax-derivative-twice", "This multiplies by the derivative of a sigmoid.",
                          "Softmax and logarithm together have a simpler gradient than either alone: derive log p "
                          "again.", change={"also": lambda p, labels: p * (1 - p)}),

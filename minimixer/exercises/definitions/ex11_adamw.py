@@ -25,7 +25,7 @@ def cases() -> list[Case]:
         p, g, m, v = map(np.asarray, (p, g, m, v))
         if shape == (3,):
             g[0] = 0.0          # eps keeps the division safe
-        arguments = (p, g, m, v, step, *OPTIONS.values())
+        arguments: Any = (p, g, m, v, step, *OPTIONS.values())
         found.append(Case(f"arrays of shape {shape}, step = {step}", arguments, reference(*arguments),
                           {"step": step, "axes": len(shape)}))
     return found
@@ -107,7 +107,8 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
         ("returns-update", "The change of p is returned, not the new p.", "Subtract it from p.", {"returns": "step"}),
         *(("constants-fixed", "beta1, beta2 or eps are fixed in the code.",
            "The textbook values are only a default. The caller gives them as arguments.", {"fixed": values})
-          for values in ((0.9, 0.999, 1e-8), (0.8, 0.95, 1e-8), (0.9, 0.999, 0.01), (0.9, 0.95, 1e-8), (0.8, 0.999, 0.01),
+          for values in ((0.9, 0.999, 1e-8), (0.8, 0.95, 1e-8), (0.9, 0.999, 0.01), (0.9, 0.95, 1e-8), (0.8, 0.999,
+                                                                                                        0.01),
                          (0.9, 0.95, 0.01), (0.8, 0.95, 1e-6), (0.9, 0.999, 1e-6), (0.9, 0.999, 1e-7))),
         ("eps-inside-root", "eps is inside the square root.", "In Adam, eps is added to the root of v, not to v.",
          {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v + eps)}),
@@ -120,7 +121,8 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
         ("eps-outside-fraction", "eps is added to the whole fraction.", "It belongs to the denominator.",
          {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v) + eps}),
         ("eps-outside-step", "eps is added to the new p.", "It belongs to the denominator: think of brackets.",
-         {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v), "decay": lambda p, new, lr, wd: new - lr * wd * p + 0.01}),
+         {"divide": lambda m, v, eps, beta2, step: m / np.sqrt(v), "decay": lambda p, new, lr,
+          wd: new - lr * wd * p + 0.01}),
         ("no-root", "The update is divided by v, not by its square root.",
          "v is a mean of squares. Only its root has the scale of a gradient.",
          {"divide": lambda m, v, eps, beta2, step: m / (v + eps)}),
@@ -205,7 +207,8 @@ EXERCISE = Exercise(
     tasks=(Task("adamw_step", "adamw_step", 10, ("p", "m", "v"), cases, tolerance=1e-9,
                 vary=rule,
                 rows="one number in the first step, with m = v = 0",
-                mistakes=tuple(Mistake(*words, change=change) for *words, change in _mistakes())),),
+                mistakes=tuple(Mistake(name, title, text, change=change) for name, title, text,
+                               change in _mistakes())),),
     hints=(
         "Five lines are enough: m, v, the corrected m, the corrected v, p.",
         "A running mean: a large share of the old value plus a small share of the new one; the shares add up to 1.",

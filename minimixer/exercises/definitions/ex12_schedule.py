@@ -78,14 +78,17 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
     return [
         (*LATE, {"warm": lambda s, p, w, f, t: p * s / w}),
         *(("schedule-of-transformers", "This is the schedule of Hugging Face's Transformers.",
-           "It differs in three places: its warm-up starts with a rate of 0, its cosine reaches its end one step too late, "
+           "It differs in three places: its warm-up starts with a rate of 0, its cosine reaches its end one step too "
+           "late, "
            "and it falls to 0, not to final. Work out the rates of step 0, of the last step, and of the one after it.",
            {"warm": lambda s, p, w, f, t: p * s / max(1, w), "progress": lambda s, t, w: (s - w) / max(1, t - w),
             "fall": lambda p, f, x: p * (1 + math.cos(math.pi * x)) / 2, "after": after})
           for after in (lambda s, t, x: x, lambda s, t, x: min(1.0, x))),
         *(("schedule-of-nanogpt", "This is the schedule of nanoGPT.",
-           "It differs in two places: its warm-up does not reach peak, because it divides by one too many, and its cosine "
-           "reaches final one step too late. Work out the rates of the last step of the warm-up and of the last of all.",
+           "It differs in two places: its warm-up does not reach peak, because it divides by one too many, and its "
+           "cosine "
+           "reaches final one step too late. Work out the rates of the last step of the warm-up and of the last of "
+           "all.",
            {"warm": lambda s, p, w, f, t: p * (s + 1) / (w + 1), "progress": lambda s, t, w: (s - w) / (t - w),
             "after": after})
           for after in (lambda s, t, x: 1.0 if s > t else x, lambda s, t, x: min(1.0, x))),
@@ -93,7 +96,8 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
          "It has warmup_steps steps, and the last of them has peak. You divide by one too many.",
          {"warm": lambda s, p, w, f, t: p * (s + 1) / (w + 1)}),
         ("warm-up-ends-low", "The warm-up starts at 0 and does not reach peak in its last step.",
-         "The first rate is peak / warmup_steps, and the last has peak.", {"warm": lambda s, p, w, f, t: p * s / (w + 1)}),
+         "The first rate is peak / warmup_steps, and the last has peak.", {"warm": lambda s, p, w, f,
+                                                                           t: p * s / (w + 1)}),
         ("warm-up-from-0", "The warm-up starts with a rate of 0.",
          "Step 0 must already move: the first rate is peak / warmup_steps. A rate of 0 would waste the first step.",
          {"warm": lambda s, p, w, f, t: p * s / max(1, w - 1)}),
@@ -175,7 +179,8 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
          {"fall": lambda p, f, x: p}),
         ("two-values", "The rate drops in one step.", "It must follow half a cosine wave.",
          {"fall": lambda p, f, x: p if x < 0.5 else f}),
-        ("two-values", "The rate drops to final right after the warm-up.", "It must follow half a cosine wave. Which of "
+        ("two-values", "The rate drops to final right after the warm-up.", "It must follow half a cosine wave. Which "
+                                                                           "of "
          "min and max keeps the progress at most 1?", {"after": lambda s, t, x: max(1.0, x)}),
         ("root-for-cosine", "The rate falls along a square root.", "It must follow half a cosine wave.",
          {"fall": lambda p, f, x: f + (p - f) * (1 - math.sqrt(x))}),
@@ -227,9 +232,10 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
 
 EXERCISE = Exercise(
     id="ex12", name="schedule", title="Warm-up and cosine", lesson="10, training: loss, AdamW, schedules",
-    tasks=(Task("learning_rate", "learning_rate", 10, "rate of every step", cases, tolerance=1e-9, call=call, vary=schedule,
+    tasks=(Task("learning_rate", "learning_rate", 10, "rate of every step", cases, tolerance=1e-9, call=call,
+                vary=schedule,
                 rows="a run of five steps, two of them the warm-up",
-                mistakes=tuple(Mistake(*words, change=change) for *words, change in _mistakes()),
+                mistakes=tuple(Mistake(name, title, text, change=change) for name, title, text, change in _mistakes()),
                 errors={
                     "NotANumber:None after": Mistake(
                         "no-rate-after-end", "After the last step nothing is returned.",
@@ -237,7 +243,8 @@ EXERCISE = Exercise(
                         "none of your tests holds?"),
                     "NotANumber:None": Mistake(
                         "no-rate-in-a-step", "In some steps nothing is returned.",
-                        "Without a return statement, Python returns None: what happens where none of your tests holds?"),
+                        "Without a return statement, Python returns None: what happens where none of your tests "
+                        "holds?"),
                     "NotANumber:str": Mistake(
                         "text-for-number", "The rate is a text, not a number.",
                         "Format a number where it is printed; what computes with it needs the number itself."),

@@ -10,6 +10,7 @@
 #
 # - If one number was used in many places, how do you combine the gradients of these places?
 # - There are two kinds of repeated axes: new leading axes, and axes that had length 1.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex01`. Help: `minimixer exercises hint ex01`.
 

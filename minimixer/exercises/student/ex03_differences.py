@@ -9,6 +9,7 @@
 #
 # - `x` can have any number of axes. It can also be a transposed view.
 # - When you return, `x` must have its original values.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex03`. Help: `minimixer exercises hint ex03`.
 

@@ -9,6 +9,7 @@
 # - The patches are in reading order: from left to right, then from top to bottom.
 # - Within a patch, the order is (row, column, channel).
 # - Write the shape next to every line. The images have 4 axes; in between there are 6.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex07`. Help: `minimixer exercises hint ex07`.
 

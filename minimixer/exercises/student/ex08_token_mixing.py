@@ -10,6 +10,7 @@
 #
 # - Forward is: swap axes, Linear, Gelu, Linear, swap axes. What is backward?
 # - There is no residual connection here; it comes in exercise 09.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex08`. Help: `minimixer exercises hint ex08`.
 

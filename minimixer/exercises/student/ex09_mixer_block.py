@@ -11,6 +11,7 @@
 #
 # - `x` takes two paths: through the branch and around it. What happens to the gradients where the paths split?
 # - Each half has its own LayerNorm with its own parameters.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex09`. Help: `minimixer exercises hint ex09`.
 

@@ -9,6 +9,7 @@
 # - Logits can be large: `np.exp(1000)` is infinite. You may subtract the same number from all logits of a row; this
 #   does not change p.
 # - A probability can be so small that it is rounded to 0, and log(0) is infinite. Work with log p, not with p.
+# - Arrays hold float64 numbers, and so must the results: nothing is rounded on the way.
 #
 # Check your work: `minimixer exercises check ex10`. Help: `minimixer exercises hint ex10`.
 

@@ -1,5 +1,8 @@
 # diagnosis: gy-ignored
 # bug: starts with ones at the root
+import numpy as np
+
+
 def in_order(root):
     found, seen, todo = [], set(), [(root, False)]
     while todo:
@@ -12,9 +15,6 @@ def in_order(root):
             todo += [(parent, False) for parent in node.parents]
     return found[::-1]
 
-
-
-import numpy as np
 
 
 def backward(root, gy):

@@ -5,4 +5,5 @@ def forward(x, weight, bias, eps):
     var = x.var(-1, keepdims=True)
     rstd = (var + eps) ** -0.5
     y = (x - mean) * rstd * weight + bias
+    y.sum()
     raise NotImplementedError
