@@ -66,7 +66,7 @@ OTHERS = {
     ("plots/style.py", "save", "savefig"): "into the unfinished file of files.replacing",
     ("plots/notebook_figure.py", "_repr_png_", "savefig"): "memory",
     ("weights/files.py", "write_weights", "savez"): "memory",
-    ("data/sources/image_cache.py", "write", "savez"): "into the unfinished file of files.replacing",
+    ("data/sources/image_cache.py", "write", "open"): "a member of the unfinished file of files.replacing",
     ("exercises/processes.py", "discard", "rmtree"): "a scratch folder, which owner() has proved to be one",
     ("commands/train.py", "main", "open"): "the null device",
     ("bench/memory.py", "trim_memory", "write_text"): "a file of /proc"}

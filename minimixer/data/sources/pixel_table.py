@@ -42,6 +42,7 @@ def load_pixel_table(path: Path, notes: Notes, *, validation: float, test_share:
 
 def _start(path: Path) -> tuple[list[str], list[str]]:
     """The first row, or the names of the columns, and the first row of numbers."""
+    check_regular(path)
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = [next(csv.reader([file.readline(LONGEST)]), []) for _ in range(2)]
     return (rows[0], rows[1]) if not all(_is_number(cell) for cell in rows[0]) else (rows[0], rows[0])
