@@ -82,6 +82,7 @@ def test_a_leak_would_be_found():
     assert leaks("ex12", "write  return peak*(step + 1)/warmup_steps")
 
 
+@pytest.mark.slow
 @every_exercise
 def test_every_known_mistake_of_an_exercise_is_a_wrong_answer(name):
     """An imitation is checked as an answer: it must fail, with the diagnosis it stands for."""

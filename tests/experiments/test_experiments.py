@@ -93,6 +93,7 @@ def rules():
     return rng.permutation(16), rng.permutation(4)
 
 
+@pytest.mark.slow
 def test_losses_agree_to_1e_9_when_weights_are_permuted_as_the_images(dataset, workers, rules):
     config = replace(PRESETS["digits"], epochs=1, workers=1, batch_size=16)
     shuffled = permutation.reordered(dataset, permutation.pixel_order(8, 2, *rules))
@@ -103,6 +104,7 @@ def test_losses_agree_to_1e_9_when_weights_are_permuted_as_the_images(dataset, w
     assert max(found["differences"]["unpermuted"]) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_out", ["stem.weight", "token_mixing.fc1.weight", "token_mixing.fc2.weight"])
 def test_each_of_the_permutations_is_needed(dataset, workers, rules, left_out, monkeypatch):
     follow = permutation.follow

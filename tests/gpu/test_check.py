@@ -30,6 +30,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / check.FILE
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_right_forms_pass(standin):
     assert check.faults(standin) == {}

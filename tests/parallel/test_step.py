@@ -51,6 +51,7 @@ def test_the_gradient_of_a_batch_is_that_of_the_mean_loss(rng):
         assert test_loss == pytest.approx(mm.functional.cross_entropy(whole.detach(), labels).item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_weights_after_forty_steps_are_the_same_bits_for_one_two_and_three_workers(rng):
     images, labels = rng.integers(0, 256, (90, 32, 32, 3), np.uint8), rng.integers(0, 10, 90)
     results = []

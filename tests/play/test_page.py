@@ -46,6 +46,7 @@ def test_the_page_holds_the_model_as_float16():
     assert sum(np.prod(shape) for _, shape in content["arrays"]) == content["parameters"] == model.num_parameters()
 
 
+@pytest.mark.slow
 def test_the_pages_are_small():
     pico = nn.mixer("pico", image_size=8, patch_size=2, in_channels=1)
     assert len(page(digits_of(pico)).html.encode()) <= 400_000

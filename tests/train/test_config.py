@@ -61,6 +61,7 @@ def test_the_command_takes_the_old_setting_of_a_toml_file(tmp_path):
     assert parse(["--config", str(tmp_path / "a.toml")])[0].kernels == "inplace"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("compiled", "kernels"), [(True, "fast"), (False, "inplace")])
 def test_an_old_run_is_read_in_silence_and_resumes(compiled, kernels, tmp_path):
     out = fit(replace(QUICK, out=tmp_path / "run", kernels=kernels)).out

@@ -120,6 +120,7 @@ def test_smaller_images_are_enlarged_to_the_model(trained_run, tmp_path, monkeyp
         assert (answers == load_digits().test_labels).mean() == max(m.get("test_accuracy", 0) for m in metrics)
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_same_bytes_even_without_its_source(trained_run, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(trained_run, source)
@@ -140,6 +141,7 @@ def test_it_resumes_to_the_same_bytes_even_without_its_source(trained_run, tmp_p
     assert main(["train", "--resume", "--out", str(part), "--init-from", str(trained_run)]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [fit, estimate])
 def test_the_source_is_read_once(work, trained_run, tmp_path, monkeypatch):
     read, original = [], checkpoint.read
@@ -161,6 +163,7 @@ def test_the_preset_is_the_papers_recipe():
     assert config.epochs * (50_000 // config.batch_size) >= config.max_steps
 
 
+@pytest.mark.slow
 def test_the_model_that_comes_with_minimixer_is_a_source(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)

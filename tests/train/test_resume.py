@@ -67,6 +67,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_bytes(moment, untouched, 
     assert [m.get("test_loss") for m in resumed.metrics] == [m.get("test_loss") for m in run.metrics]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "saved"), [(5, 15), (7, 14), (None, 0)])        # 7 is log_every too
 def test_it_goes_back_to_the_last_checkpoint_if_there_was_no_time_to_save(every, saved, tmp_path, monkeypatch):
     run = fit(replace(DIGITS, out=tmp_path / "untouched"))
@@ -91,6 +92,7 @@ def test_it_goes_back_to_the_last_checkpoint_if_there_was_no_time_to_save(every,
         assert (resumed.out / name).read_bytes() == (run.out / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_though_the_metrics_are_lost(tmp_path):
     run = fit(replace(DIGITS, out=tmp_path / "untouched"))
     config = replace(DIGITS, out=tmp_path / "run", checkpoint_every=5)
