@@ -41,7 +41,7 @@ def grade(folder: Path, out: Path, feedback: Path | None, how: str, exercises: S
     course = _read(folder, alone)
     chosen = list(dict.fromkeys(load(name).id for name in exercises)) or handed_in(course)
     formats.check_ours([*course.students, *absent(course, persons)], out, how, feedback)
-    limits = _fenced(limits, trust, [path for path in (folder, roster, feedback) if path])
+    limits = _fenced(limits, trust, [path for path in (folder, roster) if path])
     check_file(chosen[0], STUDENT / load(chosen[0]).filename, limits)           # does the checker start at all?
     work = [_work(course, student, name) for student in course.students for name in chosen]
     with Journal(out, limits) as journal:

@@ -42,13 +42,16 @@ def alive(pid):
 def test_killed_five_times_the_table_is_the_same_and_nothing_is_graded_twice(tmp_path):
     make_class(tmp_path, 14)
     whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
+    begin = time.monotonic()
     first = start(tmp_path / "submissions", whole)
     said, _ = first.communicate(timeout=300)
     assert first.returncode == 0, said
+    fifth = (time.monotonic() - begin) / 5
     rng, seen = random.Random(7), []
     for _ in range(5):
         grader = start(tmp_path / "submissions", parts)
-        time.sleep(rng.uniform(1.5, 8.0))
+        time.sleep(1.0 + rng.uniform(0.0, 0.8 * fifth))          # five of them do not finish the class
+        assert grader.poll() is None
         started = children_of(grader.pid)
         grader.send_signal(signal.SIGKILL)
         grader.communicate()
@@ -64,7 +67,7 @@ def test_killed_five_times_the_table_is_the_same_and_nothing_is_graded_twice(tmp
         while (left := [pid for pid in started if alive(pid)]) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not left
-    assert len(seen) > 3
+    assert len(seen) > 1
     last = start(tmp_path / "submissions", parts)
     said, _ = last.communicate(timeout=300)
     assert last.returncode == 0
