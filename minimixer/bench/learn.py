@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Literal
+from typing import ClassVar, Literal
 
 from minimixer.bench.children import Child
 from minimixer.bench.learners import LEARNERS
@@ -18,6 +18,7 @@ from minimixer.bench.report import table
 from minimixer.bench.results import check_results, write_json, write_markdown
 from minimixer.console import Computing, at_least, parse
 from minimixer.errors import OK
+from minimixer.options import INCLUDED, Rule
 from minimixer.parallel.host import physical_cores
 from minimixer.train.config import PRESETS
 
@@ -54,6 +55,14 @@ class Learn(Computing):
     """Write the table to this file."""
     plot: Path | None = None
     """Plot accuracy over seconds into this .png file."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        INCLUDED._replace(options=("data_dir",), idle=lambda given: given.preset == "digits",
+                          why="with --preset digits (the digits come with minimixer)", instead="choose another preset"),
+        Rule(("muon_lr",), lambda given: not any(name.endswith("muon") for name in given.contenders),
+             "without a contender that uses Muon", "add minimixer-muon to --contenders"),
+        Rule(("adamw_lr",), lambda given: not any(name.endswith("adamw") for name in given.contenders),
+             "without a contender that uses AdamW alone", "add minimixer-adamw to --contenders"))
 
     def __post_init__(self) -> None:
         at_least(1, epochs=self.epochs, tests=self.tests, threads=self.threads, seeds=len(self.seeds))

@@ -4,7 +4,7 @@ import ast
 import importlib
 import re
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -159,6 +159,8 @@ def test_a_configuration_in_python_is_checked_and_a_saved_one_is_not(values, tmp
     "experiments ablation --redraw --lr 0.1", "experiments complexity --quick --rounds 3",
     "experiments token-weights --run x --batch-size 3", "experiments token-weights --seeds 0 1",
     "bench scaling --again x --rounds 3", "bench race --contenders numpy --plain-malloc",
+    "bench learn --preset digits --data-dir x", "bench learn --contenders minimixer-muon --adamw-lr 1",
+    "bench learn --contenders pytorch-adamw --muon-lr 1",
     "data path digits --data-dir x", "data verify digits --data-dir x", "data download digits --data-dir x",
     "exercises check ex01 --chain", "seeds --seed 3 --out x", "seeds --data-dir y --out x"])
 def test_other_commands_refuse_them_too(command, tmp_path, monkeypatch, capsys):
@@ -170,6 +172,37 @@ def test_other_commands_refuse_them_too(command, tmp_path, monkeypatch, capsys):
     assert run(name, arguments) == 2
     assert " has no effect " in capsys.readouterr().err
     assert not Path("x").exists()
+
+
+# Of every other command, the options that always act; those of train, seeds and the experiments are above and below.
+# eval, play and ship ask the rules of training about the data set that they find (``--data-dir`` and its kin).
+ALWAYS_OF = {
+    "Evaluation": {"run", "data", "data_dir", "download", "test_share", "part", "json", "device", "blas_tune"},
+    "ExportConfig": {"run", "file", "format", "out"}, "Prediction": {"files", "invert", "json", "top", "device"},
+    "ImportConfig": {"file", "out", "image_size", "num_classes", "labels", "mean", "std", "allow_nonfinite"},
+    "Inspection": {"model", "image_size", "json"}, "Playing": {"run", "out", "no_open"}, "Seeds": {"out", "seeds"},
+    "Shipment": {"run", "out", "title", "data_dir", "workers", "blas_tune"}, "GpuRace": {"block", "folder", "rounds"},
+    "First": {"config", "data", "out", "resume"}, "Cost": {"data_dir", "plot", "steps", "blas_tune"},
+    "Ladder": {"json", "rounds", "blas_tune"},
+    "Resolution": {"batch", "json", "plot", "rounds", "threads", "blas_tune"},
+    "Learn": {"preset", "contenders", "epochs", "seeds", "tests", "threads", "json", "markdown", "plot", "blas_tune"},
+    "Race": {"sizes", "batches", "modes", "contenders", "threads", "rounds", "full", "memory", "json", "markdown",
+             "blas_tune"},
+    "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"}}
+NO_OPTIONS = {"Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
+
+
+def test_each_option_of_every_command_acts_always_or_has_a_rule():
+    found = {}
+    for name in {*MODULES, *(f"bench.{benchmark}" for benchmark in BENCHMARKS)}:
+        module = importlib.import_module(f"minimixer.{name}")
+        for options in vars(module).values():
+            if (isinstance(options, type) and is_dataclass(options) and options.__module__ == module.__name__
+                    and options.__name__ not in NO_OPTIONS):
+                ruled = {option for rule in rules(options) for option in rule.options}
+                base = "Options" if name.startswith("experiments.") else options.__name__
+                found.setdefault(base, set()).update({field.name for field in fields(options)} - ruled)
+    assert found == ALWAYS_OF
 
 
 def test_a_rule_names_options_that_exist():
