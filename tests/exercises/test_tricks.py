@@ -12,6 +12,7 @@ import minimixer
 from minimixer.exercises import fence, processes
 from minimixer.exercises.runner import Limits, check_cells
 from tests.support.answers import load, source
+from tests.support.commands import exercises as main
 from tests.support.tricks import NOT_OWN, TRICKS
 
 PACKAGE = Path(minimixer.__file__).parent
@@ -99,3 +100,31 @@ def test_inside_there_is_little_to_see(wall):
         assert int(visible) <= 3
         assert package == "False"
         assert user == str(fence.NOBODY)
+
+
+def test_in_a_class_the_results_of_the_others_are_the_same_bytes(tmp_path):
+    """Honest students get the same rows and pages, whether the rest of the class plays tricks or hands in nothing."""
+    honest = {"ann": "ex01", "mia": "ex06", "zoe": "ex04"}                      # before, among and behind the others
+    shares = []
+    for who in ("alone", "with tricks"):
+        place = tmp_path / who
+        students = {name: (load(exercise).filename, source(exercise)) for name, exercise in honest.items()}
+        if who == "with tricks":
+            for name, (exercise, code) in TRICKS.items():
+                for word, path in (("PRECIOUS", place / "grades.csv"), ("PACKAGE", PACKAGE),
+                                   ("NEIGHBOR", place / "class" / "ann" / load("ex01").filename)):
+                    code = code.replace(word, repr(str(path)))
+                students[f"k-{name}"] = load(exercise).filename, code
+        for name, (file, code) in students.items():
+            path = place / "class" / name / file
+            path.parent.mkdir(parents=True)
+            path.write_text(code)
+        assert main(["grade", str(place / "class"), "--out", str(place / "grades.csv"), "--feedback",
+                     str(place / "pages"), "--exercises", "ex01", "ex04", "ex06", "--seconds", "2"]) == 0
+        rows = [line for line in (place / "grades.csv").read_text("utf-8-sig").splitlines()
+                if line.split(",")[0] in honest]
+        pages = {name: (place / "pages" / f"{name}.html").read_bytes() for name in honest}
+        shares.append((rows, pages, [path.read_bytes() for name in honest for path in
+                                     sorted((place / "class" / name).iterdir())]))
+    assert shares[0] == shares[1]
+    assert len(shares[0][0]) == len(honest) * sum(len(load(name).tasks) for name in honest.values())
