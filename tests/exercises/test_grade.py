@@ -165,3 +165,13 @@ def test_names_and_errors_that_are_no_text_do_not_stop_a_class(tmp_path):
     assert [row["student"] for row in rows(tmp_path / "grades.csv")] == ["M\\udcfcller", "zed"]
     assert len(list((tmp_path / "pages").glob("*.html"))) == 2
     assert "\\udcfc" in (tmp_path / "pages" / "zed.html").read_text()
+
+
+def test_a_file_in_the_place_of_the_journal_is_kept(tmp_path, capsys):
+    (tmp_path / "class" / "ada").mkdir(parents=True)
+    (tmp_path / "class" / "ada" / "ex01_unbroadcast.py").write_text(source("ex01"))
+    (tmp_path / "grades.csv.part").write_text("my notes")
+    assert main(["grade", str(tmp_path / "class"), "--out", str(tmp_path / "grades.csv")]) == 1
+    assert "grades.csv.part exists, and minimixer exercises grade did not write it" in capsys.readouterr().err
+    assert (tmp_path / "grades.csv.part").read_text() == "my notes"
+    assert not (tmp_path / "grades.csv").exists()
