@@ -22,22 +22,22 @@ def leaf(*numbers, dtype=np.float64):
 
 def test_twenty_thousand_chained_ops_take_less_than_a_second():
     x = y = leaf(1.0)
-    start = time.perf_counter()
+    start = time.thread_time()          # a busy machine does not count
     for _ in range(20_000):
         y = y + 1.0
     y.backward()
     del y
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
     assert x.grad == 1
 
 
 def test_forty_doubled_diamonds_are_walked_once_not_two_to_the_fortieth_times():
     x = y = leaf(1.0)
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(40):
         y = y + y
     y.backward()
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
     assert x.grad == 2.0**40
 
 
