@@ -42,7 +42,7 @@ def test_faults_are_found_and_written_to_files(module, name, broken, tmp_path, m
 
     def later(*args):           # the valid files are read as they should be
         calls.append(args)
-        return (broken if len(calls) > 60 else original)(*args)
+        return (broken if len(calls) > 40 else original)(*args)
 
     monkeypatch.setattr(module, name, broken if name == "_damaged" else later)
     lines = []
