@@ -32,19 +32,19 @@ def test_a_case_follows_from_its_seed_and_number(tmp_path):
         assert len(set(cases)) == 3
 
 
-@pytest.mark.parametrize(("module", "name", "broken"), [
-    (members, "_check_size", lambda path, size, refuse: {}[size]),                          # a stray exception
-    (cifar, "decode_names", lambda archive, content, damaged: bytearray(10**9) and ()),     # much memory
-    (cifar, "_damaged", lambda archive, path, what: cifar.DataError("two lines:\n" + what)),
+@pytest.mark.parametrize(("module", "name", "broken", "valid"), [
+    (members, "_check_size", lambda path, size, refuse: {}[size], 60),                          # a stray exception
+    (cifar, "decode_names", lambda archive, content, damaged: bytearray(10**9) and (), 30),     # much memory
+    (cifar, "_damaged", lambda archive, path, what: cifar.DataError("two lines:\n" + what), 0),
 ])
-def test_faults_are_found_and_written_to_files(module, name, broken, tmp_path, monkeypatch):
+def test_faults_are_found_and_written_to_files(module, name, broken, valid, tmp_path, monkeypatch):
     original, calls = getattr(module, name), []
 
     def later(*args):           # the valid files are read as they should be
         calls.append(args)
-        return (broken if len(calls) > 40 else original)(*args)
+        return (broken if len(calls) > valid else original)(*args)
 
-    monkeypatch.setattr(module, name, broken if name == "_damaged" else later)
+    monkeypatch.setattr(module, name, later)
     lines = []
     _, _, offending = fuzz.run(140, 0, tmp_path / "failures", lines.append)
     assert offending
