@@ -17,7 +17,7 @@ from minimixer.parallel.host import keep_freed_memory
 from minimixer.parallel.step import score
 from minimixer.parallel.workers import Workers
 from minimixer.train.config import TrainConfig
-from minimixer.train.initialize import build_model, initialize
+from minimixer.train.initialize import build_model, build_schedule, initialize
 from minimixer.train.loop import train_step
 
 TESTED_AT_ONCE = 500        # images
@@ -51,7 +51,7 @@ class Learner:
 
     def plan(self) -> tuple[int, int]:
         """Steps per epoch, and steps of the run."""
-        return len(self.batches.batches), self.total_steps
+        return len(self.batches.batches), self.schedule.total_steps
 
     def learn(self, steps: int) -> float:
         """Make the next steps; returns their seconds."""
@@ -62,7 +62,7 @@ class Learner:
         return time.perf_counter() - start
 
     batches: Prefetch
-    total_steps: int
+    schedule: Schedule
 
 
 class Ours(Learner):
@@ -70,7 +70,7 @@ class Ours(Learner):
 
     def start(self, dataset: Dataset) -> None:
         self.run = initialize(self.config, Workers(self.threads).__enter__(), out=Path(), dataset=dataset)
-        self.batches, self.total_steps = Prefetch(self.run.batches), self.run.total_steps
+        self.batches, self.schedule = Prefetch(self.run.batches), self.run.schedule
 
     def step(self, images: np.ndarray, labels: np.ndarray) -> None:
         train_step(self.run, images, labels)
@@ -93,10 +93,7 @@ class Theirs(Learner):
         self.mean, self.std = dataset.channel_statistics()
         self.model = Mixer(twin).to(memory_format=torch.channels_last)
         self.batches = Prefetch(Batches(dataset, self.config.batch_size, self.config.seed, self.config.augmentation()))
-        epoch = len(self.batches.batches)
-        self.total_steps = min(self.config.epochs * epoch, self.config.max_steps or self.config.epochs * epoch)
-        self.schedule = Schedule(self.config.schedule, self.config.lr, self.total_steps,
-                                 min(self.config.warmup_steps, self.total_steps // 5))
+        self.schedule = build_schedule(self.config, len(self.batches.batches))
         params = dict(self.model.named_parameters())
         chosen: list[Any] = hidden_matrices([*params], [*params.values()]) if self.config.optimizer == "muon" else []
         self.optimizers = [*([self.muon(chosen)] if chosen else []),

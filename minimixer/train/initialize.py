@@ -128,8 +128,7 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
                          "least one image for each")
     batches = Batches(dataset, config.batch_size, config.seed, config.augmentation(), device,
                       sharded.plan(config.batch_size).images)
-    total_steps = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
-    schedule = optim.Schedule(config.schedule, config.lr, total_steps, min(config.warmup_steps, total_steps // 5))
+    schedule = build_schedule(config, len(batches))
     optimizer = build_optimizer(config, start.model, workers)
     ema = optim.EMA(start.model.parameters(), config.ema) if config.ema else None
     about = {"model_name": start.name, "model": asdict(start.sizes), "class_names": dataset.class_names,
@@ -138,8 +137,8 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     origin = origin_of(config, settings_of(config, told), dataset, device, workers.compiled,
                        begun_as(out) if config.resume else None)
     state = TrainState(start.model, optimizer, ema, History(out, lock=held(out)))
-    return Run(config, group, device, device_why, dataset, batches, sharded, schedule, total_steps, state, about, told,
-               start.said, origin, notes)
+    return Run(config, group, device, device_why, dataset, batches, sharded, schedule, schedule.total_steps, state,
+               about, told, start.said, origin, notes)
 
 
 @dataclass(frozen=True)
@@ -209,6 +208,13 @@ def build_model(config: TrainConfig, dataset: Dataset) -> Model:
                      **asked)
     except ValueError as error:
         raise UsageError(f"{config.model} for {config.data}: {error}") from error
+
+
+def build_schedule(config: TrainConfig, steps_per_epoch: int) -> optim.Schedule:
+    """The learning rate at every step of a run; it knows how many steps there are."""
+    epochs = config.epochs * steps_per_epoch
+    total_steps = min(epochs, config.max_steps or epochs)
+    return optim.Schedule(config.schedule, config.lr, total_steps, min(config.warmup_steps, total_steps // 5))
 
 
 def build_optimizer(config: TrainConfig, model: Module, workers: Workers) -> optim.Optimizer:
