@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
@@ -99,6 +100,12 @@ def read_json(path: Path, limit: int = LARGEST_TEXT) -> Any:
     except (ValueError, RecursionError) as error:
         why = "its brackets are nested too deeply" if isinstance(error, RecursionError) else error
         raise FileRefusedError(f"{printable(path, None)} is not JSON ({why}): restore it") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal.  Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove(path: Path, proof: Callable[[Path], bool]) -> None:

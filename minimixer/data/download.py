@@ -4,7 +4,6 @@ pooch restarts every download in a new temporary file, so it cannot resume one.
 """
 
 import errno
-import hashlib
 import os
 import re
 import ssl
@@ -23,7 +22,7 @@ from minimixer.data.dataset import DataError
 from minimixer.data.download_causes import cannot_write, cause_of, check_bundle, hopeless
 from minimixer.data.part import Part, begin, check_part, discard, finish, is_begun
 from minimixer.data.progress import progress
-from minimixer.files import FileRefusedError, remove, set_aside
+from minimixer.files import FileRefusedError, remove, set_aside, sha256_of
 from minimixer.text import printable
 
 TIMEOUT = (10, 30)      # seconds: to connect, and between two blocks
@@ -122,10 +121,7 @@ def _is_lock(path: Path) -> bool:
 
 
 def _is_whole(file: Path, sha256: str, size: int) -> bool:
-    if not file.is_file() or file.stat().st_size != size:
-        return False
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest() == sha256
+    return file.is_file() and file.stat().st_size == size and sha256_of(file) == sha256
 
 
 def _fetch(url: str, target: Path, part: Part, size: int, show: Callable[[int], None]) -> None:

@@ -1,6 +1,5 @@
 """The data sets that minimixer knows by name: what they are, where they are, whether their files are complete."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +8,7 @@ from minimixer.data.dataset import DataError, Dataset
 from minimixer.data.sources import cifar, digits, mnist
 from minimixer.data.sources.cifar_editions import CIFAR10, CIFAR100, EDITIONS, PAGE, Archive
 from minimixer.data.sources.mnist import FAMILIES, Family
+from minimixer.files import sha256_of
 
 Name = Literal["digits", "cifar10", "cifar100", "mnist", "fashion-mnist", "kmnist"]
 
@@ -94,8 +94,7 @@ def _hashes(known: Known, source: Path) -> list[tuple[Path, str, tuple[str, ...]
         return [(path, found, (expected,)) for path, found, expected in mnist.verified(known.family, source)]
     if not source.is_file() or _is_unzipped(source):
         return []
-    with source.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(source)
     if known.archive is None:
         return [(source, found, (digits.SHA256,))]
     editions = EDITIONS[known.archive.name]

@@ -1,6 +1,5 @@
 """MNIST, Fashion-MNIST and Kuzushiji-MNIST: one format, three data sets, whose files have the same names."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from minimixer.data.notes import Notes
 from minimixer.data.parts import DEFAULT_TEST_SHARE
 from minimixer.data.places import cache_folder, usual_places
 from minimixer.data.sources.idx import TEST, TRAIN, Files, find_idx, load_idx, read_idx
+from minimixer.files import sha256_of
 from minimixer.text import printable
 
 KEYS = (TRAIN, "images"), (TRAIN, "labels"), (TEST, "images"), (TEST, "labels")
@@ -134,7 +134,7 @@ def recognize(files: Files) -> Family | None:
     try:
         size = path.stat().st_size
         if any(size == known for known, _ in by_hash):
-            return by_hash.get((size, _sha256(path)))
+            return by_hash.get((size, sha256_of(path)))
         return by_labels(read_idx(path, 1)) if size == WHOLE + 8 else None
     except OSError:
         return None
@@ -151,9 +151,4 @@ def verified(family: Family, folder: Path) -> Iterator[tuple[Path, str, str]]:
     files = find_idx(folder)
     for key, (_, expected) in zip(KEYS, family.files, strict=True):
         if key in files and files[key].suffix == ".gz":
-            yield files[key], _sha256(files[key]), expected
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            yield files[key], sha256_of(files[key]), expected
