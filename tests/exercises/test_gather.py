@@ -69,7 +69,7 @@ def unused(course):
      {"ada": {"ex01": "ex01.py"}, "bo": {"ex01": "ex01.py"}}),
     ({"jane.zip": zipped({"jane/ex01.py": RIGHT, "jane/ex02.py": RIGHT})},
      {"jane": {"ex01": "jane/ex01.py", "ex02": "jane/ex02.py"}}),
-    ({"jane/work/ex01.py": RIGHT}, {"jane": {"ex01": "work/ex01.py"}}),
+    ({"jane/mine/ex01.py": RIGHT}, {"jane": {"ex01": "mine/ex01.py"}}),
     ({"1-2 - Ada - Oct 1, 2026 1230 PM/ex01.py": RIGHT, "1-2 - Ada - Oct 2, 2026 0915 AM/ex01_b.py": RIGHT},
      {"Ada": {"ex01": "ex01_b.py"}}),
     ({"HW_ada_attempt_2026-10-01-12-30-00_ex01_b.py": RIGHT, "HW_ada_attempt_2026-10-01-12-30-00.txt": "",

@@ -16,20 +16,12 @@ from minimixer.train.initialize import usual_patch
 from tests.support.commands import evaluate as evaluate_command
 from tests.support.commands import train as train_command
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 QUICK = replace(PRESETS["digits"], max_steps=6, batch_size=8, workers=1, patch_size=None)
 
 
 class Quiet(Callback):
     pass
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_pictures():
-    """The pictures of a report take longer than these runs; test_report.py looks at them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("curves", "confusion", "image_grid"):
-            patch.setattr(mm.plots, name, lambda *_: None)
-        yield
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.support.commands import evaluate as evaluate_command
 from tests.support.commands import predict as predict_command
 from tests.support.commands import train as train_command
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 QUICK = replace(PRESETS["digits"], max_steps=50, workers=1, log_every=10)
 
 
@@ -89,15 +90,6 @@ class Arrays(Net):
 class TooFew(Net):
     def forward(self, images):
         return super().forward(images)[:, :7]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_pictures():
-    """The pictures of a report take longer than these runs; test_report.py looks at them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("curves", "confusion", "image_grid"):
-            patch.setattr(mm.plots, name, lambda *_: None)
-        yield
 
 
 @pytest.fixture(scope="module")
