@@ -261,4 +261,4 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 # - Predict with the same normalization as in training. Otherwise the answers are worthless, and no error tells you.
 #
 # **What the library does differently:** `fit` also warms the learning rate up and lowers it again, clips the gradients
-# (lesson 10), splits the batch among several threads (lesson 12), and can be stopped and resumed.
+# (lesson 11), splits the batch among several threads (lesson 23), and can be stopped and resumed (lesson 12).

@@ -337,6 +337,6 @@ print("same answers:", (logits["tanh"].argmax(-1) == logits["erf"].argmax(-1)).a
 #
 # **What the library does differently:** erf comes from SciPy (on a GPU, from CuPy). The folder `minimixer/ops/gelu/`
 # also holds faster code for the tanh form. On the CPU, training runs `inplace.py`, the same formula computed in place
-# and in small blocks, or `compiled.py`, where Numba is installed. Lesson 12 shows why they are faster. A test proves
+# and in small blocks, or `compiled.py`, where Numba is installed. Lesson 23 shows why they are faster. A test proves
 # each equal to the code you read, and `--kernels reference` (in Python, `mm.reference_kernels()`) trains with the code
 # you read. The erf form always runs on the CPU as you read it here.

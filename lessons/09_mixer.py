@@ -4,7 +4,7 @@
 # - **Time:** 12 minutes, 8 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 04 to 08
 # - **Previous:** [08 Token mixing](08_token_mixing.ipynb)
-# - **Next:** [10 Training](10_training.ipynb)
+# - **Next:** [10 The loss](10_loss.ipynb)
 
 # %% [markdown]
 # ## Goal

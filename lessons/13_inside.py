@@ -3,7 +3,7 @@
 #
 # - **Time:** 12 minutes, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09
-# - **Previous:** [12 Making it fast](12_speed.ipynb)
+# - **Previous:** [12 The run](12_run.ipynb)
 # - **Next:** [14 Is it a CNN?](14_convolution.ipynb)
 
 # %% [markdown]

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 11 One code, two devices
+# # 22 One code, two devices
 #
 # - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05 and 09; no GPU
-# - **Previous:** [10 Training: loss, AdamW, learning rate](10_training.ipynb)
-# - **Next:** [12 Making it fast](12_speed.ipynb)
+# - **Previous:** [21 Your own Mixer](21_own_mixer.ipynb)
+# - **Next:** [23 Making it fast](23_speed.ipynb)
 
 # %% [markdown]
 # ## Goal
@@ -293,7 +293,7 @@ print("same logits:  ", np.allclose(on_cpu[0], on_far[0], atol=1e-4))
 print("same gradient:", np.allclose(on_cpu[1], on_far[1], atol=1e-4))
 
 # %% [markdown]
-# The last digits differ, because on the CPU minimixer uses faster forms of its ops (lesson 12), which add in a
+# The last digits differ, because on the CPU minimixer uses faster forms of its ops (lesson 23), which add in a
 # different order. A GPU adds in yet another order. So compare two devices with a tolerance, never with `==`.
 #
 # **The weights are the same**, because *NumPy draws all random numbers, on the CPU*, and they are then copied. CuPy's

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 12 Making it fast
+# # 23 Making it fast
 #
 # - **Time:** 12 minutes, 60 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 04, 05 and 09
-# - **Previous:** [11 Devices](11_devices.ipynb)
-# - **Next:** [13 Inside a trained Mixer](13_inside.ipynb)
+# - **Previous:** [22 One code, two devices](22_devices.ipynb)
+# - **Next:** none
 
 # %% [markdown]
 # ## Goal
