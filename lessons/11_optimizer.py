@@ -1,131 +1,115 @@
 # %% [markdown]
-# # 10 Training: loss, AdamW, learning rate
+# # 11 The optimizer: from a gradient to a step
 #
-# - **Time:** 14 minutes, 40 seconds of computing (measured on 2 cores)
-# - **Needs:** lessons 02 and 09, the logarithm
-# - **Previous:** [09 The Mixer](09_mixer.ipynb)
-# - **Next:** [11 Devices](11_devices.ipynb)
+# - **Time:** 28 minutes to read, 65 to do, 40 seconds of computing (measured on 2 cores)
+# - **Needs:** lessons 03 and 10
+# - **Previous:** [10 The loss](10_loss.ipynb)
+# - **Next:** [12 The run](12_run.ipynb)
 
 # %% [markdown]
 # ## Goal
 #
-# You have a model and its gradients. After this lesson you can
+# You have a loss and its gradients. How far should each weight move? After this lesson you can
 #
-# 1. write cross-entropy with label smoothing, and explain why it subtracts the largest logit,
+# 1. say when a learning rate is too high, and recognize it in a training curve,
 # 2. compute one step of AdamW by hand,
 # 3. explain what warm-up, cosine and clipping are for,
-# 4. read minimixer's training step line by line.
+# 4. say what Muon does to the gradient of a matrix.
 
 # %%
 import inspect
 import math
 import os
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
 import minimixer as mm
 from minimixer import optim, plots
-from minimixer.ops.cross_entropy import CrossEntropy
-from minimixer.train.loop import train_step
 
 FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 
 # %% [markdown]
 # ## Picture
 #
-# **B** is the number of images in a batch, **K** the number of classes. For each image the model outputs K **logits**,
-# numbers of any size. The **targets** say what is right: 1 for the right class, 0 for the others. The loss compares the
-# two tables and is a single number.
+# An optimizer is given the weights $p$ and their gradient $g$, and returns new weights. AdamW remembers two more numbers
+# for each weight: $m$, the mean of its recent gradients, and $v$, the mean of their squares. All four have the same
+# shape, here that of a Linear from **in** to **out** features.
 
 # %%
-plots.shapes({"logits": {"B": 4, "K": 10}, "targets": {"B": 4, "K": 10}, "loss": {}}, ["and", "→"])
+sizes = {"in": 4, "out": 6}
+plots.shapes({"p": sizes, "g": sizes, "m": sizes, "v": sizes}, ["and", ",", ","])
 
 # %% [markdown]
-# Softmax turns the logits $z_k$ into probabilities $p_k$. With the targets $t_k$, the **cross-entropy** of an image is
-#
-# $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} \qquad L = -\sum_k t_k \ln p_k$$
-#
-# All $t_k$ but one are 0. So $L$ is $-\ln p$ of the right class: 0 if the model is certain and right, and large if it
-# is certain and wrong.
-#
-# **Label smoothing** takes a share $s$ from the right class and spreads it evenly over all K classes:
-#
-# $$t_k \leftarrow (1 - s)\, t_k + \frac{s}{K}$$
-#
-# Why? Without it, the loss reaches 0 only if the right logit is infinitely larger than the others. So the weights keep
-# growing, and the model becomes overconfident.
+# The **learning rate** $\eta$ says how far a step goes. With plain gradient descent it is $p \leftarrow p - \eta\, g$.
 
 # %% [markdown]
 # ## Predict
 #
-# 1. A new Mixer outputs ten logits that are all 0. What is its loss? And with smoothing $s$ = 0.1?
-# 2. With $s$ = 0.1, can the loss become 0?
-# 3. AdamW takes its first step. One weight has the gradient 1000, another 0.001. How many times larger is the step of
+# 1. One weight $w$ starts at 1. The loss is $50 w^2$, so the gradient is $100 w$. We use plain gradient descent with the
+#    rate 0.03. What is $w$ after one, two and three steps?
+# 2. AdamW takes its first step. One weight has the gradient 1000, another 0.001. How many times larger is the step of
 #    the first?
+# 3. A rate is too high for a Mixer. What do you see in its loss: does it fall slowly, does it rise, is it `nan`?
 #
 # <details><summary>Answer</summary>
 #
-# 1. All $p_k$ are 1/10, so $L = \ln 10 = 2.303$. Smoothing does not change it: all $\ln p_k$ are equal, and the targets
-#    still add up to 1. A loss far from 2.303 at step 0 means that something is wrong.
-# 2. No. The best the model can do is to answer with the smoothed targets: 0.91 for the right class and 0.01 for the
-#    others. Then $L = -0.91 \ln 0.91 - 9 \cdot 0.01 \ln 0.01 = 0.500$.
-# 3. They are equal. Adam divides the mean of the gradient by the root of the mean of its square. You will compute it.
+# 1. -2, 4, -8. Each step is $w \leftarrow w - 0.03 \cdot 100\, w = -2 w$: it jumps over the minimum and lands further
+#    away than before.
+# 2. They are equal. Adam divides the mean of the gradient by the root of the mean of its square. You will compute it.
+# 3. With AdamW, it rises in the first steps, far above $\ln K$, and then falls slowly. You will see it below.
 #
 # </details>
 
 # %%
-best = np.array([0.91] + [0.01] * 9)
-print(f"ln 10 = {math.log(10):.3f}, smallest loss with smoothing 0.1: {-(best * np.log(best)).sum():.3f}")
+w = [1.0]
+for _ in range(3):
+    w.append(w[-1] - 0.03 * 100 * w[-1])
+print("w:", [round(value, 3) for value in w])
 
 # %% [markdown]
 # ## Build
 #
-# ### The loss
+# ### Plain gradient descent, and its limit
 #
-# First, the formula as it stands. One of the logits is 1000, which is unusual, but possible.
+# The loss of question 1 is a narrow valley. Here is $w$ for three rates:
 
 # %%
-logits = np.array([[2.0, 1.0, 0.0], [1000.0, 1.0, 0.0]])            # (B, K)
-with np.errstate(all="ignore"):                                     # silence NumPy's warnings
-    print(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+steps = np.arange(13)
+plots.lines(steps, {f"rate {rate}": (1 - 100 * rate) ** steps for rate in (0.005, 0.019, 0.021)},
+            xlabel="step", ylabel="w")
 
 # %% [markdown]
-# $e^{1000}$ is larger than any float, so it becomes infinite, and infinity divided by infinity is `nan`. The cure costs
-# nothing: first subtract the largest logit $m$ of each row. The probabilities do not change,
+# The lowest rate goes down smoothly. The second jumps over the minimum in every step, and still comes nearer. The third
+# gets further away each time, until the numbers overflow. Between the last two lies a limit.
 #
-# $$\frac{e^{z_k - m}}{\sum_j e^{z_j - m}} = \frac{e^{-m}\, e^{z_k}}{e^{-m} \sum_j e^{z_j}} = p_k$$
+# **Your turn.** For the loss $\frac{c}{2} w^2$ the step is $w \leftarrow (1 - \eta c)\, w$. From which rate on does $w$ no
+# longer come nearer to 0, if $c$ = 100? Set `limit`.
 #
-# but now the largest exponent is 0, and nothing can become infinite. And we take the logarithm on paper, not in the
-# computer: $\ln p_k = (z_k - m) - \ln \sum_j e^{z_j - m}$. So a probability that is rounded to 0 does no harm.
+# <details><summary>Solution</summary>
+#
+# $w$ comes nearer if $|1 - \eta c| < 1$. So $\eta c$ must be below 2:
+#
+# ```python
+# limit = 2 / 100
+# ```
+#
+# </details>
 
+# %% tags=["your-turn"]
+limit = ...
 
 # %%
-def cross_entropy(logits, labels, smoothing=0.0):
-    classes = logits.shape[1]
-    targets = np.eye(classes)[labels]                                           # (B, K)  1 for the right class
-    targets = (1 - smoothing) * targets + smoothing / classes                   # (B, K)
-    shifted = logits - logits.max(axis=1, keepdims=True)                        # (B, K)  z - m
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))        # (B, K)  ln p
-    loss = -(targets * log_p).sum(axis=1).mean()                                # ()  mean over the images
-    return loss, (np.exp(log_p) - targets) / len(logits)                        # its gradient, (B, K)
-
-
-print(f"loss {cross_entropy(logits, [0, 0])[0]:.4f}, with smoothing {cross_entropy(logits, [0, 0], 0.1)[0]:.4f}")
+mm.exercises.turn(limit, right=0.02, hint="at this rate, w jumps from 1 to -1 and back")
 
 # %% [markdown]
-# The last line is the gradient. It is surprisingly simple: **probability minus target**. From
-# $\ln p_k = z_k - \ln \sum_j e^{z_j}$, the derivative of $\ln p_k$ with respect to $z_i$ is $[i = k] - p_i$, where
-# $[i = k]$ is 1 if $i = k$ and 0 otherwise. With $\sum_k t_k = 1$:
-#
-# $$\frac{\partial L}{\partial z_i} = -\sum_k t_k \left([i = k] - p_i\right) = p_i - t_i$$
+# $c$ is the **curvature** of the loss. A network has as many curvatures as weights, from tiny to large, and the largest
+# one decides which rate is too high for all of them. At that rate, the weights with a small curvature hardly move. So
+# we would like a step that suits each weight.
 #
 # ### AdamW
 #
-# Plain gradient descent moves each weight by its gradient times a fixed rate. But some weights of a Mixer have
-# gradients a thousand times larger than others. Adam keeps two means per weight: $m$ of the gradient $g$, and $v$ of
-# its square. They are updated at step $n$ = 1, 2, ...:
+# Some weights of a Mixer have gradients a thousand times larger than others. Adam keeps two means per weight: $m$ of the
+# gradient $g$, and $v$ of its square. They are updated at step $n$ = 1, 2, ...:
 #
 # $$m \leftarrow m + (1 - \beta_1)(g - m) \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
 #
@@ -157,15 +141,16 @@ print("first step:", (0 - adamw(np.zeros(2), g, 0, 0, n=1)[0]).round(6), " learn
 
 
 # %%
-def step_sizes(correct, steps=60):
+def step_sizes(correct, total=60):
     p, m, v, sizes = 0.0, 0.0, 0.0, []
-    for n in range(1, steps + 1):
+    for n in range(1, total + 1):
         moved, m, v = adamw(p, 1.0, m, v, n, correct=correct)       # the gradient is always 1
         sizes.append((p - moved) / 1e-3)
         p = moved
     return sizes
 
 
+print(f"largest step without correction: {max(step_sizes(False)):.1f} learning rates")
 plots.lines(np.arange(1, 61), {"with correction": step_sizes(True), "without": step_sizes(False)},
             xlabel="step", ylabel="step / learning rate")
 
@@ -173,11 +158,76 @@ plots.lines(np.arange(1, 61), {"with correction": step_sizes(True), "without": s
 # Without it, the early steps are too long, by up to a factor of 6.6: $v$ forgets its start a hundred times more slowly
 # than $m$, so the root in the denominator is too small.
 #
-# ### The learning rate
+# ### A rate that is too high
 #
-# In the first steps, $v$ has seen few gradients, and the weights are random. So the rate starts low and rises linearly
-# to its peak $\eta_{max}$: the **warm-up**. Later the weights should settle, so the rate falls along half a cosine
-# wave. With step $i$ = 0, 1, ..., $W$ steps of warm-up and $N$ steps in all:
+# With AdamW no weight moves much further than the rate in one step, whatever its gradient is. So nothing becomes `nan`.
+# A rate can still be too high. We train a small Mixer on the digits with three rates that stay the same all the time.
+
+
+# %%
+digits = mm.data.load_digits()
+mean, std = digits.channel_statistics()
+TOTAL = 30 if FAST else 120
+
+
+def train(rate, total=TOTAL, muon=False, smoothing=0.0):
+    """Loss of every step; rate is a function of the step."""
+    model = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
+    batches = mm.data.Batches(digits, 64, seed=0)
+    optimizer, losses = (optim.Muon if muon else optim.AdamW)(model, weight_decay=0.05), []
+    for i in range(total):
+        images, labels = batches[i]                                             # (64, 8, 8, 1) and (64,)
+        logits = model(mm.Tensor(mm.data.normalize(images, mean, std)))         # (64, 10)
+        loss = mm.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        optimizer.lr = rate(i)
+        optimizer.step(mm.grad(loss, model.parameters()))
+        losses.append(loss.item())
+    return losses
+
+
+# %% tags=["measured"]
+constant = {f"rate {peak}": train(lambda i, peak=peak: peak) for peak in (0.0003, 0.004, 0.4)}
+for name, losses in constant.items():
+    print(f"{name:<12} highest loss {max(losses):5.2f}, mean of the last ten {np.mean(losses[-10:]):.2f}")
+plots.lines(np.arange(TOTAL), constant, xlabel="step", ylabel="loss", log="y")
+
+# %% [markdown]
+# The lowest rate is **too low**: the curve falls smoothly, and is still falling when we stop. The highest is **too
+# high**, and this is its symptom: the loss *rises* at once, far above the 2.3 of a model that knows nothing. The first
+# steps threw the weights to places from where the way back is long. If you see this in your own run, do not wait: stop,
+# and divide the rate by 10.
+#
+# **Your turn.** 0.004 was a guess. Find a constant rate with which the first 40 steps go better: the mean of their
+# losses must be at least 0.1 smaller. Set `my_rate`, and run the check as often as you like.
+#
+# <details><summary>Solution</summary>
+#
+# Two or three times as much is better. Ten times as much is worse again.
+#
+# ```python
+# my_rate = 0.01
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+my_rate = ...
+
+
+# %%
+def is_better(answer):
+    theirs, yours = (float(np.mean(train(lambda i, rate=rate: rate, total=40))) for rate in (0.004, answer))
+    return yours < theirs - 0.1 or f"the mean of 40 losses is {yours:.2f}; with 0.004 it is {theirs:.2f}"
+
+
+mm.exercises.turn(my_rate, right=is_better, hint="multiply by 2, then by 2 again")
+
+# %% [markdown]
+# ### The schedule
+#
+# One rate does not suit a whole run. In the first steps $v$ has seen few gradients, and the weights are random. So the
+# rate starts low and rises linearly to its peak $\eta_{max}$: the **warm-up**. Later the weights should settle, so the
+# rate falls along half a cosine wave. With step $i$ = 0, 1, ..., $W$ steps of warm-up and $N$ steps in all:
 #
 # $$\eta_i = \eta_{max} \frac{i + 1}{W} \;\text{ for } i < W, \qquad
 #   \eta_i = \frac{\eta_{max}}{2} \left(1 + \cos \pi \frac{i - W}{N - 1 - W}\right) \;\text{ otherwise}$$
@@ -198,6 +248,20 @@ drawing.axes[0].set_ylim(top=1.3)
 drawing
 
 # %% [markdown]
+# What does it change? We take the rate that was a hundred times too high as the peak of a schedule.
+
+# %% tags=["measured"]
+with_schedule = train(lambda i: rate(i, 0.4, TOTAL, TOTAL // 5))
+print(f"highest loss {max(with_schedule):.2f}, mean of the last ten {np.mean(with_schedule[-10:]):.2f}")
+plots.lines(np.arange(TOTAL), {"0.4 all the time": constant["rate 0.4"], "warm-up to 0.4, cosine": with_schedule,
+                               "0.004 all the time": constant["rate 0.004"]},
+            xlabel="step", ylabel="loss", log="y")
+
+# %% [markdown]
+# The same peak is now survivable, though still not good. So with a schedule you need not know the best rate exactly: the
+# run passes through all rates up to the peak. That makes training safer, and it is the reason why nearly every recipe
+# has one.
+#
 # ### Clipping
 #
 # Sometimes one batch gives a gradient that is much longer than usual. Its length, over all parameters together, is
@@ -215,88 +279,58 @@ clipped, length = clip([np.array([3.0, 0.0]), np.array([[4.0]])], 1.0)
 print("length before:", length, " after:", [c.round(3).tolist() for c in clipped])
 
 # %% [markdown]
-# ### Images
-#
-# CIFAR-10 has color images of 32 x 32 pixels, but it is a download of 170 MB, and lessons need no network. So we make
-# images of the **same size** from the digits. This is real work for the Mixer, but it is **not CIFAR**: it is much
-# easier, and our accuracy says nothing about CIFAR. Each digit is enlarged from 8 x 8 to 32 x 32 by linear
-# interpolation (a matrix on the left for the rows, and one on the right for the columns), then drawn with a random pen
-# on paper of a random color, with noise. The label is the digit, so the model must learn to ignore colors.
-
-
-# %%
-digits = mm.data.load_digits()
-finer = np.array([np.interp((np.arange(32) - 1.5) / 4, np.arange(8), row) for row in np.eye(8)]).T      # (32, 8)
-
-
-def colored(images, seed):
-    rng, n = np.random.default_rng(seed), len(images)
-    ink = (finer @ (images[..., 0] / 255) @ finer.T)[..., None]                 # (n, 32, 32, 1)  0 paper, 1 pen
-    paper, pen = rng.uniform(0, 120, (n, 1, 1, 3)), rng.uniform(135, 255, (n, 1, 1, 3))
-    pixels = paper + (pen - paper) * ink + rng.normal(0, 12, (n, 32, 32, 3))    # (n, 32, 32, 3)
-    return pixels.clip(0, 255).astype(np.uint8)
-
-
-dataset = mm.data.Dataset("colored digits", colored(digits.train_images, 0), digits.train_labels,
-                          colored(digits.test_images, 1), digits.test_labels, digits.class_names)
-plots.patch_grid(dataset.test_images[0], 4)
-
-# %% [markdown]
-# ### The loop
-#
-# Now everything together, with the pico Mixer. Weight decay applies to matrices only: a bias, or the scale of a
-# LayerNorm, has no reason to be small (`decay_vectors=False`).
-
-
-# %%
-def train(total, peak=2e-3, warmup=20, muon=False):
-    model = mm.nn.mixer("pico", seed=0)                                         # 32 x 32 x 3, ten classes
-    batches, (mean, std) = mm.data.Batches(dataset, 64, seed=0), dataset.channel_statistics()
-    optimizer = (optim.Muon(model, peak, weight_decay=0.05) if muon else
-                 optim.AdamW(model.parameters(), peak, weight_decay=0.05, decay_vectors=False))
-    losses = []
-    for i in range(total):
-        images, labels = batches[i]                                             # (64, 32, 32, 3) and (64,)
-        logits = model(mm.Tensor(mm.data.normalize(images, mean, std)))         # (64, 10)
-        loss = mm.functional.cross_entropy(logits, labels, label_smoothing=0.1)
-        gradients, _ = clip(mm.grad(loss, model.parameters()), 1.0)
-        optimizer.lr = rate(i, peak, total, warmup)
-        optimizer.step(gradients)
-        losses.append(loss.item())
-    return model.eval(), losses
-
-
-# %% tags=["measured"]
-model, losses = train(30 if FAST else 120)
-mean_and_std = dataset.channel_statistics()
-with mm.no_grad():
-    answers = model(mm.Tensor(mm.data.normalize(dataset.test_images, *mean_and_std))).data.argmax(1)
-print(f"loss of the first batch: {losses[0]:.3f}")
-print(f"right answers after {len(losses)} steps: {(answers == dataset.test_labels).mean():.0%} of 360 test images")
-plots.lines(np.arange(len(losses)), {"loss": losses, "smallest possible": [0.5] * len(losses)},
-            xlabel="step", ylabel="cross-entropy, smoothed")
-
-# %% [markdown]
 # ### Muon: a step in all directions
 #
 # AdamW treats a matrix as a list of numbers. But a matrix of weights maps vectors to vectors, and its gradient says in
 # which directions this map should change. The singular value decomposition $G = U S V^T$ lists them: each column of $U$
-# is a direction, and the **singular values** on the diagonal of $S$ are the sizes of the changes. Here are those of the
-# gradient of a matrix in the second block of our model.
+# is a direction, and the **singular values** on the diagonal of $S$ are the sizes of the changes. We train a Mixer for
+# 40 steps and take the gradient of a matrix in its second block.
+
 
 # %%
-images, labels = mm.data.Batches(dataset, 64, seed=0)[0]                        # (64, 32, 32, 3) and (64,)
-matrix = model.blocks[1].channel_mixing.fc1.weight                              # (C, D_C)
-loss = mm.functional.cross_entropy(model(mm.Tensor(mm.data.normalize(images, *mean_and_std))), labels)
-G = mm.grad(loss, [matrix])[0]
-U, S, Vt = np.linalg.svd(G, full_matrices=False)
-print(f"{G.shape[0]} x {G.shape[1]}; of {len(S)} singular values the largest is {S[0] / S[31]:,.0f} times the median")
+def gradient_of_a_matrix():
+    model = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
+    optimizer, batches = optim.AdamW(model, 0.004), mm.data.Batches(digits, 64, seed=0)
+    for i in range(41):
+        images, labels = batches[i]                                             # (64, 8, 8, 1) and (64,)
+        logits = model(mm.Tensor(mm.data.normalize(images, mean, std)))         # (64, 10)
+        gradients = mm.grad(mm.functional.cross_entropy(logits, labels), model.parameters())
+        optimizer.step(gradients)
+    place = [name for name, _ in model.named_parameters()].index("blocks.1.channel_mixing.fc1.weight")
+    return gradients[place].astype(np.float64)                                  # (C, D_C) = (64, 128)
+
+
+# %% tags=["measured"]
+G = gradient_of_a_matrix()
+U, S, Vt = np.linalg.svd(G, full_matrices=False)                                # (C, C), (C,), (C, D_C)
+print(f"{G.shape[0]} x {G.shape[1]}; of {len(S)} singular values the largest is {S[0] / np.median(S):,.0f} times the "
+      f"median; the first ten hold {(S[:10] ** 2).sum() / (S ** 2).sum():.0%} of the squared length")
 
 # %% [markdown]
 # So a plain step goes almost entirely in a few directions, and the others wait. **Muon** keeps all directions and
-# makes the changes equally large: it steps by $U V^T$, the gradient with every singular value replaced by 1. (More
-# precisely, it does this to the running mean of the gradients.) An SVD at every step would take too long. A polynomial
-# does nearly the same with products only: after $X \leftarrow G / \lVert G \rVert$, repeat five times
+# makes the changes equally large: it replaces every singular value by 1. (More precisely, it does this to the running
+# mean of the gradients.)
+#
+# **Your turn.** The decomposition is there: `U` (C, C), `S` (C,) and `Vt` (C, D_C), with `G` equal to `(U * S) @ Vt`. Set
+# `ideal` to the matrix with the same directions in which every singular value is 1, shape (C, D_C).
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# ideal = U @ Vt                          # (C, D_C)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+ideal = ...
+
+# %%
+mm.exercises.turn(ideal, right=U @ Vt, hint="write G as (U * S) @ Vt, and replace S")
+
+# %% [markdown]
+# An SVD at every step would take too long. A polynomial does nearly the same with products only: after
+# $X \leftarrow G / \lVert G \rVert$, repeat five times
 #
 # $$X \leftarrow a X + b\,(X X^T) X + c\,(X X^T)^2 X, \qquad a = 3.4445,\; b = -4.7750,\; c = 2.0315$$
 #
@@ -304,96 +338,72 @@ print(f"{G.shape[0]} x {G.shape[1]}; of {len(S)} singular values the largest is 
 # are chosen so that small values grow fast and end near 1.
 
 
-# %%
-def orthogonalize(G, steps=5):
+# %% tags=["measured"]
+def orthogonalize(G, repeats=5):
     X = G / np.sqrt((G * G).sum())                                              # all singular values are <= 1 now
-    for _ in range(steps):
+    for _ in range(repeats):
         gram = X @ X.T                                                          # (C, C)
         X = 3.4445 * X + (-4.7750 * gram + 2.0315 * gram @ gram) @ X            # (C, D_C)
     return X
 
 
-found = np.linalg.svd(orthogonalize(G), compute_uv=False)
-assert np.allclose(orthogonalize(G), optim.orthogonalize(G), atol=1e-4)         # minimixer/optim/muon/reference.py
-plots.lines(np.arange(1, len(S) + 1), {"gradient, largest = 1": S / S[0], "after five steps": found},
+after = np.linalg.svd(orthogonalize(G), compute_uv=False)
+print(f"after five steps: {after[0]:.2f} to {after[-2]:.2f}, and one of {after[-1]:.2f}")
+plots.lines(np.arange(1, len(S) + 1), {"gradient, largest = 1": S / S[0], "after five steps": after},
             xlabel="direction", ylabel="singular value")
 
 # %% [markdown]
-# The five steps are not exact: the values end between about 0.7 and 1.2, and that is good enough. One value stays at 0,
-# because that direction does not occur at all: the rows that enter `fc1` come from a LayerNorm, so each of them adds up
-# to nearly 0.
+# The five steps are not exact, and need not be. One value stays near 0, because that direction does not occur at all: the
+# rows that enter `fc1` come from a LayerNorm, so each of them adds up to nearly 0.
 #
-# Muon is for the matrices of the blocks. The stem, the head, the biases and the LayerNorms stay with AdamW. A last
-# factor, $0.2 \sqrt{\max(\text{in}, \text{out})}$, gives the step the size of AdamW's. Does it learn faster? The same
-# model and the same batches, each optimizer at the best of a few learning rates that we tried:
+# Here are both matrices, as they would be subtracted from the weights. In the gradient, a few rows and columns are
+# strong: the same few directions everywhere. In Muon's step, every part of the matrix gets its share.
 
 # %% tags=["measured"]
-_, with_adamw = train(30 if FAST else 120, peak=0.006)
-_, with_muon = train(30 if FAST else 120, peak=0.012, muon=True)
-plots.lines(np.arange(len(with_muon)), {"AdamW, rate 0.006": with_adamw, "Muon, rate 0.012": with_muon,
-                                        "smallest possible": [0.5] * len(with_muon)},
-            xlabel="step", ylabel="cross-entropy, smoothed")
+drawing_of_both = plots.figure(8.4, 2.6)
+both = {"gradient": G, "what Muon takes": orthogonalize(G)}
+for axes, (name, matrix) in zip(drawing_of_both.subplots(1, 2), both.items(), strict=True):
+    top = np.abs(matrix).max()
+    axes.imshow(matrix, cmap="PuOr", vmin=-top, vmax=top)
+    axes.set(title=name, xlabel="D_C", ylabel="C", xticks=[0, 127], yticks=[0, 63])
+drawing_of_both
 
 # %% [markdown]
 # ## Check
 #
-# **First check: finite differences** for the gradient of the loss, and our functions against minimixer's.
+# **First check: our functions against minimixer's**, five steps of AdamW, a schedule, clipping and Muon's polynomial.
 
 # %%
 rng = np.random.default_rng(0)
-z, right = rng.standard_normal((4, 10)), np.array([3, 1, 4, 1])                 # (B, K) and (B,)
-print("gradient right:", mm.gradcheck(lambda z: mm.functional.cross_entropy(z, right, 0.1), z).ok)
-z_tensor = mm.Tensor(z, requires_grad=True)
-theirs = mm.functional.cross_entropy(z_tensor, right, 0.1)
-ours, gradient = cross_entropy(z, right, 0.1)
-assert np.isclose(ours, theirs.item())
-assert np.allclose(gradient, mm.grad(theirs, [z_tensor])[0])
-
 weight = mm.Tensor(rng.standard_normal((3, 2)), requires_grad=True)
 p, m, v, optimizer = weight.data.copy(), 0.0, 0.0, optim.AdamW([weight], 1e-2, weight_decay=0.1)
 for n in range(1, 6):
     g_now = rng.standard_normal((3, 2))
     p, m, v = adamw(p, g_now, m, v, n, lr=1e-2, decay=0.1)
     optimizer.step([g_now])
-print("AdamW agrees:", np.allclose(p, weight.data))
+print("AdamW agrees:     ", np.allclose(p, weight.data))
 
-# %%
 schedule = optim.Schedule("cosine", 2e-3, 100, 20)
-assert all(np.isclose(schedule(i), rate(i, 2e-3, 100, 20)) for i in range(100))
+print("schedule agrees:  ", all(np.isclose(schedule(i), rate(i, 2e-3, 100, 20)) for i in range(100)))
 library_clipped, _ = optim.clip_by_global_norm([np.array([3.0, 0.0]), np.array([[4.0]])], 1.0)
-assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(clipped, library_clipped, strict=True))
-print("schedule and clipping agree")
+print("clipping agrees:  ", all(np.allclose(a, b, atol=1e-5) for a, b in zip(clipped, library_clipped, strict=True)))
+print("polynomial agrees:", np.allclose(orthogonalize(G), optim.orthogonalize(G), atol=1e-4))
 
 # %% [markdown]
-# **Second check: the library's files**, `minimixer/ops/cross_entropy/reference.py` and
-# `minimixer/optim/adamw/reference.py`.
+# **Second check: the library's files**, `minimixer/optim/adamw/reference.py` and `minimixer/optim/muon/reference.py`.
 
 # %%
-print(inspect.getsource(CrossEntropy.forward))
-print(inspect.getsource(CrossEntropy.backward))
 print(inspect.getsource(optim.adamw_update))
+print(inspect.getsource(optim.orthogonalize))
 
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
-# | `targets[:, None] == xp.arange(classes)` | the table of 0 and 1: our `np.eye(classes)[labels]` |
-# | `if label_smoothing` | a little of the target goes to every class |
-# | `logits - logits.max(...)` | the shift by $m$ |
-# | `return -(...).sum()` | the sum over the batch; `functional.cross_entropy` divides it by B |
-# | `exp(log_p) * targets.sum(...) - targets` | $p - t$; the targets sum to 1, unless the caller passes others |
 # | `m +=`, `v +=` | the two means, in place |
 # | `m_bias, v_bias` | the two corrections |
 # | `p *= 1 - lr * weight_decay` | the decay is not part of the gradient |
-#
-# The small training loop is familiar now too. This is the step of `mm.train.fit`:
-
-# %%
-print(inspect.getsource(train_step))
-
-# %% [markdown]
-# `sharded.gradients` is forward, loss and backward, split into parts for several threads (lesson 12). `clip_factor`
-# returns only the factor, and the optimizer applies it while it reads the gradients, which saves a pass over all of
-# them. `ema` is a moving average of the weights, off unless you ask for it.
+# | `x = matrix.T if ...` | the polynomial works on the shorter side: the product `gram` is smaller |
+# | `x / (xp.sqrt(...) + EPS)` | no singular value is above 1 then; a gradient of zeros is no problem |
 
 # %% [markdown]
 # ## Break it
@@ -405,14 +415,14 @@ print(inspect.getsource(train_step))
 
 
 # %%
-def decayed(inside, steps=1000, decay=0.1, lr=1e-3):
+def decayed(inside, total=1000, decay=0.1, lr=1e-3):
     p, m, v, seen = np.ones(2), np.zeros(2), np.zeros(2), []
-    for n in range(1, steps + 1):
+    for n in range(1, total + 1):
         noise = np.array([10.0, 0.01]) * (-1) ** n
         g = noise + decay * p if inside else noise
         p, m, v = adamw(p, g, m, v, n, lr=lr, decay=0.0 if inside else decay)
         seen.append(p)
-    return np.array(seen)                                                       # (steps, 2)
+    return np.array(seen)                                                       # (total, 2)
 
 
 inside, decoupled = decayed(True), decayed(False)
@@ -427,8 +437,8 @@ plots.lines(np.arange(1000), {"decoupled, large gradient": decoupled[:, 0], "dec
 # something else.
 #
 # **Cure.** Shrink the weight itself, outside $m$ and $v$. Then both shrink by the same factor,
-# $(1 - \eta\lambda)^{1000}$ = 0.905. (The last digit below differs by one step of the noise.) In PyTorch, look at the
-# name: `Adam` adds its `weight_decay` to the gradient, `AdamW` does not.
+# $(1 - \eta\lambda)^{1000}$. (The last digit below differs by one step of the noise.) In PyTorch, look at the name:
+# `Adam` adds its `weight_decay` to the gradient, `AdamW` does not.
 
 # %%
 print(f"(1 - 0.001 * 0.1)^1000 = {(1 - 1e-4)**1000:.3f}")
@@ -437,62 +447,52 @@ print("decoupled:", decoupled[-1].round(3), " inside:", inside[-1].round(3))
 # %% [markdown]
 # ## Use it
 #
-# `mm.train.fit` trains any minimixer model on any data set that it knows. Does it do the same as our loop? We let both
-# take 20 steps on the digits, with the same settings, and compare the losses. `log_every=1` makes `fit` record every
-# one of them.
-
+# **Which weight gets which step?** Weight decay is for matrices only: a bias, or the scale of a LayerNorm, has no reason
+# to be small. Muon is for the matrices of the blocks: the stem, the head, the biases and the LayerNorms stay with AdamW.
+# A last factor, $0.2 \sqrt{\max(\text{in}, \text{out})}$, gives its steps the size of AdamW's, so one rate serves both.
 
 # %%
-def by_hand(total, peak, warmup):
-    model = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
-    batches, (mean, std) = mm.data.Batches(digits, 64, seed=0), digits.channel_statistics()
-    optimizer = optim.AdamW(model.parameters(), peak, weight_decay=0.05, decay_vectors=False)
-    for i in range(total):
-        images, labels = batches[i]
-        logits = model(mm.Tensor(mm.data.normalize(images, mean, std)))         # (64, 10)
-        loss = mm.functional.cross_entropy(logits, labels, label_smoothing=0.1)
-        gradients, _ = clip(mm.grad(loss, model.parameters()), 1.0)
-        optimizer.lr = rate(i, peak, total, warmup)
-        optimizer.step(gradients)
-        yield loss.item()
-
-
-# %% tags=["measured"]
-config = mm.train.TrainConfig(data="digits", patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, max_steps=20,
-                              warmup_steps=4, log_every=1, out=Path(tempfile.mkdtemp(), "twenty-steps"))
-quiet = mm.train.Callback()                                                     # prints nothing
-history = mm.train.fit(config, reporter=quiet)
-library_losses = np.array([line["train_loss"] for line in history.metrics if "train_loss" in line])
-hand_losses = np.array(list(by_hand(20, 4e-3, 4)))
-print("by hand:", hand_losses[::5].round(3))
-print("by fit: ", library_losses[::5].round(3))
-print("largest difference below 0.001:", bool(abs(hand_losses - library_losses).max() < 1e-3))
+mixer = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
+both_kinds = optim.Muon(mixer, weight_decay=0.05)
+for (name, parameter), matrix, decay in zip(mixer.named_parameters(), both_kinds.is_matrix, both_kinds.decays,
+                                            strict=True):
+    if not name.startswith(("blocks.1", "blocks.2", "blocks.3")):
+        print(f"{name:<36}{parameter.shape!s:<11}{'Muon' if matrix else 'AdamW':<7}decay {decay}")
 
 # %% [markdown]
-# What is left is the order in which float32 numbers are added. `fit` adds what a long training run needs: threads, a
-# test after each epoch, keeping the best weights, stopping and resuming, and augmentation.
-#
-# The recipe of the paper's pre-training belongs to the same family: Adam with $\beta_1$ = 0.9 and $\beta_2$ = 0.999,
-# 10,000 steps of warm-up, a *linear* decay, weight decay, and clipping at 1, with batches of 4,096 images.
+# **Does Muon learn faster?** The same model and the same batches, with label smoothing. We draw how far the loss is above
+# its floor, 0.500 (lesson 10). Each optimizer has a good peak; we tried three for each.
+
+# %% tags=["measured"]
+with_adamw = train(lambda i: rate(i, 0.008, TOTAL, 10), smoothing=0.1)
+with_muon = train(lambda i: rate(i, 0.012, TOTAL, 10), smoothing=0.1, muon=True)
+print(f"mean loss of the last ten steps: AdamW {np.mean(with_adamw[-10:]):.3f}, Muon {np.mean(with_muon[-10:]):.3f}")
+plots.lines(np.arange(TOTAL), {"AdamW, peak 0.008": np.array(with_adamw) - 0.5, "Muon, peak 0.012":
+                               np.array(with_muon) - 0.5}, xlabel="step", ylabel="loss above the floor", log="y")
+
+# %% [markdown]
+# This is one seed of one small task: a hint, not a proof. Muon's steps cost more (five times three products for each
+# matrix), and it pays only if it needs fewer of them.
 
 # %% [markdown]
 # ## Exercise
 #
-# Write cross-entropy, without label smoothing, and its gradient. Then do `ex11`, AdamW, and `ex12`, warm-up and cosine.
+# Write a step of AdamW. Then do `ex12`, warm-up and cosine.
 #
 # ```console
-# $ minimixer exercises start ex10
+# $ minimixer exercises start ex11
 # ```
 
 # %% [markdown]
 # ## Summary
 #
-# - Cross-entropy is $-\ln p$ of the right class. Subtract the largest logit first. Its gradient is $p - t$.
-# - A new model with K classes has the loss $\ln K$. With smoothing, the loss cannot reach 0.
+# - A rate is too high if a step jumps over the minimum and lands further away. Its symptom with AdamW: the loss rises far
+#   above $\ln K$ in the first steps.
 # - AdamW divides the mean of the gradient by the root of the mean of its square, so all weights move on the same scale.
 #   The correction undoes the start at 0. The decay stays outside.
-# - The learning rate rises during the warm-up, then falls. Clipping keeps the direction of a gradient and limits its
-#   length.
+# - The rate rises during the warm-up, then falls. Clipping keeps the direction of a gradient and limits its length.
+# - Muon steps by $U V^T$: all directions of a matrix, equally far.
 #
-# **What the library does differently:** labels may also be probabilities, for mixed images. The norm and the clipping
-# factor stay on the device, so that the CPU does not wait for the GPU. On the CPU, AdamW runs in blocks (lesson 12).
+# **What the library does differently:** the norm and the clipping factor stay on the device, so that the CPU does not wait
+# for the GPU, and the optimizer applies the factor while it reads the gradients. On the CPU, AdamW runs in blocks (lesson
+# 23). Muon looks half a step ahead (Nesterov), and works on several matrices at once.
