@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 The loss: how wrong is an answer?
 #
-# - **Time:** 18 minutes to read, 30 to do, 15 seconds of computing (measured on 2 cores)
+# - **Time:** 22 minutes to read, 60 to do, 15 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 02 and 09, the logarithm
 # - **Previous:** [09 The whole Mixer](09_mixer.ipynb)
 # - **Next:** [11 The optimizer](11_optimizer.ipynb)
@@ -156,9 +156,8 @@ plots.lines(a, {"targets 1 and 0": log_total - a, "smoothed, s = 0.1": smoothed}
 #
 # <details><summary>Solution</summary>
 #
-# The right probability must be 91 times each of the others, and the ratio of two probabilities is $e^{a - 0}$:
-#
 # ```python
+# # The right probability is 91 times each of the others, and the ratio of two probabilities is exp(a - 0).
 # gap = np.log(0.91 / 0.01)               # 4.51
 # ```
 #
@@ -284,7 +283,8 @@ plots.lines(np.arange(len(losses_once)), {"softmax once": losses_once, "softmax 
 # **Symptom.** There is no error. The first loss is $\ln 10$ both ways: ten probabilities of 0.1 are ten equal logits
 # too. The loss falls, and the answers are useful. But the loss ends far above 0 and stays there. The "logits" of the
 # outer softmax lie between 0 and 1, so it can never be certain.
-#
+
+# %% [markdown]
 # **Your turn.** How small can the loss become? The best possible answer of the model is 1 for the right class and 0 for
 # the nine others, and the loss applies softmax to it. Set `least` to this loss.
 #

@@ -31,9 +31,9 @@ FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 # %% [markdown]
 # ## Picture
 #
-# An optimizer is given the weights $p$ and their gradient $g$, and returns new weights. AdamW remembers two more numbers
-# for each weight: $m$, the mean of its recent gradients, and $v$, the mean of their squares. All four have the same
-# shape, here that of a Linear from **in** to **out** features.
+# An optimizer is given the weights $p$ and their gradient $g$, and returns new weights. AdamW remembers two more
+# numbers for each weight: $m$, the mean of its recent gradients, and $v$, the mean of their squares. All four have the
+# same shape, here that of a Linear from **in** to **out** features.
 
 # %%
 sizes = {"in": 4, "out": 6}
@@ -45,8 +45,8 @@ plots.shapes({"p": sizes, "g": sizes, "m": sizes, "v": sizes}, ["and", ",", ","]
 # %% [markdown]
 # ## Predict
 #
-# 1. One weight $w$ starts at 1. The loss is $50 w^2$, so the gradient is $100 w$. We use plain gradient descent with the
-#    rate 0.03. What is $w$ after one, two and three steps?
+# 1. One weight $w$ starts at 1. The loss is $50 w^2$, so the gradient is $100 w$. We use plain gradient descent with
+#    the rate 0.03. What is $w$ after one, two and three steps?
 # 2. AdamW takes its first step. One weight has the gradient 1000, another 0.001. How many times larger is the step of
 #    the first?
 # 3. A rate is too high for a Mixer. What do you see in its loss: does it fall slowly, does it rise, is it `nan`?
@@ -81,15 +81,15 @@ plots.lines(steps, {f"rate {rate}": (1 - 100 * rate) ** steps for rate in (0.005
 # %% [markdown]
 # The lowest rate goes down smoothly. The second jumps over the minimum in every step, and still comes nearer. The third
 # gets further away each time, until the numbers overflow. Between the last two lies a limit.
-#
-# **Your turn.** For the loss $\frac{c}{2} w^2$ the step is $w \leftarrow (1 - \eta c)\, w$. From which rate on does $w$ no
-# longer come nearer to 0, if $c$ = 100? Set `limit`.
+
+# %% [markdown]
+# **Your turn.** For the loss $\frac{c}{2} w^2$ the step is $w \leftarrow (1 - \eta c)\, w$. From which rate on does $w$
+# no longer come nearer to 0, if $c$ = 100? Set `limit`.
 #
 # <details><summary>Solution</summary>
 #
-# $w$ comes nearer if $|1 - \eta c| < 1$. So $\eta c$ must be below 2:
-#
 # ```python
+# # w comes nearer if |1 - lr c| < 1, so lr c must be below 2.
 # limit = 2 / 100
 # ```
 #
@@ -108,8 +108,8 @@ mm.exercises.turn(limit, right=0.02, hint="at this rate, w jumps from 1 to -1 an
 #
 # ### AdamW
 #
-# Some weights of a Mixer have gradients a thousand times larger than others. Adam keeps two means per weight: $m$ of the
-# gradient $g$, and $v$ of its square. They are updated at step $n$ = 1, 2, ...:
+# Some weights of a Mixer have gradients a thousand times larger than others. Adam keeps two means per weight: $m$ of
+# the gradient $g$, and $v$ of its square. They are updated at step $n$ = 1, 2, ...:
 #
 # $$m \leftarrow m + (1 - \beta_1)(g - m) \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
 #
@@ -170,6 +170,7 @@ mean, std = digits.channel_statistics()
 TOTAL = 30 if FAST else 120
 
 
+# %%
 def train(rate, total=TOTAL, muon=False, smoothing=0.0):
     """Loss of every step; rate is a function of the step."""
     model = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
@@ -196,16 +197,15 @@ plots.lines(np.arange(TOTAL), constant, xlabel="step", ylabel="loss", log="y")
 # high**, and this is its symptom: the loss *rises* at once, far above the 2.3 of a model that knows nothing. The first
 # steps threw the weights to places from where the way back is long. If you see this in your own run, do not wait: stop,
 # and divide the rate by 10.
-#
+
+# %% [markdown]
 # **Your turn.** 0.004 was a guess. Find a constant rate with which the first 40 steps go better: the mean of their
 # losses must be at least 0.1 smaller. Set `my_rate`, and run the check as often as you like.
 #
 # <details><summary>Solution</summary>
 #
-# Two or three times as much is better. Ten times as much is worse again.
-#
 # ```python
-# my_rate = 0.01
+# my_rate = 0.01                          # twice as much is better, too; ten times is not much better
 # ```
 #
 # </details>
@@ -258,9 +258,9 @@ plots.lines(np.arange(TOTAL), {"0.4 all the time": constant["rate 0.4"], "warm-u
             xlabel="step", ylabel="loss", log="y")
 
 # %% [markdown]
-# The same peak is now survivable, though still not good. So with a schedule you need not know the best rate exactly: the
-# run passes through all rates up to the peak. That makes training safer, and it is the reason why nearly every recipe
-# has one.
+# The same peak is now survivable, though still not good. So with a schedule you need not know the best rate exactly:
+# the run passes through all rates up to the peak. That makes training safer, and it is the reason why nearly every
+# recipe has one.
 #
 # ### Clipping
 #
@@ -310,9 +310,10 @@ print(f"{G.shape[0]} x {G.shape[1]}; of {len(S)} singular values the largest is 
 # So a plain step goes almost entirely in a few directions, and the others wait. **Muon** keeps all directions and
 # makes the changes equally large: it replaces every singular value by 1. (More precisely, it does this to the running
 # mean of the gradients.)
-#
-# **Your turn.** The decomposition is there: `U` (C, C), `S` (C,) and `Vt` (C, D_C), with `G` equal to `(U * S) @ Vt`. Set
-# `ideal` to the matrix with the same directions in which every singular value is 1, shape (C, D_C).
+
+# %% [markdown]
+# **Your turn.** The decomposition is there: `U` (C, C), `S` (C,) and `Vt` (C, D_C), with `G` equal to `(U * S) @ Vt`.
+# Set `ideal` to the matrix with the same directions in which every singular value is 1, shape (C, D_C).
 #
 # <details><summary>Solution</summary>
 #
@@ -353,8 +354,8 @@ plots.lines(np.arange(1, len(S) + 1), {"gradient, largest = 1": S / S[0], "after
             xlabel="direction", ylabel="singular value")
 
 # %% [markdown]
-# The five steps are not exact, and need not be. One value stays near 0, because that direction does not occur at all: the
-# rows that enter `fc1` come from a LayerNorm, so each of them adds up to nearly 0.
+# The five steps are not exact, and need not be. One value stays near 0, because that direction does not occur at all:
+# the rows that enter `fc1` come from a LayerNorm, so each of them adds up to nearly 0.
 #
 # Here are both matrices, as they would be subtracted from the weights. In the gradient, a few rows and columns are
 # strong: the same few directions everywhere. In Muon's step, every part of the matrix gets its share.
@@ -447,9 +448,10 @@ print("decoupled:", decoupled[-1].round(3), " inside:", inside[-1].round(3))
 # %% [markdown]
 # ## Use it
 #
-# **Which weight gets which step?** Weight decay is for matrices only: a bias, or the scale of a LayerNorm, has no reason
-# to be small. Muon is for the matrices of the blocks: the stem, the head, the biases and the LayerNorms stay with AdamW.
-# A last factor, $0.2 \sqrt{\max(\text{in}, \text{out})}$, gives its steps the size of AdamW's, so one rate serves both.
+# **Which weight gets which step?** Weight decay is for matrices only: a bias, or the scale of a LayerNorm, has no
+# reason to be small. Muon is for the matrices of the blocks: the stem, the head, the biases and the LayerNorms stay
+# with AdamW. A last factor, $0.2 \sqrt{\max(\text{in}, \text{out})}$, gives its steps the size of AdamW's, so one rate
+# serves both.
 
 # %%
 mixer = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
@@ -460,8 +462,8 @@ for (name, parameter), matrix, decay in zip(mixer.named_parameters(), both_kinds
         print(f"{name:<36}{parameter.shape!s:<11}{'Muon' if matrix else 'AdamW':<7}decay {decay}")
 
 # %% [markdown]
-# **Does Muon learn faster?** The same model and the same batches, with label smoothing. We draw how far the loss is above
-# its floor, 0.500 (lesson 10). Each optimizer has a good peak; we tried three for each.
+# **Does Muon learn faster?** The same model and the same batches, with label smoothing. We draw how far the loss is
+# above its floor, 0.500 (lesson 10). Each optimizer has a good peak; we tried three for each.
 
 # %% tags=["measured"]
 with_adamw = train(lambda i: rate(i, 0.008, TOTAL, 10), smoothing=0.1)
@@ -486,13 +488,13 @@ plots.lines(np.arange(TOTAL), {"AdamW, peak 0.008": np.array(with_adamw) - 0.5, 
 # %% [markdown]
 # ## Summary
 #
-# - A rate is too high if a step jumps over the minimum and lands further away. Its symptom with AdamW: the loss rises far
-#   above $\ln K$ in the first steps.
+# - A rate is too high if a step jumps over the minimum and lands further away. Its symptom with AdamW: the loss rises
+#   far above $\ln K$ in the first steps.
 # - AdamW divides the mean of the gradient by the root of the mean of its square, so all weights move on the same scale.
 #   The correction undoes the start at 0. The decay stays outside.
 # - The rate rises during the warm-up, then falls. Clipping keeps the direction of a gradient and limits its length.
 # - Muon steps by $U V^T$: all directions of a matrix, equally far.
 #
-# **What the library does differently:** the norm and the clipping factor stay on the device, so that the CPU does not wait
-# for the GPU, and the optimizer applies the factor while it reads the gradients. On the CPU, AdamW runs in blocks (lesson
-# 23). Muon looks half a step ahead (Nesterov), and works on several matrices at once.
+# **What the library does differently:** the norm and the clipping factor stay on the device, so that the CPU does not
+# wait for the GPU, and the optimizer applies the factor while it reads the gradients. On the CPU, AdamW runs in blocks
+# (lesson 23). Muon looks half a step ahead (Nesterov), and works on several matrices at once.

@@ -79,14 +79,14 @@ drawing
 
 # %% [markdown]
 # ## Build
-#
+
+# %% [markdown]
 # **Your turn.** How many steps has a run of 7 epochs over 1,437 images, with batches of 100? Set `steps`.
 #
 # <details><summary>Solution</summary>
 #
-# Each epoch has 14 full batches; the 37 images left over are in another batch next time.
-#
 # ```python
+# # Each epoch has 14 full batches. The order is new in each epoch, so other images are left out next time.
 # steps = 7 * (1437 // 100)               # 98
 # ```
 #
@@ -102,8 +102,8 @@ mm.exercises.turn(steps, right=7 * len(hundreds), hint="an epoch has only full b
 # %% [markdown]
 # ### The loop
 #
-# Everything together, on the digits, with the pico Mixer. What the loop changes are the model and the optimizer. What it
-# reads follows from the number of the step: the batch and the rate.
+# Everything together, on the digits, with the pico Mixer. What the loop changes are the model and the optimizer. What
+# it reads follows from the number of the step: the batch and the rate.
 
 
 # %%
@@ -117,6 +117,7 @@ def begin():
     return model, optim.AdamW(model, weight_decay=0.05)
 
 
+# %%
 def advance(model, optimizer, start, stop, schedule):
     losses = []
     for i in range(start, stop):
@@ -144,9 +145,10 @@ plots.lines(np.arange(TOTAL), {"loss of the batch": losses, "floor": [0.5] * TOT
 # The loss of a training batch says how well the model knows images that it was trained on. What we want to know is how
 # often it is right on images that it has never seen. The test needs no graph (`mm.no_grad()`), and no training mode
 # (`model.eval()`): layers such as dropout, which draw random numbers in training, do not draw them here.
-#
-# **Your turn.** Write `accuracy`, a function of `images` (uint8, (B, 8, 8, 1)) and `labels` (B,), which returns the share
-# of right answers of our `model`. `model`, `mean` and `std` are defined above.
+
+# %% [markdown]
+# **Your turn.** Write `accuracy`, a function of `images` (uint8, (B, 8, 8, 1)) and `labels` (B,), which returns the
+# share of right answers of our `model`. `model`, `mean` and `std` are defined above.
 #
 # <details><summary>Solution</summary>
 #
@@ -191,16 +193,15 @@ mm.exercises.turn(accuracy, right=is_accuracy, hint="normalize first; argmax ove
 # - what the **optimizer** remembers: $m$, $v$, and how many steps it has made (for the bias correction),
 # - $n$ itself. The rate and the batch of each step follow from it, if the order of the images is a function of the seed
 #   and the epoch. A random generator would be one thing more to save; minimixer has none that lives longer than a step.
-#
+
+# %% [markdown]
 # **Your turn.** A Mixer with 72,714 parameters is trained with AdamW. How many numbers of the size of a weight must a
 # checkpoint hold? Set `numbers`.
 #
 # <details><summary>Solution</summary>
 #
-# Three for each parameter: $p$, $m$ and $v$. A checkpoint is three times as large as the weights.
-#
 # ```python
-# numbers = 3 * 72_714                    # 218,142
+# numbers = 3 * 72_714                    # p, m and v of each parameter
 # ```
 #
 # </details>
@@ -213,8 +214,8 @@ mm.exercises.turn(numbers, right=3 * 72_714, hint="which arrays have the shape o
 
 
 # %% [markdown]
-# Here is a checkpoint of our own, and the proof: we stop after step 45, forget everything, and resume in a new model and
-# a new optimizer.
+# Here is a checkpoint of our own, and the proof: we stop after step 45, forget everything, and resume in a new model
+# and a new optimizer.
 
 
 # %%
@@ -233,6 +234,7 @@ def load(saved, *, with_optimizer=True):
     return model, optimizer
 
 
+# %%
 stopped = begin()
 advance(*stopped, 0, 45, schedule)
 checkpoint = save(*stopped)
@@ -244,8 +246,8 @@ print("all weights equal, to the last bit:", all(np.array_equal(a.data, b.data) 
 # %% [markdown]
 # ## Check
 #
-# `mm.train.fit` trains any minimixer model on any data set that it knows, or on your own. **First check: it does what our
-# loop does.** We let both take 20 steps with the same settings; `log_every=1` makes `fit` write down every loss.
+# `mm.train.fit` trains any minimixer model on any data set that it knows, or on your own. **First check: it does what
+# our loop does.** We let both take 20 steps with the same settings; `log_every=1` makes `fit` write down every loss.
 
 # %% tags=["measured"]
 folder = Path(tempfile.mkdtemp())
@@ -262,8 +264,8 @@ print("largest difference below 0.001:", bool(abs(by_hand - losses_of_fit).max()
 # %% [markdown]
 # What is left is the order in which float32 numbers are added.
 #
-# **Second check: `fit` can be stopped.** A **callback** watches a run. This one does after step 10 what Ctrl-C does. Then
-# we resume the run from its folder, and compare with the run that was not stopped.
+# **Second check: `fit` can be stopped.** A **callback** watches a run. This one does after step 10 what Ctrl-C does.
+# Then we resume the run from its folder, and compare with the run that was not stopped.
 
 
 # %%
@@ -317,9 +319,9 @@ plots.lines(np.arange(TOTAL)[shown], {"everything saved": losses[shown], "only t
             xlabel="step", ylabel="loss, smoothed", marks={"stopped and resumed": 45})
 
 # %% [markdown]
-# **Symptom.** The loss jumps at the moment of the resumption, and comes down again after a while. There is no error, and
-# at the end the model may be nearly as good. With $m = v = 0$ the first step of AdamW moves *every* weight by the whole
-# learning rate, in the direction of a single batch: as at the start of a run, but without the warm-up.
+# **Symptom.** The loss jumps at the moment of the resumption, and comes down again after a while. There is no error,
+# and at the end the model may be nearly as good. With $m = v = 0$ the first step of AdamW moves *every* weight by the
+# whole learning rate, in the direction of a single batch: as at the start of a run, but without the warm-up.
 #
 # **Cure.** Save the state of the optimizer with the weights. Test it as we did: a stopped run and one that was not
 # stopped must have the same bits. "Nearly equal" would hide the bug.
@@ -342,17 +344,16 @@ print(f"best: {best['test_accuracy']:.2%}, after epoch {best['epoch']:g}")
 print("in the folder:", ", ".join(sorted(path.name for path in run.out.iterdir())))
 
 # %% [markdown]
-# **Which of the two accuracies is the result?** The one after the last epoch. The best one was *chosen* by looking at the
-# test images, so it is a little too good to be true. Lesson 18 shows how a third part of the images, for validation,
-# solves this.
+# **Which of the two accuracies is the result?** The one after the last epoch. The best one was *chosen* by looking at
+# the test images, so it is a little too good to be true. Lesson 18 shows how a third part of the images, for
+# validation, solves this.
 #
 # **The curves.** Every line of the log is in `run.metrics` (and on the disk, in `metrics.jsonl`).
 
 # %% tags=["measured"]
-smoothing, classes = settings.label_smoothing, digits.num_classes
-wrong_target = smoothing / classes
-right_target = 1 - smoothing + wrong_target
-lowest = -right_target * np.log(right_target) - ((classes - 1) * wrong_target * np.log(wrong_target) if smoothing else 0)
+s, K = settings.label_smoothing, digits.num_classes
+targets = (1 - s) * np.eye(K)[0] + s / K                                        # (K,)  of an image of class 0
+lowest = -(targets[targets > 0] * np.log(targets[targets > 0])).sum()           # lesson 10
 training = [(line["epoch"], line["train_loss"]) for line in run.metrics if "train_loss" in line]
 curves = plots.figure(6.4, 3.4)
 axes = curves.subplots()
@@ -365,12 +366,12 @@ axes.legend(frameon=False)
 curves
 
 # %% [markdown]
-# Read such a figure in this order. Does the training loss begin at $\ln K$? Does it fall from the first epoch on? How far
-# above its floor does it end: is there still something to learn? Does the test loss fall with it, or does it turn and
-# rise while the training loss goes on falling? Then the model learns the training images by heart (lesson 18).
+# Read such a figure in this order. Does the training loss begin at $\ln K$? Does it fall from the first epoch on? How
+# far above its floor does it end: is there still something to learn? Does the test loss fall with it, or does it turn
+# and rise while the training loss goes on falling? Then the model learns the training images by heart (lesson 18).
 #
-# **The model.** `load_run` reads a run folder: the weights with the best test accuracy, the names of the classes, and the
-# mean and standard deviation of the pixels. So nobody can forget to normalize.
+# **The model.** `load_run` reads a run folder: the weights with the best test accuracy, the names of the classes, and
+# the mean and standard deviation of the pixels. So nobody can forget to normalize.
 
 # %% tags=["measured"]
 trained = mm.train.load_run(run.out)
@@ -398,12 +399,13 @@ print(f"{len(wrong)} wrong answers; the first of them:",
 # ## Summary
 #
 # - A step: batch, logits, loss, gradients, clipping, rate, update. An epoch: every training image once.
-# - The state of a run is the weights, what the optimizer remembers, and the number of the step. Then a resumed run has the
-#   bits of a run without a stop.
+# - The state of a run is the weights, what the optimizer remembers, and the number of the step. Then a resumed run has
+#   the bits of a run without a stop.
 # - If the optimizer is forgotten, the loss jumps at the resumption.
 # - Training loss and test loss are different quantities if there is smoothing or augmentation. Know the floor.
 # - The result of a run is its accuracy after the last epoch. The best one was chosen on the same images.
 #
-# **What the library does differently:** a checkpoint is written whole or not at all, so a power failure never leaves half
-# of one. The next batch is prepared on a thread while the present one is used. `fit` also trains on several threads,
-# processes or a GPU, measures how long the run will take (`--estimate`), and refuses a folder that holds another run.
+# **What the library does differently:** a checkpoint is written whole or not at all, so a power failure never leaves
+# half of one. The next batch is prepared on a thread while the present one is used. `fit` also trains on several
+# threads, processes or a GPU, measures how long the run will take (`--estimate`), and refuses a folder that holds
+# another run.
