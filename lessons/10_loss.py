@@ -140,8 +140,15 @@ mm.exercises.turn(log_sum_exp, right=is_log_sum_exp)
 #
 # $$t_k \leftarrow (1 - s)\, t_k + \frac{s}{K}$$
 #
-# With $s$ = 0.1 and ten classes, the targets are 0.91 for the right class and 0.01 for each of the others. Now the best
-# answer is a finite one. Let the wrong logits be 0 and the right one $a$, and draw the loss:
+# With $s$ = 0.1 and ten classes, the targets are 0.91 for the right class and 0.01 for each of the others.
+# <!-- printed -->
+
+# %%
+targets_smoothed = (1 - 0.1) * np.eye(10)[3] + 0.1 / 10                         # (K,)  class 3 is right
+print("s = 0.1, targets:", targets_smoothed.round(3).tolist())
+
+# %% [markdown]
+# Now the best answer is a finite one. Let the wrong logits be 0 and the right one $a$, and draw the loss:
 
 # %%
 a = np.linspace(0, 10, 201)
@@ -175,7 +182,6 @@ mm.exercises.turn(gap, right=np.log(0.91 / 0.01), hint="the ratio of two probabi
 # **floor**. Keep it in mind when you read the curve of a training run.
 
 # %%
-targets_smoothed = np.array([0.91] + [0.01] * 9)
 floor = -(targets_smoothed * np.log(targets_smoothed)).sum()
 print(f"smallest possible loss with smoothing 0.1 and ten classes: {floor:.3f}")
 

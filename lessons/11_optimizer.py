@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 The optimizer: from a gradient to a step
 #
-# - **Time:** 28 minutes to read, 65 to do, 40 seconds of computing (measured on 2 cores)
+# - **Time:** 32 minutes to read, 65 to do, 40 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 03 and 10
 # - **Previous:** [10 The loss](10_loss.ipynb)
 # - **Next:** [12 The run](12_run.ipynb)
@@ -156,7 +156,7 @@ plots.lines(np.arange(1, 61), {"with correction": step_sizes(True), "without": s
 
 # %% [markdown]
 # Without it, the early steps are too long, by up to a factor of 6.6: $v$ forgets its start a hundred times more slowly
-# than $m$, so the root in the denominator is too small.
+# than $m$, so the root in the denominator is too small. <!-- printed -->
 #
 # ### A rate that is too high
 #
@@ -175,7 +175,8 @@ def train(rate, total=TOTAL, muon=False, smoothing=0.0):
     """Loss of every step; rate is a function of the step."""
     model = mm.nn.mixer("pico", seed=0, image_size=8, patch_size=2, in_channels=1)
     batches = mm.data.Batches(digits, 64, seed=0)
-    optimizer, losses = (optim.Muon if muon else optim.AdamW)(model, weight_decay=0.05), []
+    optimizer = (optim.Muon if muon else optim.AdamW)(model, weight_decay=0.05, decay_vectors=False)
+    losses = []
     for i in range(total):
         images, labels = batches[i]                                             # (64, 8, 8, 1) and (64,)
         logits = model(mm.Tensor(mm.data.normalize(images, mean, std)))         # (64, 10)
