@@ -450,7 +450,7 @@ print("decoupled:", decoupled[-1].round(3), " inside:", inside[-1].round(3))
 # ## Use it
 #
 # **Which weight gets which step?** Weight decay is for matrices only: a bias, or the scale of a LayerNorm, has no
-# reason to be small. Muon is for the matrices of the blocks: the stem, the head, the biases and the LayerNorms stay
+# reason to be small. Muon is for the matrices of the stem and the blocks: the head, the biases and the LayerNorms stay
 # with AdamW. A last factor, $0.2 \sqrt{\max(\text{in}, \text{out})}$, gives its steps the size of AdamW's, so one rate
 # serves both.
 

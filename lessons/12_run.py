@@ -251,8 +251,8 @@ print("all weights equal, to the last bit:", all(np.array_equal(a.data, b.data) 
 
 # %% tags=["measured"]
 folder = Path(tempfile.mkdtemp())
-config = mm.train.TrainConfig(data="digits", patch_size=2, batch_size=64, lr=0.004, label_smoothing=0.1, max_steps=20,
-                              warmup_steps=4, log_every=1, out=folder / "without-a-stop")
+config = mm.train.TrainConfig(data="digits", patch_size=2, batch_size=64, optimizer="adamw", lr=0.004, max_steps=20,
+                              label_smoothing=0.1, warmup_steps=4, log_every=1, out=folder / "without-a-stop")
 quiet = mm.train.Callback()                                                     # prints nothing
 history = mm.train.fit(config, reporter=quiet)
 losses_of_fit = np.array([line["train_loss"] for line in history.metrics if "train_loss" in line])
