@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 The loss: how wrong is an answer?
 #
-# - **Time:** 22 minutes to read, 60 to do, 15 seconds of computing (measured on 2 cores)
+# - **Time:** 23 minutes to read, 60 to do, 15 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 02 and 09, the logarithm
 # - **Previous:** [09 The whole Mixer](09_mixer.ipynb)
 # - **Next:** [11 The optimizer](11_optimizer.ipynb)
@@ -350,9 +350,9 @@ for name, found in (("without smoothing", logits_once), ("with smoothing 0.1", l
     print(f"{name:<20}says {certainty(found):.1%}, is right in {(found.argmax(1) == labels).mean():.1%}")
 
 # %% [markdown]
-# With smoothing, the model says less than it could: its targets were 91 %. That costs nothing in accuracy, and it keeps
-# the weights from growing. minimixer's presets for training use it; its reports of the test loss do not, so the two
-# losses of a run are not the same quantity. Lesson 12 comes back to this.
+# With smoothing, the model says less than it could: its targets were 91 %. Here that costs no accuracy, and it keeps
+# the weights from growing. Most of minimixer's presets train with smoothing; the test loss that it reports is computed
+# without, so the two losses of a run are not the same quantity. Lesson 12 comes back to this.
 
 # %% [markdown]
 # ## Exercise

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 The run: a loop that can be stopped
 #
-# - **Time:** 22 minutes to read, 40 to do, 40 seconds of computing (measured on 2 cores)
+# - **Time:** 22 minutes to read, 30 to do, 40 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 10 and 11
 # - **Previous:** [11 The optimizer](11_optimizer.ipynb)
 # - **Next:** [13 Inside a trained Mixer](13_inside.ipynb)
@@ -370,8 +370,9 @@ curves
 # far above its floor does it end: is there still something to learn? Does the test loss fall with it, or does it turn
 # and rise while the training loss goes on falling? Then the model learns the training images by heart (lesson 18).
 #
-# **The model.** `load_run` reads a run folder: the weights with the best test accuracy, the names of the classes, and
-# the mean and standard deviation of the pixels. So nobody can forget to normalize.
+# **The model.** `load_run` reads a run folder: the weights with the best test accuracy (those of the last step are in
+# `last.safetensors`), the names of the classes, and the mean and standard deviation of the pixels. So nobody can forget
+# to normalize.
 
 # %% tags=["measured"]
 trained = mm.train.load_run(run.out)

@@ -3,7 +3,7 @@
 #
 # This lesson is optional: no other one needs it.
 #
-# - **Time:** 22 minutes to read, 20 to do, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 20 minutes to read, 20 to do, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05 and 09; no GPU
 # - **Previous:** [21 Your own Mixer](21_own_mixer.ipynb)
 # - **Next:** [23 Making it fast](23_speed.ipynb)

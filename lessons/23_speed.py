@@ -3,7 +3,7 @@
 #
 # This lesson is optional: no other one needs it.
 #
-# - **Time:** 26 minutes to read, 30 to do, 60 seconds of computing (measured on 2 cores)
+# - **Time:** 28 minutes to read, 30 to do, 60 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05, 08 and 09
 # - **Previous:** [22 One code, two devices](22_devices.ipynb)
 # - **Next:** none
