@@ -315,8 +315,10 @@ half = load(checkpoint, with_optimizer=False)
 forgetful = losses[:45] + advance(*half, 45, TOTAL, schedule)
 print(f"highest loss after the stop: {max(losses[46:]):.2f} with the optimizer, {max(forgetful[46:]):.2f} without")
 shown = slice(20, 80)
-plots.lines(np.arange(TOTAL)[shown], {"everything saved": losses[shown], "only the weights": forgetful[shown]},
-            xlabel="step", ylabel="loss, smoothed", marks={"stopped and resumed": 45})
+jump = plots.lines(np.arange(TOTAL)[shown], {"everything saved": losses[shown], "only the weights": forgetful[shown]},
+                   xlabel="step", ylabel="loss, smoothed", marks={"stopped and resumed": 45})
+jump.axes[0].set_ylim(top=1.2 * max(forgetful[20:]))
+jump
 
 # %% [markdown]
 # **Symptom.** The loss jumps at the moment of the resumption, and comes down again after a while. There is no error,
@@ -362,6 +364,7 @@ axes.plot([line["epoch"] for line in tests], [line["test_loss"] for line in test
           color=plots.ORANGE, label="test, targets 1 and 0")
 axes.axhline(lowest, color=plots.BLUE, linestyle=":", label=f"floor of the training loss, {lowest:.3f}")
 axes.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
 curves
 
@@ -378,7 +381,7 @@ curves
 trained = mm.train.load_run(run.out)
 p = trained.predict(digits.test_images)                                         # (360, 10)
 wrong = np.flatnonzero(p.argmax(1) != digits.test_labels)
-print(trained)
+print(f"the weights after step {trained.metadata['step']}, {trained.model.num_parameters():,} parameters")
 print(f"{len(wrong)} wrong answers; the first of them:",
       [f"a {digits.test_labels[i]}, answer {p[i].argmax()} ({p[i].max():.0%})" for i in wrong[:3]])
 
