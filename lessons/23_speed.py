@@ -395,8 +395,8 @@ for what, took in found_times.items():
     print(f"{what:<20}{took:8.1f} ms")
 
 # %% [markdown]
-# The two products take about the same time. What is saved is the copy, twice in each block and twice more on the way
-# back.
+# Compare the first two rows: the order of the numbers in memory should make little difference to the product. What is
+# saved is the copy, twice in each block and twice more on the way back.
 
 # %% [markdown]
 # ## Break it
