@@ -21,8 +21,8 @@ from minimixer.train.state import History
 from minimixer.train.targets import floor_of_loss, kind_of_targets
 
 NAMED = 5           # classes
-RULE = ("(The rule: the Wilson intervals of the accuracy on the images of the class, and on those of all other classes, "
-        "do not overlap; they hold at 95% for all classes together.)")
+RULE = ("(The rule: the Wilson intervals of the accuracy on the images of the class, and on those of all other "
+        "classes, do not overlap; they hold at 95% for all classes together.)")
 SEE_IT = "\nSee it: `minimixer play` with the path of this folder opens a page in which you draw and it answers.\n"
 
 
@@ -49,7 +49,8 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
     captions = [f"{names[labels[i]]}, not {names[predicted[i]]} ({sure[i]:.0%})" for i in wrong]
     plots.image_grid(dataset.test_images[wrong], captions, out / "mistakes.png",
                      "Most confident mistakes: true class, predicted class, confidence")
-    files.write_atomically(out / "report.md", report(run, counts, floor).encode())     # last: where it is, all of it is there
+    text = report(run, counts, floor)
+    files.write_atomically(out / "report.md", text.encode())                    # last: where it is, all of it is there
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:

@@ -72,14 +72,16 @@ def test_a_run_without_mistakes_has_a_report_too(reported, tmp_path):
     fit(replace(QUICK, out=tmp_path / "run", max_steps=2))
     [(run, _, _)] = reported
     report.write(run, np.eye(10, dtype=np.float32)[run.dataset.test_labels] * 9)
-    assert "No class is clearly harder or easier than the rest. (The rule: " in (tmp_path / "run" / "report.md").read_text()
+    text = (tmp_path / "run" / "report.md").read_text()
+    assert "No class is clearly harder or easier than the rest. (The rule: " in text
 
 
 def test_the_report_names_classes_that_are_harder_and_states_the_rule():
     counts = np.diag([900, 990, 900, 999])
     counts[0, 1], counts[1, 0], counts[2, 1], counts[3, 1] = 100, 10, 100, 1
     said = report.classes_told_apart(counts, ["cat", "a*b", "dog", "ship"])
-    assert said.startswith("Harder than the rest: cat (90%), dog (90%). Easier than the rest: ship (100%), a\\*b (99%). (")
+    assert said.startswith("Harder than the rest: cat (90%), dog (90%). "
+                           "Easier than the rest: ship (100%), a\\*b (99%). (The rule: ")
     assert "Wilson" in said
     many = report.classes_told_apart(np.diag([100] * 20) + 100 * np.eye(40, k=20, dtype=int)[:20, :20],
                                      [str(i) for i in range(20)])
