@@ -132,9 +132,7 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
                  *, jupyter: tyro.conf.Suppress[tuple[str, ...]] = ()) -> int:
     """Copy the missing notebooks into a folder, and start Jupyter there.
 
-    What follows -- is given to Jupyter as it is:
-
-    minimixer lessons open 02 -- --ServerApp.token=secret
+    What follows -- goes to Jupyter as it is, such as: -- --ServerApp.token=secret
 
     Parameters
     ----------
@@ -229,8 +227,8 @@ def main(arguments: Sequence[str]) -> int:
     at = arguments.index("--") if "--" in arguments else len(arguments)
     own, jupyter = arguments[:at], tuple(arguments[at + 1:])
     if at < len(arguments) and own[:1] != ["open"]:
-        raise UsageError(f"-- {command_line(*jupyter)} has no effect here: only minimixer lessons open gives options to "
-                         "Jupyter")
+        raise UsageError(f"-- {command_line(*jupyter)} has no effect here: only minimixer lessons open gives options "
+                         "to Jupyter")
     opened: Callable[..., int] = partial(open_lessons, jupyter=jupyter)
     return run_subcommand("lessons", "Notebooks in which you build minimixer, from broadcasting to a Mixer.",
                           own or ["--help"], list=list_lessons, copy=copy_lessons, open=opened)

@@ -70,4 +70,4 @@ def in_terminal(image: Array, out: "Console") -> "Text | None":
 
 def in_file(images: Sequence[Array], captions: Sequence[str], path: Path, title: str) -> None:
     """Draw the images, each (H, W, channels) of uint8, with a caption each, into a PNG file."""
-    plots.image_grid(np.stack(images), captions, path, title, columns=min(5, max(2, len(images))))      # 2 for the title
+    plots.image_grid(np.stack(images), captions, path, title, columns=min(5, max(2, len(images))))     # 2: the title
