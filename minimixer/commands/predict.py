@@ -54,10 +54,6 @@ class Prediction(OnDevice):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(1, top=self.top)
-        if self.example and self.files:
-            raise UsageError(f"--example shows {EXAMPLE.name}, and {self.files[0]} is named too: leave out one of them")
-        if self.seen is not None:
-            check_file(self.seen)
 
 
 @dataclass(frozen=True)
@@ -97,6 +93,10 @@ Unreadable images are reported and skipped, and the exit code is then 3."""
 def main(arguments: Sequence[str]) -> int:
     """Classify the images, print the most probable classes, and return the exit code."""
     options = parse(Prediction, "predict", DESCRIPTION, arguments)
+    if options.example and options.files:
+        raise UsageError(f"--example shows {EXAMPLE.name}, and {options.files[0]} is named too: leave out one of them")
+    if options.seen is not None:
+        check_file(options.seen)
     run, images = (Path(SHIPPED), [EXAMPLE]) if options.example else run_and_images(options.files)
     trained = load_run(run, choose_device(options.device)[0])
     if not options.json:
