@@ -190,7 +190,7 @@ ALWAYS_OF = {
     "Race": {"sizes", "batches", "modes", "contenders", "threads", "rounds", "full", "memory", "json", "markdown",
              "blas_tune"},
     "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"}}
-NO_OPTIONS = {"Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
+NO_OPTIONS = {"Answer", "Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
 
 
 def test_each_option_of_every_command_acts_always_or_has_a_rule():

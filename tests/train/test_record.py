@@ -28,8 +28,8 @@ def write(run, lines):
 def test_of_the_best_weights_it_is_the_accuracy_that_chose_them(run):
     trained, tests = load_run(run), [line for line in lines_of(run) if "test_accuracy" in line]
     measured = mm.train.evaluate(trained, mm.data.load_digits())["accuracy"]
-    assert how_often_right(trained) == (f"It was right on {measured:.2%} of the test images of digits, which also chose "
-                                        f"its weights (the best of {len(tests)} tests).{AFTER}")
+    assert how_often_right(trained) == (f"It was right on {measured:.2%} of the test images of digits, which also "
+                                        f"chose its weights (the best of {len(tests)} tests).{AFTER}")
 
 
 def test_of_the_last_weights_it_is_the_last_accuracy(run):
