@@ -56,7 +56,7 @@ def in_terminal(image: Array, out: "Console") -> "Text | None":
 
     drawn = Text()
     for top in range(0, height, 1 if is_small else 2):
-        drawn.append("  ")
+        drawn.append("\n  " if top else "  ")
         for column in range(width):
             if is_small:
                 drawn.append("  ", Style(bgcolor=color(top, column)))
@@ -64,7 +64,6 @@ def in_terminal(image: Array, out: "Console") -> "Text | None":
                 drawn.append("▀", Style(color=color(top, column), bgcolor=color(top + 1, column)))
             else:
                 drawn.append("▀", Style(color=color(top, column)))
-        drawn.append("\n")
     return drawn
 
 

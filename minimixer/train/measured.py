@@ -30,7 +30,7 @@ def best_of(metrics: Iterable[Mapping[str, Any]]) -> str:
     part, tests = tests_of(metrics)
     name = f"{part}_accuracy"
     best = max(tests, key=lambda line: line[name])
-    chosen = f", chosen from {len(tests):,} tests on these same {part} images" if len(tests) > 1 else ""
+    chosen = f", chosen by {len(tests):,} tests on the same {part} images" if len(tests) > 1 else ""
     return f"{best[name]:.2%} after epoch {best['epoch']:g}{chosen}"
 
 

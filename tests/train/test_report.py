@@ -42,8 +42,8 @@ def test_the_report_states_what_the_metrics_hold(reported, tmp_path):
     tests = [line for line in history.metrics if "test_accuracy" in line]
     best_test = max(tests, key=lambda line: line["test_accuracy"])
     assert f"| test accuracy after the last epoch | {tests[-1]['test_accuracy']:.2%}, loss" in text
-    assert (f"| best test accuracy | {history.best_accuracy:.2%} after epoch {best_test['epoch']:g}, chosen from "
-            f"{len(tests)} tests on these same test images |") in text
+    assert (f"| best test accuracy | {history.best_accuracy:.2%} after epoch {best_test['epoch']:g}, chosen by "
+            f"{len(tests)} tests on the same test images |") in text
     assert "| training loss | " in text
     assert "(training, smoothed labels); their floor is 0.500, that of the test loss is 0 |" in text
     assert f"{run.state.model.num_parameters():,} parameters" in text
