@@ -40,7 +40,8 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "", train
     if tests := [(m["epoch"], m[f"{part}_loss"], m[f"{part}_accuracy"]) for m in metrics if f"{part}_loss" in m]:
         epochs, loss, accuracy = zip(*tests, strict=True)
         losses.plot(epochs, loss, color=ORANGE, marker="o", markersize=3, label=part)
-        _accuracies(accuracies, epochs, [100 * a for a in accuracy], part)
+        best = max(range(len(tests)), key=lambda i: (accuracy[i], -loss[i]))
+        _accuracies(accuracies, epochs, [100 * a for a in accuracy], best, part)
     losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", title="loss")
     losses.legend(frameon=False, fontsize=9)
     accuracies.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{part} accuracy")
@@ -52,16 +53,15 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "", train
     save(fig, path)
 
 
-def _accuracies(axes: "Axes", epochs: Sequence[float], percent: Sequence[float], part: str) -> None:
+def _accuracies(axes: "Axes", epochs: Sequence[float], percent: Sequence[float], best: int, part: str) -> None:
     """The accuracy after each epoch: the last one first, then the best one with the images that chose it."""
-    best = max(percent)
-    at = epochs[percent.index(best)]
     axes.plot(epochs, percent, color=GREEN, marker="o", markersize=3)
     axes.plot(epochs[-1], percent[-1], color=GREEN, marker="o", markersize=7)
-    axes.plot(at, best, marker="o", markersize=11, fillstyle="none", color=GREEN)
+    axes.plot(epochs[best], percent[best], marker="o", markersize=11, fillstyle="none", color=GREEN)
     chosen = f",\nchosen on these {part} images" if len(percent) > 1 else ""
-    for y, words, weight in ((0.22, f"{percent[-1]:.2f} % after the last epoch", "bold"),
-                             (0.06, f"best (ring): {best:.2f} % after epoch {at:g}{chosen}", "normal")):
+    first = f"{percent[-1]:.2f} % after the last epoch"
+    second = f"best (ring): {percent[best]:.2f} % after epoch {epochs[best]:g}{chosen}"
+    for y, words, weight in ((0.22, first, "bold"), (0.06, second, "normal")):
         axes.text(0.97, y, words, weight=weight, ha="right", transform=axes.transAxes)
 
 

@@ -31,6 +31,8 @@ def how_often_right(trained: Trained) -> str:
         why = ""
     except (MinimixerError, OSError) as error:
         found, why = None, f" ({printable(str(error).split(': ')[0], None)})"
+    except (KeyError, TypeError, ValueError, AttributeError):       # a file that is not as minimixer writes it
+        found, why = None, ""
     if found is None:
         measure = command_line("minimixer", "eval", trained.path)
         return f"How often it is right is not recorded beside its weights{why}: measure it with {measure}"
@@ -50,12 +52,17 @@ def _of_a_run(trained: Trained) -> str | None:
     part, tests = tests_of(metrics)
     final = last_test(metrics)
     if part == "validation" and name == BEST and final is not None and final["step"] >= tests[-1]["step"]:
-        return f"{final['test_accuracy']:.2%} of the test images of {data}, which did not choose its weights"
+        return f"{final['test_accuracy']:.2%} of {_images(trained, 'test')} of {data}, which did not choose its weights"
     averaged = name == LAST and trained.metadata.get("settings", {}).get("ema")       # the tests were of the averages
     of_these = [line[f"{part}_accuracy"] for line in tests if line["step"] == step]
     if name not in (BEST, LAST) or averaged or not of_these:
         return None
-    return f"{of_these[-1]:.2%} of the {part} images of {data}{_chosen(len(tests)) if name == BEST else ''}"
+    return f"{of_these[-1]:.2%} of {_images(trained, part)} of {data}{_chosen(len(tests)) if name == BEST else ''}"
+
+
+def _images(trained: Trained, part: str) -> str:
+    count = trained.metadata.get("images", {}).get(part)        # which older checkpoints do not say
+    return f"the {part} images" if count is None else f"{count:,} {part} images"
 
 
 def _chosen(tests: int) -> str:

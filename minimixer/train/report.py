@@ -18,7 +18,7 @@ from minimixer.train.initialize import Run
 from minimixer.train.measured import best_of, counted, tests_of
 from minimixer.train.resume import BEST, LAST
 from minimixer.train.state import History
-from minimixer.train.targets import floor_of_loss, kind_of_targets
+from minimixer.train.targets import floor_of_loss, kind_of_labels
 
 NAMED = 5           # classes
 RULE = ("(The rule: the Wilson intervals of the accuracy on the images of the class, and on those of all other "
@@ -36,7 +36,8 @@ def write(run: Run, best_logits: np.ndarray | None) -> None:
     logits = logits_of_best(run) if best_logits is None else best_logits
     title = f"{dataset.name}, {run.model_name}: {run.state.model.num_parameters():,} parameters"
     floor = floor_of_loss(run.config, dataset)
-    plots.curves(run.state.history.metrics, out / "curves.png", title, kind_of_targets(run.config), floor)
+    plots.curves(run.state.history.metrics, out / "curves.png", title,
+                 f"training, {kind_of_labels(run.config)}" if floor else "training", floor)
     with no_grad():
         probabilities = F.softmax(Tensor(logits)).data          # (N, classes)
     predicted, sure = probabilities.argmax(1), probabilities.max(1)             # (N,)
@@ -95,7 +96,8 @@ def training_loss(run: Run, floor: float) -> str:
     """The last training loss beside the smallest one that its labels allow."""
     found = [line["train_loss"] for line in run.state.history.metrics if "train_loss" in line]
     last = f"{found[-1]:.3f} nats in the end" if found else "not kept"
-    return f"{last} ({kind_of_targets(run.config)}); their floor is {floor:.3f}, that of the test loss is 0"
+    return (f"{last}, on {kind_of_labels(run.config)}: no model gets below {floor:.3f} on these, and the test loss is "
+            "on labels as they are")
 
 
 def report(run: Run, counts: np.ndarray, floor: float = 0.0) -> str:

@@ -9,10 +9,10 @@ from minimixer.train.config import TrainConfig
 DRAWN, AT_ONCE = 2048, 128      # mixtures
 
 
-def kind_of_targets(config: TrainConfig) -> str:
-    """How the training loss is marked: "training" if it is measured as the test loss is."""
+def kind_of_labels(config: TrainConfig) -> str:
+    """What the training loss is measured on, such as "smoothed labels"; the test loss always on "labels"."""
     changed = ["smoothed"] * bool(config.label_smoothing) + ["mixed"] * config.augmentation().mixes
-    return f"training, {' and '.join(changed)} labels" if changed else "training"
+    return f"{' and '.join(changed)} labels".lstrip()
 
 
 def floor_of_loss(config: TrainConfig, dataset: Dataset) -> float:

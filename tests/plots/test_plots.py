@@ -104,8 +104,8 @@ def test_a_figure_shows_itself_without_pyplot():
 
 
 METRICS = [{"epoch": 0.5, "train_loss": 1.0}, {"epoch": 1, "train_loss": 0.8},
-           *({"epoch": epoch, "P_loss": 0.5, "P_accuracy": accuracy}
-             for epoch, accuracy in enumerate((0.5, 0.75, 0.625), 1))]
+           *({"epoch": epoch, "P_loss": 1 / epoch, "P_accuracy": accuracy}
+             for epoch, accuracy in enumerate((0.5, 0.75, 0.75, 0.625), 1))]
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_curves_state_the_last_accuracy_first_and_which_images_chose_the_best(pa
     plots.curves(metrics, tmp_path / "c.png", "t", "training, smoothed labels", 0.5)
     shown = words(drawn[0])
     assert [text for text in shown if "%" in text] == [
-        "62.50 % after the last epoch", f"best (ring): 75.00 % after epoch 2,\nchosen on these {part} images"]
+        "62.50 % after the last epoch", f"best (ring): 75.00 % after epoch 3,\nchosen on these {part} images"]
     legend = [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]
     assert legend == ["training, smoothed labels", "its floor, 0.50", part]
     [floor] = [line for line in drawn[0].axes[0].lines if line.get_label().startswith("its floor")]

@@ -8,7 +8,7 @@ import pytest
 import minimixer as mm
 from minimixer.data import Batches, load_digits
 from minimixer.train import PRESETS
-from minimixer.train.targets import floor_of_loss, kind_of_targets
+from minimixer.train.targets import floor_of_loss, kind_of_labels
 
 DIGITS = PRESETS["digits"]
 
@@ -44,8 +44,8 @@ def test_with_mixed_labels_it_is_the_mean_over_batches(mixes, smoothing):
 
 
 @pytest.mark.parametrize(("changes", "name"), [
-    ({"label_smoothing": 0.0}, "training"), ({}, "training, smoothed labels"),
-    ({"label_smoothing": 0.0, "mixup": 0.2}, "training, mixed labels"),
-    ({"cutmix": 1.0}, "training, smoothed and mixed labels")])
+    ({"label_smoothing": 0.0}, "labels"), ({}, "smoothed labels"),
+    ({"label_smoothing": 0.0, "mixup": 0.2}, "mixed labels"),
+    ({"cutmix": 1.0}, "smoothed and mixed labels")])
 def test_the_training_loss_is_named_by_its_labels(changes, name):
-    assert kind_of_targets(replace(DIGITS, **changes)) == name
+    assert kind_of_labels(replace(DIGITS, **changes)) == name
