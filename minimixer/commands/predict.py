@@ -81,11 +81,11 @@ To fit the model, each image is
 - cropped to the square in the middle,
 - resized (bicubic, antialiased), and made gray if the model expects gray.
 
-Of a folder, all images in it and below it are read.  A terminal with colors
-shows up to 8 images as the model saw them; --seen FILE.png works anywhere.
+Of a folder, all images in it and below it are read.
 
-If a gray image is dark on light, and the training images were light on dark
-(or the other way round), it says so, with the answer for the inverted image.
+A terminal with colors shows up to 8 images as the model saw them.
+
+If dark and light look exchanged, the answer for the inverted image is added.
 
 Unreadable images are reported and skipped, and the exit code is then 3."""
 
