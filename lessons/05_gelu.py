@@ -162,6 +162,13 @@ for c in (0.0, k * k / 3 - 1 / 6, 0.044715):
     print(f"c = {c:.6f}: largest error {np.abs(tanh_form(xs, c) - exact).max():.5f}")
 
 # %% [markdown]
+# The cubic term makes the form 70 times more accurate. The two forms never differ by more than 0.0005. The difference
+# is largest where the gate is almost open or almost closed:
+
+# %%
+plots.lines(xs, {"difference": tanh_form(xs) - exact}, xlabel="x", ylabel="tanh form minus erf form")
+
+# %% [markdown]
 # **Your turn.** Is the authors' $c$ the best one? Try others between 0.04 and 0.05, by hand or in a loop, until the
 # largest error is below 0.0004. Set `better_c`.
 #
@@ -182,15 +189,8 @@ mm.exercises.turn(better_c, right=lambda c: np.abs(tanh_form(xs, c) - exact).max
                   hint="a little below the authors' value.")
 
 # %% [markdown]
-# A smaller error is possible, but all weights that you can download were trained with 0.044715, so all libraries keep
-# it.
-
-# %% [markdown]
-# The cubic term makes the form 70 times more accurate. The two forms never differ by more than 0.0005. The difference
-# is largest where the gate is almost open or almost closed:
-
-# %%
-plots.lines(xs, {"difference": tanh_form(xs) - exact}, xlabel="x", ylabel="tanh form minus erf form")
+# A smaller error is possible. But weights that were trained with the tanh form were trained with 0.044715, so libraries
+# keep it.
 
 # %% [markdown]
 # **The gradient of the tanh form.** One function is nested in another: $t = \tanh u$ and $u = k\,(x + c\,x^3)$. The
@@ -341,8 +341,8 @@ for op in (gelu.GELU, NoInnerDerivative, MixedForms):
 # %% [markdown]
 # ## Use it
 #
-# **How often does GELU fall?** Left of $x = -0.75$, its slope is negative. Hidden units of a new network are close to
-# normal random numbers, and $\Phi$ counts those.
+# **How often does GELU fall?** Left of $x = -0.75$, its slope is negative. In a new network, the inputs of the hidden
+# units are close to standard normal numbers, and $\Phi$ counts those.
 
 # %% [markdown]
 # **Your turn.** What share of standard normal numbers gets a negative slope from GELU? Read it off $\Phi$, to two
@@ -363,7 +363,7 @@ falling = ...
 mm.exercises.turn(falling, right=lambda share: 0.22 <= share <= 0.235, hint="Phi(x) is the share of numbers up to x.")
 
 # %% [markdown]
-# So more than a fifth of them is *lowered* when its input grows.
+# So for more than a fifth of the hidden units, the output *falls* when the input grows.
 #
 # **Which weights need which form?** The paper says only "GELU". The official code, written in JAX, computes the tanh
 # form. timm, the PyTorch library, computes the erf form. Weights learned with one form should be used with that form.
