@@ -37,8 +37,8 @@ def patch_grid(image: Array, patch_size: int, title: str = "", *, alt: str = "")
     look: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255 if pixels.dtype == np.uint8 else 1}
     pixels = pixels if channels == 3 else pixels[..., 0]
     start = f"{title}: an" if title else "An"
-    alt = alt or (f"{start} image of {h} x {w} pixels, cut into {rows} x {columns} = {rows * columns} patches of {p} x {p} "
-                  "pixels, and the patches apart, in reading order.")
+    alt = alt or (f"{start} image of {h} x {w} pixels, cut into {rows} x {columns} = {rows * columns} patches of {p} x "
+                  f"{p} pixels, and the patches apart, in reading order.")
     fig = figure(8.4, 4.3 if title else 4.0, alt=alt)
     whole, apart = fig.subplots(1, 2)
     for axes in (whole, apart):

@@ -113,7 +113,8 @@ def _in_words(boxes: Mapping[str, Mapping[str, int]], before: Sequence[str]) -> 
     for sign, (name, box) in zip(before, boxes.items(), strict=True):
         closing, between, opening = SIGN.fullmatch(sign).groups()               # type: ignore[union-attr]
         between = f" {between} " if between else ", " if words and not sign else " " if words else ""
-        words += f"{closing}{between}{opening}{name} [{', '.join(f'{axis} = {n}' for axis, n in box.items()) or 'a number'}]"
+        shape = ", ".join(f"{axis} = {n}" for axis, n in box.items()) or "a number"
+        words += f"{closing}{between}{opening}{name} [{shape}]"
     return f"Arrays drawn as boxes: {words}."
 
 
