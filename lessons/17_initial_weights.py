@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 17 How weights start
 #
-# - **Time:** 24 minutes to read, 20 to do, 12 seconds of computing (measured on 2 cores)
+# - **Time:** 25 minutes to read, 20 to do, 12 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 04, 06 and 09
 # - **Previous:** [16 Official weights in your hands](16_official_weights.ipynb)
 # - **Next:** [18 Overfitting](18_overfitting.ipynb)
@@ -127,6 +127,7 @@ def through(layers, x, g):
     return signal, gradient[::-1]
 
 
+# %%
 C = 64
 x_in, g_out = rng.standard_normal((2, 256, C), np.float32)                                  # (B, C) each
 

@@ -299,6 +299,65 @@ MODELS = {"MLP, 1986": Mlp1986, "CNN, 1989": Cnn1989, "CNN, 2012": Cnn2012,
           "gMLP, 2021": lambda: OnPatches(GatedBlock), "ConvMixer, 2022": ConvMixer}
 
 # %% [markdown]
+# ### The same training for all
+#
+# All seven are trained in the same way: AdamW, the same rate, the same batches, label smoothing, no augmentation. Each
+# one with two seeds, because one number alone says nothing about luck (lesson 18). One thread, so that the seconds
+# compare.
+
+
+# %%
+digits = mm.data.load_digits()
+statistics = digits.channel_statistics()                                        # for normalize, as in training
+
+
+def train(make, seed, steps=200, peak=4e-3):
+    nn.seed(seed)                                                               # the initial weights, and dropout
+    model, batches = make(), mm.data.Batches(digits, 64, seed=seed)
+    optimizer = optim.AdamW(model, peak, weight_decay=0.05, decay_vectors=False)
+    rate, start = optim.Schedule("cosine", peak, steps, 20), time.process_time()
+    for step in range(10 if FAST else steps):
+        images, labels = batches[step]                                          # (64, 8, 8, 1), (64,)
+        logits = model(mm.Tensor(mm.data.normalize(images, *statistics)))       # (64, K)
+        loss = F.cross_entropy(logits, labels, label_smoothing=0.1)
+        optimizer.lr = rate(step)
+        optimizer.step(mm.grad(loss, model.parameters()))
+    return model.eval(), time.process_time() - start                            # seconds of the processor
+
+
+# %%
+def accuracy(model, at_once=360):
+    parts = [mm.data.normalize(digits.test_images[i:i + at_once], *statistics) for i in range(0, 360, at_once)]
+    with mm.no_grad():
+        logits = np.concatenate([model(mm.Tensor(part)).data for part in parts])        # (360, K)
+    return float((logits.argmax(1) == digits.test_labels).mean())
+
+
+# %% tags=["measured"]
+trained = {}
+print("model             parameters   seconds   accuracy, two seeds")
+with Workers(1):
+    for name, make in MODELS.items():
+        runs = [train(make, seed) for seed in (0, 1)]
+        trained[name] = [model for model, _ in runs]
+        scores = [accuracy(model) for model in trained[name]]
+        print(f"{name:<16}{runs[0][0].num_parameters():>12,}{min(s for _, s in runs):>10.1f}{scores[0]:>11.1%}"
+              f"{scores[1]:>8.1%}")
+
+# %% [markdown]
+# 360 test images: the typical error of one number is about 1 point (lesson 18). So differences of 1 or 2 points mean
+# nothing here, but larger ones do.
+#
+# - The newest is not the best, and the oldest not the worst. With few images, a ViT learns slowly: it has to learn from
+#   the data what a CNN knows by construction. In its own paper, it needs millions of images to win.
+# - The CNN of 1989 is good and tiny. It was made for exactly this: small images of digits.
+# - Mixing places by fixed numbers (Mixer, gMLP, ConvMixer) is enough here. This is what the title "Pay Attention to
+#   MLPs" plays with.
+#
+# Do not read it as "A is better than B". Each has a rate that suits it best, and we gave all the same one; the sigmoid
+# MLP was made for plain gradient descent; photographs ask other questions than digits.
+
+# %% [markdown]
 # ## Check
 #
 # **First check: finite differences** of all seven, forward and backward, in float64.
@@ -339,8 +398,6 @@ def reach(name, model, image):
 
 
 # %%
-digits = mm.data.load_digits()
-statistics = digits.channel_statistics()                                        # for normalize, as in training
 for name, make in MODELS.items():
     nn.seed(0)
     print(f"{name:<16} {np.count_nonzero(reach(name, make().eval(), digits.test_images[0]) > 1e-7):>3} of 64 pixels")
@@ -397,81 +454,6 @@ mm.exercises.turn(layers_needed, right=sees_all, hint="after n layers, it sees t
 # A Mixer and a ViT need one layer. This is what they buy with their S x S numbers.
 
 # %% [markdown]
-# ## Use it
-#
-# All seven, trained in the same way: AdamW, the same rate, the same batches, label smoothing, no augmentation. Each one
-# with two seeds, because one number alone says nothing about luck (lesson 18). One thread, so that the seconds compare.
-
-
-# %%
-def train(make, seed, steps=250, peak=4e-3):
-    nn.seed(seed)                                                               # the initial weights, and dropout
-    model, batches = make(), mm.data.Batches(digits, 64, seed=seed)
-    optimizer = optim.AdamW(model, peak, weight_decay=0.05, decay_vectors=False)
-    rate, start = optim.Schedule("cosine", peak, steps, 20), time.process_time()
-    for step in range(10 if FAST else steps):
-        images, labels = batches[step]                                          # (64, 8, 8, 1), (64,)
-        logits = model(mm.Tensor(mm.data.normalize(images, *statistics)))       # (64, K)
-        loss = F.cross_entropy(logits, labels, label_smoothing=0.1)
-        optimizer.lr = rate(step)
-        optimizer.step(mm.grad(loss, model.parameters()))
-    return model.eval(), time.process_time() - start                            # seconds of the processor
-
-
-# %%
-def accuracy(model, at_once=360):
-    parts = [mm.data.normalize(digits.test_images[i:i + at_once], *statistics) for i in range(0, 360, at_once)]
-    with mm.no_grad():
-        logits = np.concatenate([model(mm.Tensor(part)).data for part in parts])        # (360, K)
-    return float((logits.argmax(1) == digits.test_labels).mean())
-
-
-# %% tags=["measured"]
-trained = {}
-print("model             parameters   seconds   accuracy, two seeds")
-with Workers(1):
-    for name, make in MODELS.items():
-        runs = [train(make, seed) for seed in (0, 1)]
-        trained[name] = [model for model, _ in runs]
-        scores = [accuracy(model) for model in trained[name]]
-        print(f"{name:<16}{runs[0][0].num_parameters():>12,}{min(s for _, s in runs):>10.1f}{scores[0]:>11.1%}"
-              f"{scores[1]:>8.1%}")
-
-# %% [markdown]
-# 360 test images: the typical error of one number is about 1 point (lesson 18). So differences of 1 or 2 points mean
-# nothing here, but larger ones do.
-#
-# - The newest is not the best, and the oldest not the worst. With few images, a ViT learns slowly: it has to learn from
-#   the data what a CNN knows by construction. In its own paper, it needs millions of images to win.
-# - The CNN of 1989 is good and tiny. It was made for exactly this: small images of digits.
-# - Mixing places by fixed numbers (Mixer, gMLP, ConvMixer) is enough here. This is what the title "Pay Attention to
-#   MLPs" plays with.
-#
-# Do not read it as "A is better than B". Each has a rate that suits it best, and we gave all the same one; the sigmoid
-# MLP was made for plain gradient descent; photographs ask other questions than digits.
-#
-# **What they look at.** The picture of "who reaches whom" again, now after training, for two digits. Yellow: strong.
-# Dark: weak or nothing.
-
-# %% tags=["measured"]
-gallery = plots.figure(8.4, 3.0)
-grid = gallery.subplots(2, 8)
-for panels, image in zip(grid, (digits.test_images[0], digits.test_images[5]), strict=True):
-    for panel in panels:
-        panel.set(xticks=[], yticks=[])
-    panels[0].imshow(image[..., 0], cmap="gray")
-    for panel, (name, models) in zip(panels[1:], trained.items(), strict=True):
-        panel.imshow(reach(name, models[0], image), cmap="cividis", vmin=0, vmax=1)
-        panel.set_title(name.replace(", ", "\n"), fontsize=8)
-gallery
-
-# %% [markdown]
-# Compare the two rows. The MLP and the three convolutions look at the same region, whatever the image. The others *can*
-# look at the whole image. How strongly they do depends on the image, and most of the strength stays at their own patch:
-# the skip connection sees to that. For the ViT, the difference between the rows is the idea; in a Mixer and a gMLP it
-# comes from GELU, the norms and the gate.
-
-# %% [markdown]
 # ## Break it
 #
 # Two of the seven behave differently in training: dropout draws random numbers, and BatchNorm uses the mean of the
@@ -499,6 +481,30 @@ for name in ("CNN, 2012", "Mixer, 2021", "ConvMixer, 2022"):
 #
 # **Cure.** `model.eval()` before every test, `model.train()` before training. minimixer's trainer does both; it refuses
 # BatchNorm, because it trains on parts of a batch, and their means would differ.
+
+# %% [markdown]
+# ## Use it
+#
+# **What they look at.** The picture of "who reaches whom" again, now after training, for two digits. Yellow: strong.
+# Dark: weak or nothing.
+
+# %% tags=["measured"]
+gallery = plots.figure(8.4, 3.0)
+grid = gallery.subplots(2, 8)
+for panels, image in zip(grid, (digits.test_images[0], digits.test_images[5]), strict=True):
+    for panel in panels:
+        panel.set(xticks=[], yticks=[])
+    panels[0].imshow(image[..., 0], cmap="gray")
+    for panel, (name, models) in zip(panels[1:], trained.items(), strict=True):
+        panel.imshow(reach(name, models[0], image), cmap="cividis", vmin=0, vmax=1)
+        panel.set_title(name.replace(", ", "\n"), fontsize=8)
+gallery
+
+# %% [markdown]
+# Compare the two rows. The MLP and the three convolutions look at the same region, whatever the image. The others *can*
+# look at the whole image. How strongly they do depends on the image, and most of the strength stays at their own patch:
+# the skip connection sees to that. For the ViT, the difference between the rows is the idea; in a Mixer and a gMLP it
+# comes from GELU, the norms and the gate.
 
 # %% [markdown]
 # ## Exercise

@@ -293,6 +293,36 @@ def as_predict(function):
 mm.exercises.turn(by_hand, right=as_predict, hint="a model takes a batch: x[None] has the shape (1, 32, 32, 3)")
 
 # %% [markdown]
+# ## Break it
+#
+# Now a folder with a **shortcut**. The threes were photographed on dark paper, the fives in the evening on gray paper,
+# the eights on white paper. All images are sharp and correctly labeled.
+
+# %% tags=["measured"]
+PAPERS = {"three": 30, "five": 110, "eight": 220}
+fill(work / "shortcut", PAPERS)
+trap = mm.data.load(work / "shortcut", image_size=32, quiet=True, cache=False)
+gallery(trap.train_images[::20][:12], [trap.class_names[label] for label in trap.train_labels[::20][:12]])
+
+# %% tags=["measured"]
+fooled_run = replace(config, epochs=1 if FAST else 8, out=work / "fooled")
+mm.train.fit(fooled_run, reporter=mm.train.Callback(), dataset=trap)
+fooled = mm.train.load_run(work / "fooled")
+fill(work / "another day", {"three": 220, "five": 30, "eight": 110}, seed=1)
+another_day = mm.data.load(work / "another day", image_size=32, quiet=True, cache=False)
+for label, there in (("test images of the same folder", trap), ("the same digits on another day", another_day)):
+    print(f"{label:<32} {mm.train.evaluate(fooled, there)['accuracy']:.0%}")
+
+# %% [markdown]
+# **Symptom.** The test accuracy is suspiciously good after very few epochs. On the next day, with other paper, the
+# model is worse than guessing. It has learned the brightness of the paper, because that was the easiest thing to learn.
+# The test part could not show it: it came from the same folder.
+#
+# **Cure.** Photograph every class in every place, light and day. Test on images from a day, a place or a person that is
+# in no other part. And look at which patches matter: the button *What matters?* of the play page marks them. If it
+# marks the background, you have a shortcut.
+
+# %% [markdown]
 # ## Use it
 #
 # **Evaluate.** The test images have chosen nothing (lesson 18). `minimixer eval` prints the same table.
@@ -378,36 +408,6 @@ print(page, "saved as", (work / "play.html").name, "beside", photos.name)
 
 # %% [markdown]
 # To see it here, write `page` as the last line of a cell of your own.
-
-# %% [markdown]
-# ## Break it
-#
-# Now a folder with a **shortcut**. The threes were photographed on dark paper, the fives in the evening on gray paper,
-# the eights on white paper. All images are sharp and correctly labeled.
-
-# %% tags=["measured"]
-PAPERS = {"three": 30, "five": 110, "eight": 220}
-fill(work / "shortcut", PAPERS)
-trap = mm.data.load(work / "shortcut", image_size=32, quiet=True, cache=False)
-gallery(trap.train_images[::20][:12], [trap.class_names[label] for label in trap.train_labels[::20][:12]])
-
-# %% tags=["measured"]
-fooled_run = replace(config, epochs=1 if FAST else 8, out=work / "fooled")
-mm.train.fit(fooled_run, reporter=mm.train.Callback(), dataset=trap)
-fooled = mm.train.load_run(work / "fooled")
-fill(work / "another day", {"three": 220, "five": 30, "eight": 110}, seed=1)
-another_day = mm.data.load(work / "another day", image_size=32, quiet=True, cache=False)
-for label, there in (("test images of the same folder", trap), ("the same digits on another day", another_day)):
-    print(f"{label:<32} {mm.train.evaluate(fooled, there)['accuracy']:.0%}")
-
-# %% [markdown]
-# **Symptom.** The test accuracy is suspiciously good after very few epochs. On the next day, with other paper, the
-# model is worse than guessing. It has learned the brightness of the paper, because that was the easiest thing to learn.
-# The test part could not show it: it came from the same folder.
-#
-# **Cure.** Photograph every class in every place, light and day. Test on images from a day, a place or a person that is
-# in no other part. And look at which patches matter: the button *What matters?* of the play page marks them. If it
-# marks the background, you have a shortcut.
 
 # %% [markdown]
 # ## Exercise

@@ -358,7 +358,8 @@ print(inspect.getsource(nn.MixerBlock.forward))
 # | `self.token_norm(x).swapaxes(1, 2)` | the norm stays outside the mixer, as in our `Block` |
 # | `self.token_mixing(y).swapaxes(1, 2)` | rule 1: (B, S, C) again |
 # | `x + self.drop_branch(y)` | the skip stays outside, too |
-#
+
+# %% [markdown]
 # ## Break it
 #
 # One letter is wrong: the mean over axis **0** in place of axis 1. Axis 0 is the batch.
