@@ -4,7 +4,7 @@
 # - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05, 07 and 09
 # - **Previous:** [15 Mixer and Transformer](15_transformer.ipynb)
-# - **Next:** [17 How weights start](17_initial_weights.ipynb)
+# - **Next:** none
 
 # %% [markdown]
 # ## Goal
