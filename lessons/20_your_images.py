@@ -39,7 +39,7 @@ FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 # ## Picture
 #
 # Our stand-in for a photograph is a handwritten digit with a colored pen on colored paper, 32 pixels high and 44 wide.
-# The digits are enlarged from 8 x 8 pixels by linear interpolation (`finer`), as in lesson 12.
+# The digits are enlarged from 8 x 8 pixels by linear interpolation (`finer`).
 
 # %%
 digits = mm.data.load_digits()

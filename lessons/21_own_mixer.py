@@ -4,7 +4,7 @@
 # - **Time:** 24 minutes to read, 40 to do, 25 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 09, 17, 18 and 19
 # - **Previous:** [20 Your own images](20_your_images.ipynb)
-# - **Next:** [22 Devices](22_devices.ipynb)
+# - **Next:** [22 One code, two devices](22_devices.ipynb)
 
 # %% [markdown]
 # ## Goal
