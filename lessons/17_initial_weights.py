@@ -65,8 +65,8 @@ def rms(array):
 #
 # <details><summary>Answer</summary>
 #
-# 1. About 10. The mean of a sum of n independent products grows like n only if they all have the same sign. Here they
-#    cancel, and the sum grows like $\sqrt{n}$.
+# 1. About 10. A sum of n products grows like n if they all have the same sign. Here positive and negative ones cancel,
+#    and the sum grows like $\sqrt{n}$.
 # 2. About $10^8$. Each layer multiplies the size by 10.
 # 3. Only the bias of the last layer. Every other gradient is a product with a weight or a signal that is 0. Equal
 #    weights that are not 0 are hardly better: see "Break it".
@@ -143,7 +143,7 @@ def linear_layers(scale, depth=8):
 
 # %%
 def draw(panels, ylabel):
-    """One drawing per entry: title -> {label: (signal, gradient)}."""
+    """One drawing per entry: title -> {label: a size before and after each layer}."""
     figure = plots.figure(8.4, 3.2)
     for axes, (title, curves) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
         for (label, values), color in zip(curves.items(), (plots.RED, plots.GREEN, plots.BLUE), strict=True):
