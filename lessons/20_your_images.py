@@ -84,8 +84,8 @@ figure
 # %% [markdown]
 # ## Predict
 #
-# A folder holds three class folders, `eight`, `five` and `three`, with 100 images each. But it is a real folder:
-# somebody left a text file in it, one image is damaged, and one image lies in two class folders.
+# A folder holds three class folders, `eight`, `five` and `three`, with 100 images each. But it is a real folder: somebody
+# left a text file in it, one image is damaged, and one image lies in two class folders. <!-- printed -->
 #
 # 1. What should a reader do with each of the three?
 # 2. The augmentation of photographs mirrors half of them. Is this a good idea here?
@@ -336,7 +336,8 @@ for row in result["classes"]:
     print(f"{row['class']:<6} {row['correct']:>3} of {row['images']}, most often taken for {taken_for}")
 
 # %% [markdown]
-# Among 60 test images, each one is worth 1.7 percentage points. Do not read too much into small differences.
+# Among 60 test images, one more mistake is almost two percentage points. Do not read too much into small differences.
+# <!-- printed -->
 #
 # **Look at the mistakes**, the most certain ones first. They tell more than the number. Are they hard for you, too? Do
 # they have something in common: dark, blurred, cut off? Is the *label* wrong?
