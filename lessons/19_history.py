@@ -131,9 +131,9 @@ mm.exercises.turn(parameters_1989, right=Cnn1989().num_parameters(), hint="four 
 # ### 2012: the deep CNN
 #
 # Krizhevsky, Sutskever and Hinton, *ImageNet Classification with Deep Convolutional Neural Networks*, NIPS 2012. The
-# same idea with 60 million parameters, on two GPUs. Beside the size it brought together **ReLU** in place of tanh, **max
-# pooling** (keep the largest of a window), and **dropout** (set a random half of the numbers to 0 in training). Ours is
-# tiny.
+# same idea with 60 million parameters, on two GPUs. Beside the size it brought together **ReLU** in place of tanh,
+# **max pooling** (keep the largest of a window), and **dropout** (set a random half of the numbers to 0 in training).
+# Ours is tiny.
 
 
 # %%

@@ -84,8 +84,8 @@ figure
 # %% [markdown]
 # ## Predict
 #
-# A folder holds three class folders, `eight`, `five` and `three`, with 100 images each. But it is a real folder: somebody
-# left a text file in it, one image is damaged, and one image lies in two class folders. <!-- printed -->
+# A folder holds three class folders, `eight`, `five` and `three`, with 100 images each. But it is a real folder:
+# somebody left a text file in it, one image is damaged, and one image lies in two class folders. <!-- printed -->
 #
 # 1. What should a reader do with each of the three?
 # 2. The augmentation of photographs mirrors half of them. Is this a good idea here?
