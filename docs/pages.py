@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -38,7 +39,8 @@ def write(docs: Path) -> None:
     for notebook in notebooks:
         text = re.sub(r"\[([^][\n]*)\]\((\d\d_\w+\.ipynb)\)", lambda link: link[0] if link[2] in names else link[1],
                       notebook.read_text())         # a lesson not written yet has no page
-        (docs / "lessons" / notebook.name).write_text(text)
+        text = text.replace("](../../docs/", "](../")
+        (docs / "lessons" / notebook.name).write_text(with_alt(text))
     (docs / "lessons" / "index.md").write_text(index("Lessons", LESSONS, [path.stem for path in notebooks]))
 
     rooms = [info.name for info in pkgutil.iter_modules(minimixer.__path__) if info.name not in COMMAND_ROOMS]
@@ -55,6 +57,16 @@ def write(docs: Path) -> None:
         shutil.copy(card, docs / "reference")
     entries = [*texts, "commands", *(card.stem for card in cards)]
     (docs / "reference" / "index.md").write_text(index("Reference", REFERENCE, entries))
+
+
+def with_alt(notebook: str) -> str:
+    """The text of a notebook in which cells tell myst-nb what their images show; it does not read this in outputs."""
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        alts = [output.get("metadata", {}).get("image/png", {}).get("alt", "") for output in cell.get("outputs", [])]
+        if any(alts):
+            cell["metadata"]["mystnb"] = {"image": {"alt": " ".join(filter(None, alts))}}
+    return json.dumps(content)
 
 
 def playground(folder: Path) -> None:

@@ -7,8 +7,9 @@ import re
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from signal import SIGINT
 from typing import Annotated
@@ -129,8 +130,11 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
 
 
 def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_browser: bool = False,
-                 allow_root: bool = False, ip: Ip = None, port: Port = None) -> int:
+                 allow_root: bool = False, ip: Ip = None, port: Port = None,
+                 *, jupyter: tyro.conf.Suppress[tuple[str, ...]] = ()) -> int:
     """Copy the missing notebooks into a folder, and start Jupyter there.
+
+    What follows -- goes to Jupyter as it is, such as: -- --ServerApp.token=secret
 
     Parameters
     ----------
@@ -152,18 +156,19 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
         raise UsageError(f"there is no lesson {lesson!r}: expected one of {', '.join(known)}")
     if port is not None and not 0 < port < 1 << 16:
         raise UsageError(f"--port is {port}: expected a number from 1 to 65535")
+    shown = not no_browser and has_browser()
+    options = [WITHOUT_ASKING, *["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
+               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
+    check_jupyter(jupyter, options)
     copy(folder)
     place = folder / known[lesson.zfill(2)].path.name if lesson else folder
     if importlib.util.find_spec("jupyterlab") is None:
         raise MinimixerError(f"JupyterLab is not installed: {INSTALL}, then run this again; the notebooks are in "
                              f"{folder}, and any other notebook editor opens them too")
-    shown = not no_browser and has_browser()
     print(f"JupyterLab opens {place} in your browser; Ctrl-C here ends it." if shown else
           f"JupyterLab serves {place.resolve()}: open the address that it prints below; Ctrl-C here ends it.",
           flush=True)
-    options = [*["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
-               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
-    code, signal = serve([sys.executable, "-m", "jupyterlab", WITHOUT_ASKING, *options, str(place)])
+    code, signal = serve([sys.executable, "-m", "jupyterlab", *options, *jupyter, str(place)])
     if signal:
         return OK if signal == SIGINT else 128 + signal
     if code:
@@ -211,7 +216,21 @@ def has_browser() -> bool:
     return True
 
 
+def check_jupyter(words: Sequence[str], options: Sequence[str]) -> None:
+    """Raise UsageError for an option of Jupyter that stands after -- and is among ``options`` already."""
+    given = {option.partition("=")[0] for option in options}
+    for word in words:
+        if (name := word.partition("=")[0]) in given:
+            raise UsageError(f"{printable(name)} after -- is given to Jupyter already: leave it out there")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one of list, copy and open, and return the exit code."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    own, jupyter = arguments[:at], tuple(arguments[at + 1:])
+    if at < len(arguments) and own[:1] != ["open"]:
+        raise UsageError(f"-- {command_line(*jupyter)} has no effect here: only minimixer lessons open gives options "
+                         "to Jupyter")
+    opened: Callable[..., int] = partial(open_lessons, jupyter=jupyter)
     return run_subcommand("lessons", "Notebooks in which you build minimixer, from broadcasting to a Mixer.",
-                          arguments or ["--help"], list=list_lessons, copy=copy_lessons, open=open_lessons)
+                          own or ["--help"], list=list_lessons, copy=copy_lessons, open=opened)
