@@ -35,7 +35,8 @@ class Lesson:
 
     number: str
     title: str
-    minutes: int
+    reading: str            # minutes
+    doing: str
     needs: str
     path: Path
 
@@ -52,18 +53,19 @@ def lessons() -> list[Lesson]:
 
 def _read(path: Path) -> Lesson:
     first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-    title, minutes = re.search(r"^# \d+ (.+)$", first, re.M), re.search(r"\*\*Time:\*\* (\d+)", first)
+    title = re.search(r"^# \d+ (.+)$", first, re.M)
+    minutes = re.search(r"\*\*Time:\*\* (\d+) minutes?(?: to read, (\d+) to do)?,", first)
     needs = re.search(r"\*\*Needs:\*\* (.+)$", first, re.M)
     if not title or not minutes or not needs:
         raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], int(minutes[1]), needs[1], path)
+    return Lesson(path.stem[:2], title[1], minutes[1], minutes[2] or "", needs[1], path)
 
 
 def list_lessons() -> int:
-    """List the lessons, the minutes each takes and what it needs."""
-    rows = table("", "lesson", ">minutes", "needs")
+    """List the lessons, the minutes each takes to read and to do, and what it needs."""
+    rows = table("", "lesson", ">min to read", ">to do", "needs")
     for lesson in lessons():
-        rows.add_row(lesson.number, lesson.title, str(lesson.minutes), lesson.needs)
+        rows.add_row(lesson.number, lesson.title, lesson.reading, lesson.doing, lesson.needs)
     show(rows)
     print("\nminimixer lessons open 01   copies them to your folder and starts Jupyter")
     return OK

@@ -1,5 +1,7 @@
 """``minimixer lessons``: lists, copies without overwriting, opens or says what is missing."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,17 @@ def test_list_names_every_lesson(capsys, monkeypatch):
     shown = capsys.readouterr().out
     for lesson in lessons.lessons():
         assert f"{lesson.number}  {lesson.title}" in shown
-        assert lesson.minutes > 0
+        assert int(lesson.reading) > 0
+
+
+def test_list_shows_minutes_to_read_and_to_do(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "lessons" / "notebooks"
+    folder.mkdir(parents=True)
+    first = "# 01 Tensors\n- **Time:** 20 minutes to read, 25 to do, 5 seconds of computing\n- **Needs:** NumPy\n"
+    (folder / "01_tensors.ipynb").write_text(json.dumps({"cells": [{"source": first}]}))
+    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "commands" / "lessons.py"))
+    assert cli.main(["lessons", "list"]) == 0
+    assert re.search(r"01 +Tensors +20 +25 +NumPy", capsys.readouterr().out)
 
 
 def test_copy_keeps_what_is_there_unless_forced(tmp_path, capsys):
