@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 Inside a trained Mixer
 #
-# - **Time:** 24 minutes to read, 20 to do, 10 seconds of computing (measured on 2 cores)
+# - **Time:** 29 minutes to read, 20 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09
 # - **Previous:** [12 The run](12_run.ipynb)
 # - **Next:** [14 Is it a CNN?](14_convolution.ipynb)
@@ -164,7 +164,11 @@ draw_pairs(best_pairs(correlation), correlation)                        # the mo
 # %% [markdown]
 # Each column is a pair, with its correlation above. The first figure is the paper's (figure 5): opposites. The second
 # one asks the same question with the other sign. A drawing of one of them alone says nothing about the other.
-#
+
+# %%
+z = np.array([-2.0, -0.3, 0.5, 3.0])
+
+# %% [markdown]
 # **Your turn.** A pair of opposite maps, without biases: one unit gets z, the other -z. The second layer subtracts. Set
 # `kept` to gelu(z) - gelu(-z), shape (4,), without computing GELU: GELU is z times a number between 0 and 1, and these
 # numbers add up to 1 for z and -z.
@@ -176,9 +180,6 @@ draw_pairs(best_pairs(correlation), correlation)                        # the mo
 # ```
 #
 # </details>
-
-# %%
-z = np.array([-2.0, -0.3, 0.5, 3.0])
 
 # %% tags=["your-turn"]
 kept = ...
