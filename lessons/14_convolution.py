@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 Is it a CNN?
 #
-# - **Time:** 23 minutes to read, 25 to do, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 23 minutes to read, 25 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09
 # - **Previous:** [13 Inside a trained Mixer](13_inside.ipynb)
 # - **Next:** [15 Mixer and Transformer](15_transformer.ipynb)
