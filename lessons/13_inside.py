@@ -329,6 +329,7 @@ for panel, c in zip(figure.subplots(4, 8).flat, by_share, strict=True):
     panel.imshow(0.5 + 0.5 * kernel / np.abs(kernel).max())             # gray is zero
     panel.set_axis_off()
     panel.set_title(f"{gray_share[c]:.2f}", fontsize=8)
+figure.alt = "The 32 strongest filters as images of 4 x 4 pixels, from nearly gray ones to strongly colored ones."
 figure
 
 # %% [markdown]
@@ -390,6 +391,7 @@ for panel, image, probabilities in zip(figure_of_two.subplots(1, 2), images, tra
     panel.imshow(image)
     panel.set_axis_off()
     panel.set_title(f"{trained_model.class_names[best]}, {probabilities[best]:.0%} sure", fontsize=10)
+figure_of_two.alt = "A drawing of a gift and a logo, each with the class that the model has answered."
 figure_of_two
 
 # %% [markdown]

@@ -48,6 +48,7 @@ for panel, cells, kernel, stride, text in zip(
     if stride < cells:
         panel.bar(stride + kernel / 2, kernel, kernel, color=plots.BLUE, alpha=0.35)
     panel.set_title(text, fontsize=10)
+figure.alt = "Three grids: windows of 3 x 3 pixels side by side, of one patch, and of all 4 x 4 patches at once."
 figure
 
 # %% [markdown]
@@ -321,6 +322,7 @@ for panel, pixels, title in zip(figure_of_digits.subplots(1, 2), (digit, moved),
     panel.set(title=title, xticks=np.arange(2.5, 15, 3), yticks=np.arange(2.5, 15, 3))
     panel.tick_params(length=0, labelbottom=False, labelleft=False)
     panel.grid(color=plots.ORANGE, linewidth=0.8)                       # the cuts between the patches
+figure_of_digits.alt = "A handwritten 3 in the middle of 18 x 18 pixels, and the same 3 one patch further right."
 figure_of_digits
 
 # %% [markdown]

@@ -375,6 +375,7 @@ for i, place in enumerate(("top left", "top right", "bottom left", "bottom right
     shown.append((read_pixels(64)[2, row:row + 32, column:column + 32], of_quarters[i][2:], place))
 shown.append((read_pixels(64)[2], of_large[2:], "64 pixels"))
 figure = plots.figure(9.2, 2.0)
+figure.get_layout_engine().set(wspace=0.06)
 for panel, (pixels, numbers, title) in zip(figure.subplots(1, 6), shown, strict=True):
     panel.imshow(pixels)
     panel.set_axis_off()
