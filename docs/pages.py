@@ -38,6 +38,7 @@ def write(docs: Path) -> None:
     for notebook in notebooks:
         text = re.sub(r"\[([^][\n]*)\]\((\d\d_\w+\.ipynb)\)", lambda link: link[0] if link[2] in names else link[1],
                       notebook.read_text())         # a lesson not written yet has no page
+        text = text.replace("](../../docs/", "](../")
         (docs / "lessons" / notebook.name).write_text(text)
     (docs / "lessons" / "index.md").write_text(index("Lessons", LESSONS, [path.stem for path in notebooks]))
 
