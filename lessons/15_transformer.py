@@ -161,7 +161,7 @@ plots.lines(s, {"token mixing, D_S = 64": 2 * s * d_s * c, "token mixing, D_S = 
 # %% [markdown]
 # Both axes are logarithmic, so a straight line of slope 1 is linear growth, and slope 2 is quadratic. Self-attention
 # *starts out* linear: with few patches, its Linear layers cost more than the scores. At S = 2 C they are equal, and
-# from there on it becomes quadratic. At 32 x 32 pixels, S = 64, the difference between the two models is small.
+# from there on it becomes quadratic. At 32 x 32 pixels, S = 64, the scores are only a fifth of its cost.
 #
 # And "linear" is true only for a fixed D_S. It has a second price: a Mixer's weights fit only one S. A ViT accepts a
 # different number of patches with the same attention weights.
@@ -182,8 +182,7 @@ plots.lines(s, {"token mixing, D_S = 64": 2 * s * d_s * c, "token mixing, D_S = 
 equal_d_s = ...
 
 # %%
-mm.exercises.turn(equal_d_s, right=int(np.argmin(np.abs(2 * 64 * np.arange(999) * c - 4 * 64 * c**2 - 2 * 64**2 * c))),
-                  hint="divide both sides by 2 S C")
+mm.exercises.turn(equal_d_s, right=(4 * 64 * c**2 + 2 * 64**2 * c) / (2 * 64 * c), hint="divide both sides by 2 S C")
 
 # %% [markdown]
 # ## Check
@@ -345,8 +344,8 @@ for name in ("pico", "vit-pico", "convnet-pico"):
 # %% [markdown]
 # Which of these differences mean something? Each is a difference of two runs, and runs differ by chance. The **standard
 # error** says how far the mean of three differences is off by chance alone, as far as three numbers can say. So compare
-# the mean with it: the **ratio** of the two. How large does it get when there is no effect at all? Try it, with random
-# numbers whose true mean is 0.
+# the mean with it: the **ratio** of the two. How large does it get when there is no effect at all? We try it, with
+# random numbers whose true mean is 0.
 
 
 # %%
@@ -384,7 +383,7 @@ figure_of_changes
 # For two of the models **we know the answer: the true change is 0.** The initial weights of a Mixer are drawn without
 # regard to places, so a permuted start is as likely as any other, and from a permuted start the training is the same.
 # The same holds for the ViT: its position embedding starts at random, too. So their rows show what chance can do. The
-# ViT's changes go from -9.7 to +3.9. The Mixer's are all above 0, with a ratio of 6.5, and still mean nothing: of 20
+# ViT's changes go from -9.7 to +3.9. The Mixer's are all above 0, with a ratio of 6.5, and still they are chance: of 20
 # such tests, one comes out above 4.3. <!-- printed -->
 #
 # For the ConvNet there is no such identity. Its changes are -3.3, -3.1 and +0.3, with a ratio of 1.8. Two of three runs

@@ -52,8 +52,9 @@ from minimixer.weights import growth, names
 plots.shapes({"official, and here": {"C": 4, "D_C": 8}, "timm (PyTorch)": {"D_C": 8, "C": 4}})
 
 # %% [markdown]
-# The official files come from JAX: `y = x @ W`, so W is (in, out), as in minimixer. **timm** is a large collection of
-# models for PyTorch. PyTorch computes `y = x @ W.T`, so W is (out, in). It is the same matrix, transposed.
+# The official files come from JAX, which computes `y = x @ kernel`: a matrix is (in, out), as in minimixer. **timm** is
+# a large collection of models for PyTorch, which computes `y = x @ weight.T`: a matrix is (out, in). It is the same
+# matrix, transposed.
 #
 # The stem has four axes: P x P pixels, **I** input colors, C channels. Official (P, P, I, C), timm (C, I, P, P), here
 # (P P I, C).
