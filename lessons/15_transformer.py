@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 15 Mixer and Transformer
 #
-# - **Time:** 27 minutes to read, 25 to do, 120 seconds of computing (measured on 2 cores)
+# - **Time:** 28 minutes to read, 25 to do, 120 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09, and 14
 # - **Previous:** [14 Is it a CNN?](14_convolution.ipynb)
 # - **Next:** [16 Official weights in your hands](16_official_weights.ipynb)
