@@ -318,8 +318,9 @@ gray = stem.mean(axis=2, keepdims=True)                                 # (P, P,
 gray_share = 3 * (gray**2).sum((0, 1, 2)) / (stem**2).sum((0, 1, 2))    # (C,)
 strongest = np.argsort(-(stem**2).sum((0, 1, 2)))[:32]
 print(f"gray share of the 32 strongest filters: {gray_share[strongest].min():.2f} to {gray_share[strongest].max():.2f}")
-print(f"of all {len(gray_share)} filters, {(gray_share > 0.9).sum()} are nearly gray (above 0.9), "
-      f"{(gray_share < 0.1).sum()} nearly pure color (below 0.1)")
+nearly_gray, nearly_color = (gray_share > 0.9).sum(), (gray_share < 0.1).sum()
+print(f"of all {len(gray_share)} filters, {nearly_gray} are nearly gray (above 0.9), {nearly_color} nearly pure color "
+      f"(below 0.1), {len(gray_share) - nearly_gray - nearly_color} are mixtures")
 
 # %%
 by_share = strongest[np.argsort(-gray_share[strongest])]                # from gray to colored
@@ -333,9 +334,9 @@ figure.alt = "The 32 strongest filters as images of 4 x 4 pixels, from nearly gr
 figure
 
 # %% [markdown]
-# The number above each filter is its gray share. Most filters are a mixture. So before you call one "an edge filter" or
-# "a color filter", look at its number. (The paper's figure 7 shows filters of 16 x 16 and 32 x 32 pixels. On 4 x 4
-# pixels there is no room for fine ones.)
+# The number above each filter is its gray share. Before you call one "an edge filter" or "a color filter", look at its
+# number, and at how many filters are mixtures. (The paper's figure 7 shows filters of 16 x 16 and 32 x 32 pixels. On 4
+# x 4 pixels there is no room for fine ones.)
 #
 # **Confusion.** The CIFAR-10 images do not come with minimixer, but the model's answers on its 10,000 test images do.
 # The row is the true class, the column is the model's answer. The color is the share of the row.
