@@ -438,9 +438,9 @@ for label, (x, x_test) in inputs.items():
 # %% [markdown]
 # Three lines, because a number alone says nothing. The second line is the control: what do the same layers give without
 # training? The distance to the first line is what photographs have taught. And the third line asks whether a trunk is
-# needed at all. A digit of 8 x 8 pixels is so simple that its pixels are a strong opponent, and a trunk that has learned
-# from animals and vehicles has seen no digits. `minimixer train finetune` trains the trunk as well; how much that gains
-# is another experiment, and it needs the same two controls.
+# needed at all. A digit of 8 x 8 pixels is so simple that its pixels are a strong opponent, and a trunk that has
+# learned from animals and vehicles has seen no digits. `minimixer train finetune` trains the trunk as well; how much
+# that gains is another experiment, and it needs the same two controls.
 #
 # **4. Import and predict.** `minimixer import` turns a file into a run folder, as if you had trained the model.
 
