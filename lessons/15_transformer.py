@@ -313,7 +313,7 @@ print(inspect.getsource(permutation.follow))
 rules = np.random.default_rng(0).permutation(16), np.random.default_rng(1).permutation(4)
 rearranged = permutation.reordered(digits, permutation.pixel_order(8, 2, *rules))
 recipe = replace(mm.train.PRESETS["digits"], batch_size=32, workers=1)
-with Workers(1) as one_thread:
+with Workers(1) as one_thread, contextlib.redirect_stdout(None):
     runs = permutation.exact(recipe, digits, rearranged, rules, one_thread)
 for label, gaps in runs["differences"].items():
     print(f"initial weights {label:<11} largest difference in the loss: {max(gaps):.0e}")
@@ -380,11 +380,11 @@ figure_of_changes
 # %% [markdown]
 # (Blue: the three runs. Orange: their mean.)
 #
-# For two of the models **we know the answer: the true change is 0.** The initial weights of a Mixer are drawn without
-# regard to places, so a permuted start is as likely as any other, and from a permuted start the training is the same.
-# The same holds for the ViT: its position embedding starts at random, too. So their rows show what chance can do. The
-# ViT's changes go from -9.7 to +3.9. The Mixer's are all above 0, with a ratio of 6.5, and still they are chance: of 20
-# such tests, one comes out above 4.3. <!-- printed -->
+# For two of the models **we know the answer: there is no true change.** The initial weights of a Mixer are drawn
+# without regard to places, so a permuted start is as likely as any other, and from a permuted start the training is the
+# same. The same holds for the ViT: its position embedding starts at random, too. So their rows show what chance can do.
+# The ViT's changes go from -9.7 to +3.9. The Mixer's are all gains, with a ratio of 6.5, and still they are chance: of
+# 20 such tests, one comes out above 4.3. <!-- printed -->
 #
 # For the ConvNet there is no such identity. Its changes are -3.3, -3.1 and +0.3, with a ratio of 1.8. Two of three runs
 # lost, by more than any run of the Mixer moved. But 1.8 is far below 4.3, so **three runs cannot tell** whether a
@@ -421,11 +421,11 @@ plots.lines([(side // 4) ** 2 for side in sides], {"Mixer pico": curves["pico"],
 # %% tags=["measured"]
 tenth = data_size.part(digits, 10)
 print(len(tenth.train_images), "of", len(digits.train_images), "digits, the same number of each class")
-with Workers() as team:
-    for size in ("pico", "vit-pico", "convnet-pico"):
-        longer = replace(recipe, model=size, max_steps=steps, epochs=steps)         # more epochs, same number of steps
-        few = learn(f"{size}, 10 %", longer, team, tenth, tests=1)[1]["test_accuracy"][-1]
-        print(f"   10 %: {100 * few:.1f} %, 100 %: {accuracy[size, 'original'][0]:.1f} %")
+for size in models:
+    longer = replace(recipe, model=size, max_steps=steps, epochs=steps)             # more epochs, same number of steps
+    with Workers() as team, contextlib.redirect_stdout(None):
+        few = learn(size, longer, team, tenth, tests=1)[1]["test_accuracy"][-1]
+    print(f"{size:<13} a tenth: {few:.1%}, all: {accuracy[size, 'original'][0]:.1f}%")
 
 # %% [markdown]
 # All three gain. Which one gains *most* depends here on how good each is after so few steps, and not only on the data.
