@@ -327,7 +327,8 @@ print(f"twice: {mm.functional.cross_entropy(mm.functional.softmax(certain), np.a
 each = mm.functional.cross_entropy(mm.Tensor(logits_once), labels, reduction="none").data       # (360,)
 hardest = np.argsort(-each)[:5]
 print(f"mean loss {each.mean():.3f}; these five alone make {each[hardest].sum() / each.sum():.0%} of it")
-drawing = plots.figure(8.4, 2.1)
+drawing = plots.figure(8.4, 2.1, alt="The five test digits with the largest loss, each with its label, the model's "
+                           "answer and its loss.")
 for axes, i in zip(drawing.subplots(1, 5), hardest, strict=True):
     axes.imshow(mm.data.load_digits().test_images[i, :, :, 0], cmap="gray")
     axes.set(xticks=[], yticks=[])

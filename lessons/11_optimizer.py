@@ -362,7 +362,8 @@ plots.lines(np.arange(1, len(S) + 1), {"gradient, largest = 1": S / S[0], "after
 # strong: the same few directions everywhere. In Muon's step, every part of the matrix gets its share.
 
 # %% tags=["measured"]
-drawing_of_both = plots.figure(8.4, 2.6)
+drawing_of_both = plots.figure(8.4, 2.6, alt="Two matrices of 64 x 128 numbers. In the gradient a few rows and "
+                                   "columns are strong; in Muon's step every part has its share.")
 both = {"gradient": G, "what Muon takes": orthogonalize(G)}
 for axes, (name, matrix) in zip(drawing_of_both.subplots(1, 2), both.items(), strict=True):
     top = np.abs(matrix).max()

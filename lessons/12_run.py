@@ -357,7 +357,8 @@ s, K = settings.label_smoothing, digits.num_classes
 targets = (1 - s) * np.eye(K)[0] + s / K                                        # (K,)  of an image of class 0
 lowest = -(targets[targets > 0] * np.log(targets[targets > 0])).sum()           # lesson 10
 training = [(line["epoch"], line["train_loss"]) for line in run.metrics if "train_loss" in line]
-curves = plots.figure(6.4, 3.4)
+curves = plots.figure(6.4, 3.4, alt="Training and test loss by epoch, and a dotted line at the lowest training loss "
+                          "that smoothed targets allow.")
 axes = curves.subplots()
 axes.plot(*zip(*training, strict=True), color=plots.BLUE, label="training, smoothed targets")
 axes.plot([line["epoch"] for line in tests], [line["test_loss"] for line in tests], "o-", markersize=3,

@@ -45,7 +45,8 @@ print(backend.choose_device("auto"))
 # is called **xp**: it is `numpy` or `cupy`, and `xp.tanh(x)` is right in both cases.
 
 # %%
-axes = plots.figure(8.4, 2.7).subplots()
+axes = plots.figure(8.4, 2.7, alt="Two boxes, the device cpu with NumPy arrays and the device gpu with "
+                        "CuPy arrays. x.to('gpu') copies one way, x.numpy() the other.").subplots()
 axes.set(xlim=(0, 10), ylim=(0, 4))
 axes.set_axis_off()
 for left, color, name, text in (
