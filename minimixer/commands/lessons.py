@@ -55,11 +55,11 @@ def lessons() -> list[Lesson]:
 def _read(path: Path) -> Lesson:
     first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     title = re.search(r"^# \d+ (.+)$", first, re.M)
-    minutes = re.search(r"\*\*Time:\*\* (\d+) minutes?(?: to read, (\d+) to do)?,", first)
+    minutes = re.search(r"\*\*Time:\*\* (\d+) minutes? to read, (\d+) to do,", first)
     needs = re.search(r"\*\*Needs:\*\* (.+)$", first, re.M)
     if not title or not minutes or not needs:
         raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], minutes[1], minutes[2] or "", needs[1], path)
+    return Lesson(path.stem[:2], title[1], minutes[1], minutes[2], needs[1], path)
 
 
 def list_lessons() -> int:
