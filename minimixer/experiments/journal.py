@@ -35,7 +35,7 @@ class Journal:
     def __init__(self, path: Path, experiment: str, settings: Mapping[str, Any]):
         files.check_replaceable(path, is_journal, f"experiments {experiment}")
         self.path = path
-        header = {"experiment": experiment, "settings": as_json(settings)}
+        self.header = header = {"experiment": experiment, "settings": as_json(settings)}
         lines = read_lines(path) if path.exists() else []
         if lines:
             self._check(lines[0], header)
@@ -56,6 +56,11 @@ class Journal:
         line = as_json(line)
         files.append(self.path, files.json_text(line) + "\n")
         self.lines.append(line)
+
+    def clear(self) -> None:
+        """Forget all runs."""
+        self.lines.clear()
+        self._write([self.header])
 
     def _check(self, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         if there["experiment"] != wanted["experiment"]:
