@@ -18,6 +18,7 @@ from minimixer.experiments.journal import Journal
 from minimixer.experiments.lab import Lab, measure, next_run
 from minimixer.experiments.options import Learning, Options
 from minimixer.experiments.report import judged, report
+from minimixer.experiments.runs import Runs
 from minimixer.experiments.table import EXPERIMENTS
 from minimixer.files import check_replaceable, json_text, write_atomically
 from minimixer.options import Rule
@@ -114,7 +115,7 @@ def run(name: str, options: Options) -> float:
 
 def measured(name: str, options: Options, path: Path) -> dict[str, Any]:
     """Make the runs that the journal beside ``path`` lacks; NAME.json holds what there is after every run."""
-    experiment, module = EXPERIMENTS[name], EXPERIMENTS[name].load()
+    module = EXPERIMENTS[name].load()
     with Workers(options.workers) as workers:
         lab = Lab(options.small, workers)
         seeds = lab.options.seeds
@@ -137,7 +138,7 @@ def measured(name: str, options: Options, path: Path) -> dict[str, Any]:
 def summary(name: str, lab: Lab, journal: Journal) -> dict[str, Any]:
     """What the JSON file of an experiment holds: its runs, and the verdicts that follow from them."""
     experiment, module = EXPERIMENTS[name], EXPERIMENTS[name].load()
-    runs = stored.Runs([line for line in journal.lines if line["seed"] < lab.options.seeds], lab.options.shown())
+    runs = Runs([line for line in journal.lines if line["seed"] < lab.options.seeds], lab.options.shown())
     return {"experiment": name, "claim": experiment.claim, "where": experiment.where,
             "expected_minutes": experiment.minutes, "seconds": round(sum(line["seconds"] for line in runs), 3),
             "options": runs.settings, "machine": (here := machine()), "described": describe(here),

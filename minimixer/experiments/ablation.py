@@ -1,9 +1,9 @@
 """``minimixer experiments ablation``: what a Mixer loses without its parts, and what a position embedding adds.
 
-Compares the full Mixer; Mixers without skip connections, LayerNorm or token mixing; Mixers whose token mixing is a mean,
-a fixed random matrix, or an MLP per channel; and one with a learned vector added to every patch, as in a ViT.  All start
-from the same weights and have the learning rate of the full Mixer.  Depth may make skips and norms matter more, so these
-are also removed from a deeper Mixer.
+Compares the full Mixer; Mixers without skip connections, LayerNorm or token mixing; Mixers whose token mixing is a
+mean, a fixed random matrix, or an MLP per channel; and one with a learned vector added to every patch, as in a ViT.
+All start from the same weights and have the learning rate of the full Mixer.  Depth may make skips and norms matter
+more, so these are also removed from a deeper Mixer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,8 +75,8 @@ def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
 def lost(runs: Runs, *variants: str) -> list[Part]:
     """How many points the Mixer is ahead of variants, at every depth at which they were measured."""
     depths = dict.fromkeys(int(line["settings"]["depth"]) for line in runs)
-    return [Part(arm_name(variant, depth), 
-        runs.values(arm_name("Mixer", depth)), runs.values(arm_name(variant, depth)), 100))
+    return [Part(arm_name(variant, depth),
+                 paired(runs.values(arm_name("Mixer", depth)), runs.values(arm_name(variant, depth)), 100))
             for variant in variants for depth in depths if arm_name(variant, depth) in runs.arms]
 
 

@@ -46,6 +46,8 @@ def part(dataset: Dataset, percent: float, seed: int = 0) -> Dataset:
 class Options(Learning):
     """Options of ``experiments data-size``."""
 
+    steps: int = 1200
+    """Steps per training run, for every share."""
     percents: tuple[float, ...] = (2, 10, 50)
     """Shares of the training images; each seed draws its own, the same for all models."""
 
@@ -91,7 +93,8 @@ def ends(runs: Runs) -> list[float]:
 
 def lead(runs: Runs, other: str, percent: float, augment: bool) -> Values:
     """By how many points the Mixer leads on a share of the images."""
-    return paired(*(runs.values(arm_name(kind, percent, augment)) for kind in ("Mixer", other)), scale=100)
+    ours, theirs = (runs.values(arm_name(kind, percent, augment)) for kind in ("Mixer", other))
+    return paired(ours, theirs, 100)
 
 
 def leads_grow(runs: Runs) -> list[Part]:
@@ -116,8 +119,9 @@ CLAIMS = (
     Claim("More data helps a Mixer more than a ViT or a ConvNet", "figure 2, right; table 3",
           "Mixer-L/16 trails ViT-L/16 by 4.4 points on ImageNet, 1.6 on ImageNet-21k, 0.8 on JFT-300M",
           "growth of the Mixer's lead from the smallest to the largest share", leads_grow, low=0),
-    Claim("With few images, a Mixer is behind", "figure 2, right", "Mixer-L/16 trails ViT-L/16 by 4.4 points on ImageNet",
-          "the Mixer's lead on the smallest share", leads_at_first, high=0))
+    Claim("With few images, a Mixer is behind", "figure 2, right",
+          "Mixer-L/16 trails ViT-L/16 by 4.4 points on ImageNet", "the Mixer's lead on the smallest share",
+          leads_at_first, high=0))
 
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":

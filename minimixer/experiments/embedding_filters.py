@@ -33,7 +33,7 @@ COLUMNS = 16        # filters per row
 class Options(Trained):
     """Options of ``experiments embedding-filters``."""
 
-    steps: int = 3000
+    steps: int = 2000
     """Steps per training run."""
     patch_sizes: tuple[int, ...] = (4, 8)
     """Patch sizes P of the Mixers to train; with --run, the run's own."""

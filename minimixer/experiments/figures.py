@@ -34,10 +34,9 @@ def spread(axes: "Axes", x: float, values: Sequence[float], color: str, marker: 
     points = axes.plot if not horizontal else (lambda at, of, **look: axes.plot(of, at, **look))
     points([place] * len(values), values, marker=".", linestyle="", color=color, alpha=0.45, markersize=5, zorder=2)
     reach = [[0.0], [0.0]] if math.isinf(found.low) else [[found.mean - found.low], [found.high - found.mean]]
-    error = {"xerr" if horizontal else "yerr": reach}
     at = (found.mean, place) if horizontal else (place, found.mean)
-    axes.errorbar(*at, **error, color=color, marker=marker, markersize=5, capsize=3, linewidth=1.2, label=label,
-                  zorder=3)
+    axes.errorbar(*at, xerr=reach if horizontal else None, yerr=None if horizontal else reach, color=color,
+                  marker=marker, markersize=5, capsize=3, linewidth=1.2, label=label, zorder=3)
 
 
 def over(axes: "Axes", xs: Sequence[float], groups: Mapping[str, Sequence[Values]], scale: float = 100.0,

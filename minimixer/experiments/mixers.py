@@ -7,7 +7,7 @@ from minimixer.experiments.figures import name_of
 from minimixer.experiments.lab import Lab, trained
 from minimixer.experiments.learning import Training
 from minimixer.experiments.runs import Arm
-from minimixer.nn import MlpMixer
+from minimixer.nn import MlpMixer, Module
 from minimixer.train import load_run
 
 
@@ -25,6 +25,7 @@ def mixer_of(lab: Lab, arm: Arm, seed: int) -> tuple[str, MlpMixer, dict[str, An
     """
     options = lab.options
     if options.run is None:
+        model: Module
         model, curve = trained(lab, arm, mixer_training(lab, arm, seed))
         accuracy = curve["test_accuracy"][-1]
         source = f"{options.model}, {options.steps:,} steps, {accuracy:.0%} on {name_of(lab.dataset.name)}"

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class Options(Learning):
     """Options of ``experiments optimizers``."""
 
+    steps: int = 1200
+    """Steps per training run."""
+
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(("lr", "optimizer"), lambda given: True, "on this comparison (each optimizer has its own rate)",
              "choose another experiment"),)

@@ -1,7 +1,7 @@
 """``minimixer experiments pareto``: accuracy against multiply-adds for Mixers, ViTs and ConvNets of five sizes.
 
-The sizes are those of ``--model`` with its width multiplied: channels and hidden units of Mixer and ViT, channels of the
-ConvNet.  All sizes of a family have the learning rate that was found for factor 1.
+The sizes are those of ``--model`` with its width multiplied: channels and hidden units of Mixer and ViT, channels of
+the ConvNet.  All sizes of a family have the learning rate that was found for factor 1.
 """
 
 import math
@@ -34,7 +34,7 @@ POINTS = 50         # between the cheapest and the dearest model that two famili
 class Options(Learning):
     """Options of ``experiments pareto``."""
 
-    steps: int = 1000
+    steps: int = 800
     """Steps per training run."""
     widths: tuple[float, ...] = (0.5, 0.75, 1, 1.5, 2)
     """Factors of the width of --model; channels are rounded to multiples of 8."""
@@ -58,7 +58,7 @@ def arms(lab: Lab, runs: Runs) -> list[Arm]:
             for width, kind in product(widths, KINDS)]
 
 
-def scaled(model: Model, width: float, seed: int) -> Model:
+def scaled(model: Any, width: float, seed: int) -> Model:
     """The same model with a multiple of its width, at new weights."""
     def times(size: int) -> int:
         return max(8, 8 * round(width * size / 8))
@@ -70,7 +70,7 @@ def scaled(model: Model, width: float, seed: int) -> Model:
     new: Any = MODEL_CLASSES[type(config)](replace(config, **{name: times(getattr(config, name)) for name in names}),
                                            seed)
     if isinstance(config, ConvNetConfig):
-        new.stem.stride = getattr(model, "stem").stride
+        new.stem.stride = model.stem.stride
     return new
 
 

@@ -115,7 +115,7 @@ def exact(config: TrainConfig, dataset: Dataset, shuffled: Dataset, rules: tuple
 class Options(Learning):
     """Options of ``experiments permutation``."""
 
-    steps: int = 3000
+    steps: int = 2000
     """Steps per training run: after only a few hundred, a Mixer has not begun to use which pixels are neighbors."""
 
 
@@ -141,11 +141,11 @@ def patch_of(lab: Lab) -> int:
 def images_of(lab: Lab, order: str) -> Dataset:
     """The images in one of the three orders."""
     side = lab.dataset.train_images.shape[1]
-    orders = {"patches": lambda: pixel_order(side, patch_of(lab), *rules_of(lab)),
-              "pixels": lambda: np.random.default_rng((RULES, 1)).permutation(side**2)}
-    if order not in orders:
+    if order == "original":
         return lab.dataset
-    return lab.kept(order, lambda: reordered(lab.dataset, orders[order]()))
+    pixels = (pixel_order(side, patch_of(lab), *rules_of(lab)) if order == "patches"
+              else np.random.default_rng((RULES, 1)).permutation(side**2))
+    return lab.kept(order, lambda: reordered(lab.dataset, pixels))
 
 
 def training(lab: Lab, arm: Arm, seed: int) -> Training:

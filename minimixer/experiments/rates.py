@@ -41,6 +41,8 @@ OPTIMIZERS: tuple[OptimizerName, ...] = ("muon", "adamw")
 class Options(Learning):
     """Options of ``experiments learning-rates``."""
 
+    steps: int = 1000
+    """Steps per training run."""
     seeds: int = 1
     """Number of seeds that each rate is tried with; the mean decides."""
     kinds: tuple[Kind, ...] = ("Mixer", "ViT", "ConvNet")
@@ -99,8 +101,9 @@ def arms(lab: Lab, runs: Runs) -> list[Arm]:
     for kind in lab.options.kinds:
         for optimizer in lab.options.optimizers:
             found = accuracies(runs, kind, optimizer)
-            for lr in [*found, *([] if lab.options.quick and found else to_try(found, START[optimizer]))]:
-                chosen.append(Arm(arm_name(kind, optimizer, lr), {"kind": kind, "optimizer": optimizer, "lr": lr}))
+            tried = [*found, *([] if lab.options.quick and found else to_try(found, START[optimizer]))]
+            chosen += [Arm(arm_name(kind, optimizer, lr), {"kind": kind, "optimizer": optimizer, "lr": lr})
+                       for lr in tried]
     return chosen
 
 
@@ -127,12 +130,13 @@ def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
     return learn(arm.name, config, lab.workers, images, model, tests=1, part="validation")[1]
 
 
-def tuned(lab: Lab, kind: str, optimizer: str | None = None) -> float:
+def tuned(lab: Lab, kind: Kind, optimizer: OptimizerName | None = None) -> float:
     """The learning rate of a family: that of ``--lr``, or the best of the search, which is made first if it must be.
 
     With ``--quick`` it is the first guess.
     """
-    options, chosen = lab.options, optimizer or lab.options.optimizer
+    options = lab.options
+    chosen: OptimizerName = optimizer or options.optimizer
     if options.lr is not None:
         return float(options.lr)
     if options.quick:
@@ -143,7 +147,8 @@ def tuned(lab: Lab, kind: str, optimizer: str | None = None) -> float:
         search.dataset = lab.dataset
         search.cache = lab.cache
         journal = Journal(options.out / f"{NAME}{search.options.suffix}.jsonl", NAME, search.settings())
-        measure(journal, search.options.seeds, lambda runs: arms(search, runs), lambda arm, seed: run(search, arm, seed))
+        measure(journal, search.options.seeds, lambda runs: arms(search, runs),
+                lambda arm, seed: run(search, arm, seed))
         lab.rates[kind, chosen] = best(accuracies(journal.runs, kind, chosen))
     return lab.rates[kind, chosen]
 

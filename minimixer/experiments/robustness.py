@@ -35,7 +35,7 @@ TRAINED: tuple[Kind, ...] = ("Mixer", "ConvNet")
 class Options(Learning):
     """Options of ``experiments robustness``."""
 
-    steps: int = 3000
+    steps: int = 2000
     """Steps per training run."""
     severities: tuple[int, ...] = (1, 3, 5)
     """Severities of each corruption, from 1 to 5."""

@@ -21,7 +21,7 @@ from minimixer.experiments.learning import Training
 from minimixer.experiments.mixers import mixer_of, mixer_training
 from minimixer.experiments.options import Trained
 from minimixer.experiments.rates import tuned
-from minimixer.experiments.runs import Arm, Runs
+from minimixer.experiments.runs import Arm, Runs, paired
 from minimixer.experiments.verdicts import Claim, Part
 from minimixer.nn import MlpMixer
 from minimixer.plots import figure
@@ -36,7 +36,7 @@ OPPOSITE = -0.8         # correlation below which two units count as opposites
 class Options(Trained):
     """Options of ``experiments token-weights``."""
 
-    steps: int = 3000
+    steps: int = 2000
     """Steps per training run."""
     blocks: int = 3
     """Number of blocks to look at, from the first."""
@@ -99,8 +99,7 @@ def compared_with_noise(runs: Runs, what: str) -> list[Part]:
     found = []
     for block in numbers:
         trained, untrained = (runs.values("Mixer", f"{what}, {block}, {part}") for part in ("trained", "untrained"))
-        found.append(Part(block, {seed: None if value is None or (noise := untrained[seed]) is None else value - noise
-                                  for seed, value in trained.items()}))
+        found.append(Part(block, paired(trained, untrained)))
     return found
 
 
@@ -121,7 +120,8 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     found = runs.results("Mixer").get(0, {})
     if "blocks" not in found:
         return draw_quantities(runs, claims)
-    blocks, columns, shown = found["blocks"], 8, runs.settings.get("units", 64) // 2    # both count units with their opposites
+    blocks, columns = found["blocks"], 8
+    shown = runs.settings.get("units", 64) // 2             # both count units with their opposites
     parts = [part for part in ("trained", "added") if part in blocks[0]]
     rows = -(-min(shown, len(blocks[0]["trained"]["maps"])) // columns)
     fig = figure(3.4 * len(blocks) + 0.2, len(parts) * (0.93 * rows + 0.4) + 0.7)

@@ -11,13 +11,13 @@ from minimixer.experiments.runs import Runs
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 Values = Mapping[int, float | None]         # by seed; None for a run that failed
 
-RULE = """A claim names a quantity and the limits between which it must lie. The quantity is computed once per seed; if it \
-compares two arms, they are those with the same seed. Its interval is that of Student's t, 95 %. The claim **holds** if the \
-whole interval lies between the limits, **does not hold** if the whole interval lies outside, and **cannot be told** if the \
-interval includes a limit. It cannot be told either with one seed, if a run failed (a loss that is no number), or if all seeds \
-give the same number, which says nothing about their spread. Quantities that are computed, not sampled, are marked exact: \
-their interval reaches from the smallest to the largest value, and one is enough. A claim with several quantities holds if it \
-holds for each of them, and does not hold if it does not hold for one."""
+RULE = """A claim names a quantity and the limits between which it must lie. The quantity is computed once per seed;
+if it compares two arms, they are those with the same seed. Its interval is that of Student's t, 95 %. The claim
+**holds** if the whole interval lies between the limits, **does not hold** if the whole interval lies outside, and
+**cannot be told** if the interval includes a limit. It cannot be told either with one seed, if a run failed (a loss
+that is no number), or if all seeds give the same number, which says nothing about their spread. For quantities that
+are computed, not sampled, the interval reaches from the smallest to the largest value, and one value is enough. A
+claim with several quantities holds if it holds for each of them, and does not hold if it does not hold for one."""
 
 
 class Part(NamedTuple):
@@ -108,14 +108,16 @@ def decide(values: Sequence[float | None], low: float, high: float,
 
 def judge(claim: Claim, runs: Runs) -> dict[str, Any]:
     """The verdict on a claim, with everything that it follows from, as JSON holds it."""
-    parts = []
+    parts: list[dict[str, Any]] = []
+    verdicts: list[Verdict] = []
     for label, values in claim.parts(runs):
         verdict, why, found = decide(list(values.values()), claim.low, claim.high, claim.exact)
+        verdicts.append(verdict)
         parts.append({"label": label, "values": {str(seed): value for seed, value in values.items()},
                       "interval": found and found._asdict(), "verdict": verdict, "why": why})
     return {"says": claim.says, "where": claim.where, "paper": claim.paper, "quantity": claim.quantity,
             "unit": claim.unit, "limits": claim.limits, "exact": claim.exact, "digits": claim.digits, "parts": parts,
-            "verdict": together([part["verdict"] for part in parts])}
+            "verdict": together(verdicts)}
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:

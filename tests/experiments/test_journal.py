@@ -51,11 +51,11 @@ def test_a_line_that_was_cut_short_is_dropped_and_no_other(path, cut):
 def test_other_settings_are_refused_and_named(path):
     Journal(path, "x", SETTINGS).add(run())
     before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"other settings \(--steps was 100, is now 200\): ask for the same, or choose"):
+    with pytest.raises(UsageError, match=r"other settings \(--steps was 100, is now 200\): ask for the same, or "):
         Journal(path, "x", {**SETTINGS, "steps": 200})
     with pytest.raises(UsageError, match="holds the experiment x: choose another folder"):
         Journal(path, "y", SETTINGS)
-    with pytest.raises(UsageError, match="a, seed 0: --lr was 0.1, is now 0.2"):
+    with pytest.raises(UsageError, match=r"a, seed 0: --lr was 0\.1, is now 0\.2"):
         Journal(path, "x", SETTINGS).find(Arm("a", {"lr": 0.2}), 0)
     assert path.read_bytes() == before
 
