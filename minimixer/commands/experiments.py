@@ -20,7 +20,7 @@ from minimixer.experiments.options import Learning, Options
 from minimixer.experiments.report import judged, report
 from minimixer.experiments.runs import Runs
 from minimixer.experiments.table import EXPERIMENTS
-from minimixer.files import check_replaceable, json_text, write_atomically
+from minimixer.files import check_replaceable
 from minimixer.options import Rule
 from minimixer.parallel import Workers
 from minimixer.plots.style import is_plot, save
@@ -126,12 +126,9 @@ def measured(name: str, options: Options, path: Path) -> dict[str, Any]:
         if before:
             print(f"{journal.path} holds {before} finished run{'s' * (before != 1)}: going on", flush=True)
 
-        def write() -> None:
-            write_atomically(path, (json_text(summary(name, lab, journal), indent=1, default=str) + "\n").encode())
-
         measure(journal, seeds, lambda runs: module.arms(lab, runs), lambda arm, seed: module.run(lab, arm, seed),
-                write)
-        write()
+                lambda: stored.write(path, summary(name, lab, journal)))
+        stored.write(path, summary(name, lab, journal))
     return stored.read(path)
 
 

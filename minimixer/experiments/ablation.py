@@ -99,6 +99,6 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     accuracies, losses = fig.subplots(1, 2)
     by_arm(accuracies, runs, runs.arms)
     tidy(accuracies, "test accuracy (%)", "", "every variant")
-    quantities(losses, claims, "points lost, compared with the full Mixer of the same seed")
+    quantities(losses, claims, "points lost, paired by seed")
     fig.suptitle(figure_title(runs, "a Mixer, ablated"))
     return fig

@@ -5,7 +5,7 @@ with the number of patches S, and a ViT of the same size.  Multiply-adds are cou
 seed is a round, in which all models and sizes are timed once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +14,7 @@ from minimixer.bench.resolution import MODES, slope
 from minimixer.bench.steps import step_of
 from minimixer.bench.timing import seconds_per_call
 from minimixer.console import at_least
-from minimixer.experiments.figures import LOOKS, finite, tidy
+from minimixer.experiments.figures import LOOKS, finite, quantities, tidy
 from minimixer.experiments.lab import Lab
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
@@ -25,6 +25,7 @@ from minimixer.options import Rule
 from minimixer.plots import figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FIXED, GROWING, VIT = "Mixer, D_S fixed", "Mixer, D_S grows with S", "ViT"
@@ -125,28 +126,36 @@ CLAIMS = (
 
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
-    """Plot multiply-adds and training time over the number of patches, and images per second over the resolution."""
-    fig = figure(12.5, 4)
-    for axes, what, scale, invert, ylabel, title in zip(
-            fig.subplots(1, 3), ("macs", "training", "inference"), (1e-6, 1e3, 1), (False, False, True),
-            ("million multiply-adds per image", "ms per image", "images per second"),
-            ("counted, forward", "measured, training step", "measured, inference"), strict=True):
-        for arm, (color, line, marker) in zip(runs.arms, LOOKS, strict=False):
-            results = [result for result in runs.results(arm).values() if what in result]
-            key = "exponent_end" if what == "macs" else f"exponent_{what}"
-            label = f"{arm}: $S^{{{mean(finite(runs.values(arm, key))):.2f}}}$"
-            for i, result in enumerate(results):
-                values = [1 / value if invert else scale * value for value in result[what]]
-                axes.loglog(result["patches"], values, color=color, linestyle=line, marker=marker, markersize=4,
-                            linewidth=0.8, label=None if i else label)
-            if results:
-                axes.set_xticks(results[0]["patches"], [f"{s}\n({pixels} px)" for s, pixels in
-                                                        zip(results[0]["patches"], results[0]["pixels"], strict=True)])
-                axes.minorticks_off()
-        tidy(axes, "patches S (image size)", ylabel, title)
-        if not axes.lines:
-            axes.set_visible(False)
+    """Plot multiply-adds and training time over the number of patches, and images per second over the resolution.
+
+    Without times, the exponents are drawn in their place.
+    """
+    timed = any("training" in result for arm in runs.arms for result in runs.results(arm).values())
+    fig = figure(12.5 if timed else 9.5, 4)
+    counted, *measured = fig.subplots(1, 3 if timed else 2)
+    costs(counted, runs, "macs", "exponent_end", lambda macs: macs / 1e6)
+    tidy(counted, "patches S (image size)", "million multiply-adds per image", "counted, forward")
+    if timed:
+        costs(measured[0], runs, "training", "exponent_training", lambda seconds: 1e3 * seconds)
+        tidy(measured[0], "patches S (image size)", "ms per image", "measured, training step")
+        costs(measured[1], runs, "inference", None, lambda seconds: 1 / seconds)
+        tidy(measured[1], "patches S (image size)", "images per second", "measured, inference")
+    else:
+        quantities(measured[0], claims[1:], "measured growth of the time with S")
     seeds = len({line["seed"] for line in runs})
     fig.suptitle(f"Cost per image by number of patches, {runs.settings['model']} models, {seeds} "
                  f"round{'s' * (seeds != 1)}")
     return fig
+
+
+def costs(axes: "Axes", runs: Runs, what: str, exponent: str | None, scaled: Callable[[float], float]) -> None:
+    """Plot one kind of cost of all models over the number of patches, on log scales, with one line per round."""
+    for arm, (color, line, marker) in zip(runs.arms, LOOKS, strict=False):
+        growth = finite(runs.values(arm, exponent)) if exponent else []
+        label = f"{arm}: $S^{{{mean(growth):.2f}}}$" if growth else arm
+        for i, result in enumerate(runs.results(arm).values()):
+            axes.loglog(result["patches"], [scaled(value) for value in result[what]], color=color, linestyle=line,
+                        marker=marker, markersize=4, linewidth=0.8, label=None if i else label)
+            axes.set_xticks(result["patches"], [f"{s}\n({pixels} px)" for s, pixels in
+                                                zip(result["patches"], result["pixels"], strict=True)])
+    axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)

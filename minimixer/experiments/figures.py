@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from minimixer.experiments.intervals import interval
 from minimixer.experiments.runs import Runs
 from minimixer.experiments.verdicts import Values
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # color, line and marker of each curve
     (BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv", strict=True))
+SIDE = 0.22         # rows between an interval and the dots of its seeds, below it
 VERDICT_COLORS = {"holds": GREEN, "does not hold": RED, "cannot be told": "0.35"}
 
 
@@ -25,18 +28,22 @@ def finite(values: Values, scale: float = 1.0) -> list[float]:
 
 
 def spread(axes: "Axes", x: float, values: Sequence[float], color: str, marker: str = "o", offset: float = 0.0,
-           label: str | None = None, horizontal: bool = False) -> None:
-    """Draw the values of all seeds as small dots, their mean, and its interval if there are two or more."""
+           label: str | None = None, horizontal: bool = False, side: float = SIDE) -> None:
+    """Draw the values of all seeds as small dots, their mean, and its interval if there are two or more.
+
+    If the interval is horizontal, the dots lie ``side`` rows below it.
+    """
     if not values:
         return
     found = interval(values)
     place = x + offset
-    points = axes.plot if not horizontal else (lambda at, of, **look: axes.plot(of, at, **look))
-    points([place] * len(values), values, marker=".", linestyle="", color=color, alpha=0.45, markersize=5, zorder=2)
+    dots = [place - side * horizontal] * len(values)
+    axes.plot(*((values, dots) if horizontal else (dots, values)), marker=".", linestyle="", color=color, alpha=0.8,
+              markersize=5, zorder=4)
     reach = [[0.0], [0.0]] if math.isinf(found.low) else [[found.mean - found.low], [found.high - found.mean]]
     at = (found.mean, place) if horizontal else (place, found.mean)
     axes.errorbar(*at, xerr=reach if horizontal else None, yerr=None if horizontal else reach, color=color,
-                  marker=marker, markersize=5, capsize=3, linewidth=1.2, label=label, zorder=3)
+                  marker=marker, markersize=6, markerfacecolor="white", capsize=3, linewidth=1.2, label=label, zorder=3)
 
 
 def over(axes: "Axes", xs: Sequence[float], groups: Mapping[str, Sequence[Values]], scale: float = 100.0,
@@ -74,11 +81,17 @@ def by_arm(axes: "Axes", runs: Runs, arms: Sequence[str], what: str = "test_accu
 
 
 def quantities(axes: "Axes", claims: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """Draw the quantities of judged claims: every seed, the interval, and the limits; colored by the verdict."""
+    """Draw the quantities of judged claims, colored by the verdict; a claim holds in the tinted part of its row."""
     parts = [(claim, part) for claim in claims for part in claim["parts"]]
     for row, (_, part) in enumerate(parts):
         spread(axes, -row, finite(part["values"]), VERDICT_COLORS[part["verdict"]], horizontal=True)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=1)
+    left, right = axes.get_xlim()
+    for row, (claim, _) in enumerate(parts):
+        ends = [left if claim["low"] is None else claim["low"], right if claim["high"] is None else claim["high"]]
+        axes.fill_betweenx([-row - 0.45, -row + 0.45], *np.clip(ends, left, right), color=GREEN, alpha=0.08, zorder=0,
+                           linewidth=0)
+    axes.set_xlim(left, right)
     axes.set_yticks([-row for row in range(len(parts))], [part["label"] for _, part in parts], fontsize=8)
     axes.set_ylim(-len(parts) + 0.4, 0.6)
     tidy(axes, parts[0][0]["unit"] if parts else "", "", title)

@@ -73,6 +73,6 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     accuracies, gains = fig.subplots(1, 2)
     by_arm(accuracies, runs, runs.arms)
     tidy(accuracies, "test accuracy (%)", "", "every arm")
-    quantities(gains, claims, "points gained by Muon, same seed")
+    quantities(gains, claims, "points gained by Muon, paired by seed")
     fig.suptitle(figure_title(runs, "AdamW and Muon"))
     return fig

@@ -130,12 +130,16 @@ CLAIMS = (
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     """Plot accuracy over multiply-adds, and the Mixer's lead at equal cost."""
+    from matplotlib.ticker import LogLocator, NullLocator
     fig = figure(9.6, 4)
     costs, leads = fig.subplots(1, 2, width_ratios=(1.5, 1))
     for kind, look in zip(KINDS, LOOKS, strict=False):
         points = sizes(runs, kind)
         over(costs, [macs / 1e6 for _, macs in points], {kind: [runs.values(arm) for arm, _ in points]}, look=look)
     costs.set_xscale("log")
+    costs.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    costs.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    costs.xaxis.set_minor_locator(NullLocator())
     tidy(costs, "million multiply-adds per image", "test accuracy (%)", "accuracy by cost")
     quantities(leads, claims, "points by which the Mixer leads\nat equal multiply-adds")
     fig.suptitle(figure_title(runs, "accuracy by cost"))

@@ -99,10 +99,10 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     """Draw what both models keep of their accuracy, by corruption, and the difference over all."""
     fig = figure(9.6, 5)
     single, all_of_them = fig.subplots(1, 2, width_ratios=(1.6, 1))
-    for offset, kind, (color, _, marker) in zip((0.17, -0.17), TRAINED, LOOKS, strict=False):
+    for offset, kind, (color, _, marker) in zip((0.2, -0.2), TRAINED, LOOKS, strict=False):
         for row, name in enumerate(CORRUPTIONS):
             spread(single, -row, finite(runs.values(kind, f"kept_{name}")), color, marker, offset,
-                   label=kind if row == 0 else None, horizontal=True)
+                   label=kind if row == 0 else None, horizontal=True, side=0)
     single.set_yticks([-row for row in range(len(CORRUPTIONS))], list(CORRUPTIONS), fontsize=8)
     tidy(single, "% of the accuracy on clean images", "", "kept, by corruption")
     quantities(all_of_them, claims, "difference, all corruptions")

@@ -6,7 +6,7 @@ from typing import Any
 from minimixer.errors import UsageError
 from minimixer.experiments.journal import is_run
 from minimixer.experiments.runs import Runs
-from minimixer.files import read_json
+from minimixer.files import json_text, read_json, write_atomically
 from minimixer.text import printable
 
 KEYS = {"experiment", "options", "runs", "claims", "described", "seconds"}
@@ -22,6 +22,17 @@ def read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{printable(path, None)} holds no runs by arm and seed: an older version may have written "
                          "it; run the experiment again, without --redraw")
     return content
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write such a file: a line for each run and each claim, so that versions can be compared."""
+    def text_of(value: Any) -> str:
+        if not isinstance(value, list):
+            return json_text(value, default=str)
+        return "[\n  " + ",\n  ".join(json_text(item, default=str) for item in value) + "\n ]"
+
+    lines = ",\n".join(f" {json_text(key)}: {text_of(value)}" for key, value in content.items())
+    write_atomically(path, f"{{\n{lines}\n}}\n".encode())
 
 
 def runs_of(content: dict[str, Any]) -> Runs:

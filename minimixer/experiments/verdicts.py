@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from minimixer.experiments.intervals import Interval, interval
-from minimixer.experiments.runs import Runs
+from minimixer.experiments.runs import Runs, number
 
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 Values = Mapping[int, float | None]         # by seed; None for a run that failed
@@ -116,8 +116,8 @@ def judge(claim: Claim, runs: Runs) -> dict[str, Any]:
         parts.append({"label": label, "values": {str(seed): value for seed, value in values.items()},
                       "interval": found and found._asdict(), "verdict": verdict, "why": why})
     return {"says": claim.says, "where": claim.where, "paper": claim.paper, "quantity": claim.quantity,
-            "unit": claim.unit, "limits": claim.limits, "exact": claim.exact, "digits": claim.digits, "parts": parts,
-            "verdict": together(verdicts)}
+            "unit": claim.unit, "limits": claim.limits, "low": number(claim.low), "high": number(claim.high),
+            "exact": claim.exact, "digits": claim.digits, "parts": parts, "verdict": together(verdicts)}
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
