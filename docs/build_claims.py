@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minimixer.bench.report import table
 from minimixer.errors import UsageError
 from minimixer.experiments import stored
 from minimixer.experiments.report import arms_table, figure_of, judged, verdict_of
@@ -25,42 +24,47 @@ OF_THE_MACHINE = ("machine", "expected_minutes")
 
 INTRODUCTION = """# Claims
 
-The paper's claims, re-measured on a small scale, and some of our own. The scale is not the paper's: its models have 18 to 431
-million parameters and train for days on 1 to 300 million images. Ours have about 88,000 (`pico`) and train for minutes on
-CIFAR-10 (JPEG copy). An effect that needs scale cannot be shown this way.
+The paper's claims, re-measured on a small scale, and some of our own. The scale is not the paper's: its models have 18
+to 431 million parameters and train for days on 1 to 300 million images. Ours have about 88,000 (`pico`) and train for
+minutes on CIFAR-10 (JPEG copy). An effect that needs scale cannot be shown this way. Each verdict follows from the runs
+by [one rule](#the-rule)."""
 
-This page is built by `python docs/build_claims.py` from the files in [docs/claims](https://github.com/minimixer/minimixer),
-which hold every run. Each verdict follows from the runs by one rule:"""
+BUILT = """`python docs/build_claims.py` builds this page from the files in `docs/claims`, which hold every run. All
+figures show every seed as a dot, the mean, and its 95 % interval. Colors: green holds, red does not hold, gray cannot
+be told; a claim holds in the tinted part of its row."""
+
+COMMANDS = """```console
+$ minimixer experiments all --data-dir FOLDER              # everything; stopped, the same command goes on
+$ minimixer experiments permutation --data-dir FOLDER      # one experiment
+$ minimixer experiments permutation --estimate             # how long it would take here
+$ minimixer experiments permutation --redraw               # print and draw the last measurement again
+```"""
 
 NOTES = {
-    "complexity": """"Linear" requires a D_S chosen independently of S. The paper's own rule for fine-tuning on larger images
-breaks this: it multiplies D_S by the same factor as S ([weights](weights.md)); that is the second model. The scaling only
-shows at larger S: with few patches, the Linear layers that all three share make up nearly all of the cost.""",
-    "learning-rates": """The test images are not looked at. The other experiments take the best rate of each family.""",
-    "patch-size": """With half the patch size an image costs three to four times as much. The models do not have exactly the same
-number of parameters: the stem grows with P, token mixing with S. At equal time, every patch size gets as many steps as
-fit into the time of the model's own.""",
-    "data-size": """Every share gets the same number of steps, as in the paper, so few images are seen often and many are seen
-rarely. Each seed draws its own share, the same one for all models, and larger shares contain smaller ones.""",
-    "permutation": """One permutation shuffles the patches of all images, another the pixels inside each patch; a third one shuffles
-all pixels. In the exact test, only the rows of the stem and, in token mixing, the rows of fc1 and the columns and biases
-of fc2 are permuted to match. Images are not shifted or flipped here: that would undo their order.""",
-    "token-weights": """Pairs are *selected* to be opposites, so noise has them too: a correlation only means something compared with
-untrained weights. The figure shows each unit above its opposite, low frequencies first.""",
-    "embedding-filters": """Untrained weights are white noise, whose mean frequency depends on the number of pixels. So patch sizes are
-compared twice: in cycles per pixel, and as a share of the noise's frequency.""",
-    "cnn-identity": """A Mixer is built from 1 x 1 convolutions and depthwise convolutions that are as large as the image and share
-one filter; the stem is a convolution with kernel size and stride P. "The converse is not true", adds the paper. The
-gradient of the second bias of token mixing is zero up to rounding, because LayerNorm removes anything added to all
-channels of a patch; it is compared relative to the largest gradients.""",
-    "ablation": """Without token mixing, patches only interact in the mean at the end. All variants start from the same weights and
-have the full Mixer's learning rate. AdamW trains them all, because Muon would leave out the MLPs per channel, whose
-weights have three axes.""",
-    "pareto": """The five sizes are multiples of the width of `pico`. The lead at equal cost is the mean over the costs that both
-families have, between whose models the accuracy is interpolated.""",
-    "optimizers": """Each optimizer has its own learning rate in each family, found on validation images.""",
-    "robustness": """The fifteen corruptions are our own (`experiments/corruptions.py` states what each severity does); they cannot
-be compared with published ones. Both models are trained on clean images.""",
+    "complexity": """"Linear" requires a D_S chosen independently of S. The paper's own rule for fine-tuning on larger
+images breaks this: it multiplies D_S by the same factor as S ([weights](weights.md)); that is the second model. The
+scaling only shows at larger S: with few patches, the Linear layers that all three share make up nearly all of the
+cost.""",
+    "patch-size": """The models do not have exactly the same number of parameters: the stem grows with P, token mixing
+with S.""",
+    "data-size": """Each seed draws its own share of the images, the same one for all models, and larger shares
+contain smaller ones.""",
+    "permutation": """One permutation shuffles the patches of all images, another the pixels inside each patch; a third
+one shuffles all pixels. In the exact test, only the rows of the stem and, in token mixing, the rows of fc1 and the
+columns and biases of fc2 are permuted to match. Images are not shifted or flipped: that would undo their order.""",
+    "token-weights": """Pairs are *selected* to be opposites, so noise has them too: a correlation only means something
+compared with untrained weights.""",
+    "embedding-filters": """Untrained weights are white noise, whose mean frequency depends on the number of pixels. So
+patch sizes are compared twice: in cycles per pixel, and as a share of the noise's frequency.""",
+    "cnn-identity": """"The converse is not true", adds the paper; lesson 14 shows a property of ordinary CNNs that a
+Mixer does not have. The gradient of the second bias of token mixing is zero up to rounding, because LayerNorm removes
+anything added to all channels of a patch; it is compared relative to the largest gradients.""",
+    "ablation": """Without token mixing, patches only interact in the mean at the end. AdamW trains all variants: Muon
+would leave out the MLPs per channel, whose weights have three axes.""",
+    "pareto": """The lead at equal cost is the mean over the costs that both families have, between whose models the
+accuracy is interpolated.""",
+    "robustness": """`experiments/corruptions.py` states what each severity does. The corruptions are not those of
+ImageNet-C, so numbers cannot be compared with published ones.""",
 }
 
 
@@ -83,20 +87,19 @@ def take(folder: Path) -> None:
 def page() -> str:
     """The whole text of claims.md."""
     every = contents()
-    hours = sum(experiment.minutes for experiment in EXPERIMENTS.values()) / 60
-    parts = [INTRODUCTION, f"> {RULE}".replace("\n", "\n> "), summary(every), f"""\
-```console
-$ minimixer experiments all --data-dir FOLDER              # everything; stopped, the same command goes on
-$ minimixer experiments permutation --data-dir FOLDER      # one experiment
-$ minimixer experiments permutation --estimate             # how long it would take here
-$ minimixer experiments permutation --redraw               # print and draw the last measurement again
-```
-
-All experiments with five seeds take about {hours:.1f} hours on two cores, one night. That is an estimate: steps times the
-time of a step, measured for each model on one thread of a busy AMD EPYC (Zen 5), and what a second thread gains."""]
+    parts = [INTRODUCTION, summary(every), BUILT, "## The rule", RULE, "## Measure again", COMMANDS, times()]
     for name in EXPERIMENTS:
         parts += section(name, every.get(name))
     return "\n\n".join(parts) + "\n"
+
+
+def times() -> str:
+    """How long the experiments take, and what that is known from."""
+    total = sum(experiment.minutes for experiment in EXPERIMENTS.values())
+    each = ", ".join(f"{name} {experiment.minutes:g}" for name, experiment in EXPERIMENTS.items())
+    return (f"With five seeds, all take about {total / 60:.1f} hours on two idle cores: one night. In minutes: {each}. "
+            "These are\nestimates: steps times the time of a step, measured for each model on one thread of a busy AMD "
+            "EPYC (Zen 5), divided by\nwhat a second thread gains.")
 
 
 def heading(name: str) -> str:
@@ -108,19 +111,18 @@ def summary(every: dict[str, dict[str, Any]]) -> str:
     """The table of all claims."""
     rows = []
     for name, experiment in EXPERIMENTS.items():
-        runs = runs_in(every[name]) if name in every else Runs([])
+        runs = stored.runs_of(every[name]) if name in every else Runs([])
         for claim in judged(experiment.load().CLAIMS, runs):
             ours = "; ".join(f"{part['label']}: {figure_of(part, claim['digits'])}" for part in claim["parts"])
-            unit = f", {claim['unit']}" if ours else ""
             rows.append([f"[{claim['says']}](#{heading(name).lower().replace(' ', '-')})",
                          f"{claim['paper']} ({claim['where']})",
-                         f"{claim['quantity']}{unit}: {ours or 'not measured yet'}", f"**{claim['verdict']}**"])
-    return table(["claim", "paper", "ours, with 95 % interval", "verdict"], rows, 4)
+                         f"{claim['quantity']} ({claim['unit']}): {ours or 'not measured'}", f"**{claim['verdict']}**"])
+    return rows_of(["claim", "paper", "ours, with 95 % interval", "verdict"], rows)
 
 
-def runs_in(content: dict[str, Any]) -> Runs:
-    """The runs of a file."""
-    return stored.runs_of(content)
+def rows_of(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table whose cells are as wide as their text."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
 
 
 def section(name: str, content: dict[str, Any] | None) -> Iterator[str]:
@@ -133,14 +135,15 @@ def section(name: str, content: dict[str, Any] | None) -> Iterator[str]:
     else:
         yield f"![{EXPERIMENTS[name].claim}](images/claims-{name}.png)"
         yield measured_with(content)
-        runs = runs_in(content)
+        runs = stored.runs_of(content)
         if rows := arms_table(module, runs):
             yield rows
         if claims := judged(module.CLAIMS, runs):
-            yield table(["claim", "quantity", "value (95 % interval)", "unit", "holds if", "verdict"],
-                        [[claim["says"], part["label"], figure_of(part, claim["digits"]), claim["unit"],
-                          claim["limits"], verdict_of(part)] for claim in claims for part in claim["parts"]], 6)
-    yield NOTES[name]
+            yield rows_of(["claim", "quantity", "value (95 % interval)", "unit", "holds if", "verdict"],
+                          [[claim["says"], part["label"], figure_of(part, claim["digits"]), claim["unit"],
+                            claim["limits"], verdict_of(part)] for claim in claims for part in claim["parts"]])
+    if name in NOTES:
+        yield NOTES[name]
 
 
 def measured_with(content: dict[str, Any]) -> str:
@@ -155,7 +158,8 @@ def measured_with(content: dict[str, Any]) -> str:
     else:
         what = str(of["model"])
     seeds = sorted({line["seed"] for line in content["runs"]})
-    origin = f" Taken from {content['origin']}." if "origin" in content else ""
+    origin = (f" These are {content['origin']}. The experiment had fewer arms then, and the same learning rate for all."
+              if "origin" in content else "")
     return (f"Measured with {what}; seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}; "
             f"{content['described']}.{origin}")
 
@@ -164,7 +168,7 @@ def draw(name: str) -> None:
     """Draw the figure of one experiment; the file says which numbers it was drawn from."""
     path = STORED / f"{name}.json"
     content, module = stored.read(path), EXPERIMENTS[name].load()
-    runs = runs_in(content)
+    runs = stored.runs_of(content)
     save(module.draw(runs, judged(module.CLAIMS, runs)), IMAGES / f"claims-{name}.png", f"sha256:{sha256_of(path)}")
 
 
@@ -172,7 +176,9 @@ def main(arguments: list[str]) -> None:
     """Take over results, if a folder is given; build the page and its figures."""
     for folder in arguments:
         take(Path(folder))
-    for name in contents():
+    for name, content in contents().items():            # the claims may have changed since the runs were made
+        claims = judged(EXPERIMENTS[name].load().CLAIMS, stored.runs_of(content))
+        stored.write(STORED / f"{name}.json", content | {"claims": claims})
         draw(name)
     write_atomically(PAGE, page().encode())
 

@@ -1,7 +1,9 @@
 """``minimixer experiments [list|all|NAME]``: the paper's claims, measured again on a small scale.
 
 Each experiment is a module of ``experiments/`` with ``Options``; ``arms(lab, runs)``, what it compares;
-``run(lab, arm, seed)``, which returns what JSON can hold; ``CLAIMS``; and ``draw(runs, claims)``.
+``run(lab, arm, seed)``, which returns what JSON can hold; ``CLAIMS``; and ``draw(runs, claims)``.  Some have
+``training(lab, arm, seed)``, by which their time is estimated; ``planned(lab)``, if arms depend on runs;
+``check(lab)``, which refuses options before the first run; and ``rows(runs)``, a table of their own.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from minimixer.experiments.options import Learning, Options
 from minimixer.experiments.report import judged, report
 from minimixer.experiments.runs import Runs
 from minimixer.experiments.table import EXPERIMENTS
-from minimixer.files import check_replaceable
+from minimixer.files import check_replaceable, read_json
 from minimixer.options import Rule
 from minimixer.parallel import Workers
 from minimixer.plots.style import is_plot, save
@@ -95,22 +97,24 @@ def run(name: str, options: Options) -> float:
     image = path.with_suffix(".png")
 
     def is_stored(_: Path) -> bool:             # older images have no mark, but lie beside their numbers
-        return bool(stored.read(path)["experiment"] == name)
+        return bool(read_json(path)["experiment"] == name)
 
     if options.estimate:
         with Workers(options.workers) as workers:
-            seconds = estimate(module, Lab(options.small, workers), experiment.minutes)
-        print(f"{name}: {duration(seconds)}", flush=True)
-        return seconds
+            expected = estimate(module, Lab(options.small, workers), experiment.minutes)
+        print(f"{name}: {duration(expected)}", flush=True)
+        return expected
     check_replaceable(path, is_stored, f"experiments {name}")
     check_replaceable(image, lambda image: is_plot(image) or is_stored(image), f"experiments {name}")
     content = stored.read(path) if options.redraw else measured(name, options, path)
+    seconds = content["seconds"]                # not known of figures that were copied from a page
     print(f"The claim: {content['claim']} ({content['where']}).\n",
           report(module, stored.runs_of(content), content["claims"]),
-          f"\n{content['seconds']:.0f} s, expected {60 * experiment.minutes:.0f} s; {content['described']}", sep="\n")
+          "\n" + ("" if seconds is None else f"{seconds:.0f} s, expected {60 * experiment.minutes:.0f} s; ")
+          + content["described"], sep="\n")
     save(module.draw(stored.runs_of(content), content["claims"]), image)
     print(f"{path}\n{image}")
-    return float(content["seconds"])
+    return float(seconds or 0)
 
 
 def measured(name: str, options: Options, path: Path) -> dict[str, Any]:
@@ -118,6 +122,8 @@ def measured(name: str, options: Options, path: Path) -> dict[str, Any]:
     module = EXPERIMENTS[name].load()
     with Workers(options.workers) as workers:
         lab = Lab(options.small, workers)
+        if hasattr(module, "check"):            # before hours of other runs
+            module.check(lab)
         seeds = lab.options.seeds
         journal = Journal(path.with_suffix(".jsonl"), name, lab.settings())
         if options.quick and not next_run(journal, seeds, module.arms(lab, journal.runs)):

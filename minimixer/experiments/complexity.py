@@ -17,7 +17,7 @@ from minimixer.console import at_least
 from minimixer.experiments.figures import LOOKS, finite, quantities, tidy
 from minimixer.experiments.lab import Lab
 from minimixer.experiments.options import Options as Common
-from minimixer.experiments.options import Size
+from minimixer.experiments.options import Size, several
 from minimixer.experiments.runs import Arm, Runs, paired
 from minimixer.experiments.verdicts import Claim, Part
 from minimixer.nn import MIXERS, VITS, MlpMixer, Model, VisionTransformer, count_macs
@@ -55,7 +55,7 @@ class Options(Common):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(1, batch_size=self.batch_size)
-        at_least(2, pixels=len(self.pixels))
+        several(pixels=self.pixels)
 
     @property
     def small(self) -> "Options":
@@ -121,7 +121,8 @@ CLAIMS = (
     Claim("The cost of a ViT grows faster", "section 2; table 3",
           "quadratic; Mixer-L/16 has 1.5 times the images/s of ViT-L/16 at 224 pixels, 3.3 times at 448",
           "exponent of S, ViT minus Mixer",
-          lambda runs: [Part(what, paired(runs.values(VIT, f"exponent_{what}"), runs.values(FIXED, f"exponent_{what}")))
+          lambda runs: [Part(f"ViT - Mixer, {what}",
+                             paired(runs.values(VIT, f"exponent_{what}"), runs.values(FIXED, f"exponent_{what}")))
                         for what in MODES if runs.lines], unit="exponent", low=0, digits=2))
 
 
@@ -157,5 +158,6 @@ def costs(axes: "Axes", runs: Runs, what: str, exponent: str | None, scaled: Cal
             axes.loglog(result["patches"], [scaled(value) for value in result[what]], color=color, linestyle=line,
                         marker=marker, markersize=4, linewidth=0.8, label=None if i else label)
             axes.set_xticks(result["patches"], [f"{s}\n({pixels} px)" for s, pixels in
-                                                zip(result["patches"], result["pixels"], strict=True)])
+                                                zip(result["patches"], result["pixels"], strict=True)],
+                            fontsize=7.5)
     axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)

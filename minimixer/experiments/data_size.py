@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minimixer.console import at_least
 from minimixer.data import Dataset
 from minimixer.errors import UsageError
 from minimixer.experiments.figures import figure_title, over, tidy
 from minimixer.experiments.lab import Lab, trained
 from minimixer.experiments.learning import KINDS, Training, compared
-from minimixer.experiments.options import Learning
+from minimixer.experiments.options import Learning, several
 from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired
 from minimixer.experiments.verdicts import Claim, Part, Values
@@ -53,9 +52,9 @@ class Options(Learning):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(2, percents=len(set(self.percents)))
         if not all(0 < percent <= 100 for percent in self.percents):
             raise UsageError(f"--percents are {self.percents}: expected numbers above 0, up to 100")
+        several(percents=self.percents)
 
 
 def arm_name(kind: str, percent: float, augment: bool) -> str:
@@ -63,9 +62,22 @@ def arm_name(kind: str, percent: float, augment: bool) -> str:
     return f"{kind}, {percent:g} %, {WAYS[augment]}"
 
 
+def percents_of(options: Any) -> list[float]:
+    """The shares, the smallest first."""
+    return sorted((20, 100) if options.quick else set(options.percents))
+
+
+def check(lab: Lab) -> None:
+    """Raise UsageError if the smallest share is smaller than a batch."""
+    percent, batch = percents_of(lab.options)[0], lab.options.batch_size
+    if (count := len(part(lab.dataset, percent).train_images)) < batch:
+        raise UsageError(f"--percents names {percent:g}, which is {count} of the images, and a batch has {batch}: "
+                         "expected larger shares, or a smaller --batch-size")
+
+
 def arms(lab: Lab, runs: Runs) -> list[Arm]:
     """Every kind of model on every share of the images, with and without augmentation."""
-    percents = (20, 100) if lab.options.quick else sorted(set(lab.options.percents))
+    percents = percents_of(lab.options)
     return [Arm(arm_name(kind, percent, augment),
                 {"kind": kind, "percent": percent, "augment": augment, "lr": tuned(lab, kind)})
             for percent, augment, kind in product(percents, WAYS, KINDS)]

@@ -22,6 +22,7 @@ from minimixer.experiments.runs import Arm, Runs, paired, ratio
 from minimixer.experiments.verdicts import Claim, Part, Values
 from minimixer.nn import MlpMixer
 from minimixer.plots import figure
+from minimixer.train.initialize import build_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,13 +58,22 @@ def describe(weight: np.ndarray, patch_size: int) -> dict[str, Any]:
             "power": power[order].round(4).tolist(), "filters": filters[order].round(4).tolist()}
 
 
+def sizes_of(options: Any) -> list[int]:
+    """The patch sizes, the smallest first."""
+    return sorted((2, 4) if options.quick else set(options.patch_sizes))
+
+
+def check(lab: Lab) -> None:
+    """Raise UsageError if patches of one size do not tile the images."""
+    for size in sizes_of(lab.options) if lab.options.run is None else []:
+        build_model(lab.options.config(lab.options.model, 0, 0.0, patch_size=size), lab.dataset)
+
+
 def arms(lab: Lab, runs: Runs) -> list[Arm]:
-    """One Mixer per patch size, the smaller first; or the one of ``--run``."""
-    options = lab.options
-    if options.run is not None:
-        return [Arm("run", {"run": options.run.name}, once=True)]
-    return [Arm(f"P = {size}", {"patch_size": size, "lr": tuned(lab, "Mixer")})
-            for size in ((2, 4) if options.quick else sorted(set(options.patch_sizes)))]
+    """One Mixer per patch size; or the one of ``--run``."""
+    if lab.options.run is not None:
+        return [Arm("run", {"run": lab.options.run.name}, once=True)]
+    return [Arm(f"P = {size}", {"patch_size": size, "lr": tuned(lab, "Mixer")}) for size in sizes_of(lab.options)]
 
 
 def training(lab: Lab, arm: Arm, seed: int) -> Training:
@@ -103,7 +113,7 @@ def differences(runs: Runs) -> list[Part]:
 
 CLAIMS = (
     Claim("With larger patches, the stem's filters have lower frequencies", "figure 7", "shown, not counted",
-          "mean frequency of what training added to the filters", differences, unit="as labeled", high=0, digits=2),)
+          "mean frequency of what training added to the filters", differences, unit="difference", high=0, digits=2),)
 
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":

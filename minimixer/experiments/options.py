@@ -1,11 +1,13 @@
 """The options that experiments share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from minimixer.console import Computing, Threaded, at_least
 from minimixer.data.known import Name
+from minimixer.errors import UsageError, flag
 from minimixer.options import INCLUDED, Rule
 from minimixer.train import TrainConfig
 
@@ -16,10 +18,17 @@ MEASURED = ("workers", "data", "data_dir", "download", "model", "steps", "batch_
             "depths", "widths", "severities", "kinds", "optimizers")
 Size = Literal["pico", "nano", "micro", "tiny", "small"]
 OptimizerName = Literal["muon", "adamw"]
-MOST_SEEDS = 1000
 # What decides which runs are made, where, and what is shown of them, but not what comes of one.
 FREE = {"out", "quick", "redraw", "estimate", "seeds", "workers", "data_dir", "download", "blas_tune", "kinds",
         "optimizers", "units", "filters"}
+
+
+def several(**options: Sequence[Any]) -> None:
+    """Raise UsageError for an option that names fewer than two different values."""
+    for name, values in options.items():
+        if len(set(values)) < 2:
+            raise UsageError(f"{flag(name)} names {', '.join(map(str, values)) or 'nothing'}: expected two or more "
+                             "different values, to compare them")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from minimixer.console import at_least
 from minimixer.experiments.figures import figure_title, over, tidy
 from minimixer.experiments.lab import Lab, timed, trained
 from minimixer.experiments.learning import Training
-from minimixer.experiments.options import Learning
+from minimixer.experiments.options import Learning, several
 from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired, ratio
 from minimixer.experiments.verdicts import Claim, Part, Values
@@ -38,13 +38,19 @@ class Options(Learning):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(2, patch_sizes=len(set(self.patch_sizes)))
-        at_least(1, patch_sizes=min(self.patch_sizes))
+        at_least(1, patch_sizes=min(self.patch_sizes, default=0))
+        several(patch_sizes=self.patch_sizes)
 
 
 def sizes_of(options: Any) -> list[int]:
     """The patch sizes, the largest first."""
     return sorted((2, 4) if options.quick else set(options.patch_sizes), reverse=True)
+
+
+def check(lab: Lab) -> None:
+    """Raise UsageError if patches of one size do not tile the images."""
+    for size in sizes_of(lab.options):
+        build_model(lab.options.config(lab.options.model, 0, 0.0, patch_size=size), lab.dataset)
 
 
 def arms(lab: Lab, runs: Runs) -> list[Arm]:

@@ -215,6 +215,7 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
                                  markersize=3, linewidth=0.8, label=None if i else f"initial weights {label}")
         for value in finite(runs.values(EXACT, f"largest_{label}")):
             differences.axhline(value, color=color, linestyle=line, linewidth=0.8)
+    differences.set_xlim(0, EXACT_STEPS + 0.5)
     tidy(differences, "steps", "difference (nats)", "loss in float64, shuffled against original")
     fig.suptitle(figure_title(runs, "shuffled images"))
     return fig
