@@ -1,7 +1,7 @@
 """Arms and seeds take turns, what has ended is not made again, and the search for a rate ends inside its range."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,8 +99,6 @@ def test_a_command_that_is_stopped_goes_on(tmp_path, monkeypatch, capsys):
     for one, other in zip(whole[1:], parts[1:], strict=True):
         assert one["result"]["test_accuracy"] == other["result"]["test_accuracy"]
         assert (one["arm"], one["seed"], one["settings"]) == (other["arm"], other["seed"], other["settings"])
-    assert len(json.loads((tmp_path / "parts" / path.with_suffix(".json")).read_text())["runs"]) == 3, (
-        "written after each run that did not stop the command")
 
 
 # learning rates
@@ -139,22 +137,25 @@ def test_a_search_never_sees_the_test_images():
     assert 0.09 < len(images.test_images) / len(digits.train_images) < 0.11
 
 
+@dataclass(frozen=True, kw_only=True)
+class FewSteps(rates.Options):
+    steps: int = 4
+    batch_size: int = 32
+
+
 @pytest.mark.slow
-def test_rates_are_searched_once_and_stored(tmp_path, capsys):
-    options = data_size.Options(data="digits", steps=8, out=tmp_path, workers=1)
+def test_rates_are_searched_once_and_stored(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rates, "Options", FewSteps)
+    options = data_size.Options(data="digits", out=tmp_path, workers=1)
     with Workers(1) as workers:
-        lab = Lab(options, workers)
-        shared = {name: getattr(rates.Options, name) for name in ("steps", "batch_size")}
-        rates.Options.steps, rates.Options.batch_size = 4, 32
-        try:
-            made = Lab(options, workers)
-            first = [rates.tuned(lab, "Mixer"), rates.tuned(lab, "Mixer")]
-            capsys.readouterr()
-            assert rates.tuned(made, "Mixer") == first[0] == first[1]
-            assert "validation images" not in capsys.readouterr().out, "the second lab reads the file"
-        finally:
-            rates.Options.steps, rates.Options.batch_size = shared["steps"], shared["batch_size"]
-    assert (tmp_path / "learning-rates.jsonl").read_text().count('"kind": "Mixer"') >= 3
+        found = rates.tuned(Lab(options, workers), "Mixer")
+        assert "of the validation images" in capsys.readouterr().out
+        assert rates.tuned(Lab(options, workers), "Mixer") == found
+    assert "of the validation images" not in capsys.readouterr().out, "the second lab reads the file"
+    lines = [json.loads(line) for line in (tmp_path / "learning-rates.jsonl").read_text().splitlines()[1:]]
+    assert len(lines) >= 3
+    accuracy = {line["settings"]["lr"]: line["result"]["test_accuracy"][-1] for line in lines}
+    assert accuracy[found] == max(accuracy.values())
 
 
 def test_a_given_rate_is_taken_as_it_is():
@@ -177,9 +178,11 @@ def test_equal_time_is_equal_time(tmp_path):
 
 @pytest.mark.parametrize("kind", ["pico", "vit-pico", "convnet-pico"])
 def test_wider_models_cost_more(kind):
-    costs = [count_macs(pareto.scaled(build(kind), width, 0)) for width in (0.5, 1, 2)]
-    assert costs == sorted(set(costs))
-    assert costs[1] == count_macs(build(kind))
+    model = build(kind, image_size=8)
+    costs = [count_macs(pareto.scaled(model, width, 0)) for width in (0.5, 0.75, 1, 1.5, 2)]
+    assert costs == sorted(costs)
+    assert len(set(costs)) == (4 if kind == "convnet-pico" else 5)      # of 8 channels, 6 would be no multiple of 4
+    assert costs[2] == count_macs(model)
 
 
 def test_the_lead_at_equal_cost_is_between_the_models():
@@ -246,18 +249,16 @@ def test_corruptions_do_what_they_say(rng):
     assert len(np.unique(CORRUPTIONS["pixelate"](rng.random((1, 20, 20, 1)), 4, rng))) == 100
 
 
-def test_a_model_that_sees_one_thing_keeps_what_is_left(rng):
-    """A model of brightness alone: blur changes nothing, fog everything."""
-    from minimixer.nn import mixer
+@pytest.mark.slow
+def test_a_model_that_sees_nothing_keeps_all_of_its_accuracy():
     digits = load_digits()
-    labels = (digits.test_images[:64].mean((1, 2, 3)) > 70).astype(np.int64)
-    few = replace(digits, test_images=digits.test_images[:64], test_labels=labels)
-    model = mixer("pico", image_size=8, patch_size=2, in_channels=1)
+    few = replace(digits, test_images=digits.test_images[:32], test_labels=digits.test_labels[:32])
+    model = build("pico", image_size=8, patch_size=2, in_channels=1)
     with Workers(1) as workers:
         found = robustness.tested(model, few, [1, 5], workers)
     assert set(found["corrupted"]) == set(CORRUPTIONS)
     assert all(len(several) == 2 for several in found["corrupted"].values())
-    assert found["clean"] == (labels == 0).mean(), "an untrained head says class 0"
+    assert found["clean"] == (few.test_labels == 0).mean(), "an untrained head says class 0"
     assert found["kept"] == pytest.approx(100)
 
 
