@@ -190,7 +190,8 @@ ALWAYS_OF = {
     "Learn": {"preset", "contenders", "epochs", "seeds", "tests", "threads", "json", "markdown", "plot", "blas_tune"},
     "Race": {"sizes", "batches", "modes", "contenders", "threads", "rounds", "full", "memory", "json", "markdown",
              "blas_tune"},
-    "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"}}
+    "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"},
+    "Every": {"out", "quick", "redraw", "blas_tune"}}
 NO_OPTIONS = {"Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
 
 
