@@ -1,5 +1,6 @@
 """The page of claims is what its files give: no number or verdict in it is written by hand."""
 
+import io
 import json
 import runpy
 from pathlib import Path
@@ -9,7 +10,8 @@ from PIL import Image
 
 from minimixer.errors import UsageError
 from minimixer.experiments import stored
-from minimixer.experiments.report import judged
+from minimixer.experiments.report import judged, report
+from minimixer.experiments.runs import Runs
 from minimixer.experiments.table import EXPERIMENTS
 from minimixer.files import sha256_of
 
@@ -38,6 +40,23 @@ def test_each_verdict_follows_from_its_runs(path):
 def test_each_figure_was_drawn_from_its_file(path):
     with Image.open(DOCS / "images" / f"claims-{path.stem}.png") as image:
         assert image.text["Source"] == f"sha256:{sha256_of(path)}", "run python docs/build_claims.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("change", ["first", "failed"])
+def test_what_is_unfinished_or_failed_is_judged_and_drawn_too(path, change):
+    content = stored.read(path)
+    first, *rest = content["runs"]
+    if change == "failed":
+        first = {name: value for name, value in first.items() if name != "result"} | {"failed": "no number"}
+    module, runs = EXPERIMENTS[path.stem].load(), Runs([first, *(rest if change == "failed" else [])],
+                                                       content["options"])
+    claims = judged(module.CLAIMS, runs)
+    assert report(module, runs, claims)
+    module.draw(runs, claims).savefig(io.BytesIO())
+    if change == "failed" and rest:
+        assert any("failed" in part["why"] for claim in claims for part in claim["parts"])
 
 
 def test_every_claim_is_in_the_table_with_its_verdict(builder):

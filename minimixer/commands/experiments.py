@@ -7,6 +7,7 @@ Each experiment is a module of ``experiments/`` with ``Options``; ``arms(lab, ru
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from minimixer.console import parse, show, table
 from minimixer.errors import OK, UsageError, nearest
 from minimixer.experiments import stored
 from minimixer.experiments.estimate import estimate
-from minimixer.experiments.journal import Journal
+from minimixer.experiments.journal import Journal, is_journal
 from minimixer.experiments.lab import Lab, measure, next_run
 from minimixer.experiments.options import Learning, Options
 from minimixer.experiments.report import judged, report
@@ -27,6 +28,7 @@ from minimixer.options import Rule
 from minimixer.parallel import Workers
 from minimixer.plots.style import is_plot, save
 from minimixer.train.estimate import duration
+from minimixer.train.lock import FolderLock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,7 @@ def run(name: str, options: Options) -> float:
         print(f"{name}: {duration(expected)}", flush=True)
         return expected
     check_replaceable(path, is_stored, f"experiments {name}")
+    check_replaceable(path.with_suffix(".jsonl"), is_journal, f"experiments {name}")
     check_replaceable(image, lambda image: is_plot(image) or is_stored(image), f"experiments {name}")
     content = stored.read(path) if options.redraw else measured(name, options, path)
     seconds = content["seconds"]                # not known of figures that were copied from a page
@@ -118,9 +121,15 @@ def run(name: str, options: Options) -> float:
 
 
 def measured(name: str, options: Options, path: Path) -> dict[str, Any]:
-    """Make the runs that the journal beside ``path`` lacks; NAME.json holds what there is after every run."""
+    """Make the runs that the journal beside ``path`` lacks; NAME.json holds what there is after every run.
+
+    Raises RunError if another process measures into this folder: both would make the same runs.
+    """
     module = EXPERIMENTS[name].load()
-    with Workers(options.workers) as workers:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.callback(FolderLock(path.parent).release)
+        workers = stack.enter_context(Workers(options.workers))
         lab = Lab(options.small, workers)
         if hasattr(module, "check"):            # before hours of other runs
             module.check(lab)

@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from minimixer.console import at_least
-from minimixer.experiments.figures import figure_title, over, tidy
+from minimixer.experiments.figures import figure_title, finite, over, tidy
 from minimixer.experiments.lab import Lab, timed, trained
 from minimixer.experiments.learning import Training
 from minimixer.experiments.options import Learning, several
@@ -141,10 +141,10 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     by_size, by_cost = fig.subplots(1, 2, sharey=True)
     steps = [runs.values(f"P = {size}") for size in sizes]
     over(by_size, sizes, {"equal steps": steps, "equal time": [at_equal_time(size, runs) for size in sizes]})
-    macs = [next(iter(runs.values(f"P = {size}", "macs").values())) or 0.0 for size in sizes]
-    over(by_cost, [value / 1e6 for value in macs], {"equal steps": steps})
+    counted = {size: macs[0] / 1e6 for size in sizes if (macs := finite(runs.values(f"P = {size}", "macs")))}
+    over(by_cost, list(counted.values()), {"equal steps": [runs.values(f"P = {size}") for size in counted]})
     for axes, places, names in ((by_size, sizes, [f"{size}" for size in sizes]),
-                                (by_cost, [value / 1e6 for value in macs], [f"{value / 1e6:.2g}" for value in macs])):
+                                (by_cost, list(counted.values()), [f"{macs:.2g}" for macs in counted.values()])):
         axes.set_xscale("log")
         axes.set_xticks(places, names)
         axes.minorticks_off()

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from minimixer import nn
+from minimixer.commands import experiments as commands
 from minimixer.data import load_digits
 from minimixer.experiments import ablated, cnn_identity, complexity, data_size, permutation, stored
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
@@ -19,6 +20,7 @@ from minimixer.parallel import Workers
 from minimixer.plots import figure
 from minimixer.tensor import Tensor
 from minimixer.train import PRESETS, fit
+from minimixer.train.lock import FolderLock
 from tests.support.commands import experiments as main
 
 
@@ -91,6 +93,29 @@ def test_files_of_older_versions_are_not_drawn_but_named(tmp_path, capsys):
     (tmp_path / "ablation.json").write_text('{"experiment": "ablation", "found": {"groups": []}}')
     assert main(["ablation", "--redraw", "--out", str(tmp_path)]) == 2
     assert "holds no runs by arm and seed: an older version may have written it" in capsys.readouterr().err
+
+
+def test_all_hands_each_experiment_what_it_has(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(commands, "run", lambda name, options: asked.setdefault(name, options) and 60.0)
+    assert main(["all", "--seeds", "3", "--data", "digits", "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert list(asked) == list(EXPERIMENTS)
+    assert {name: options.seeds for name, options in asked.items()} == {
+        name: 1 if name == "learning-rates" else 3 for name in EXPERIMENTS}
+    assert {options.out for options in asked.values()} == {tmp_path}
+    assert {options.data for options in asked.values() if hasattr(options, "data")} == {"digits"}
+    assert asked["complexity"].workers == 1
+    assert asked["data-size"].percents == data_size.Options.percents
+
+
+def test_two_commands_do_not_measure_into_one_folder(tmp_path, capsys):
+    lock = FolderLock(tmp_path)
+    try:
+        assert main(["cnn-identity", "--quick", "--out", str(tmp_path)]) == 1
+    finally:
+        lock.release()
+    assert "another run is writing into" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock"]
 
 
 def test_missing_data_are_said_to_be_missing(tmp_path, capsys, monkeypatch):
