@@ -103,18 +103,19 @@ def run(name: str, options: Options) -> float:
 
     if options.estimate:
         with Workers(options.workers) as workers:
-            expected = estimate(module, Lab(options.small, workers), experiment.minutes)
-        print(f"{name}: {duration(expected)}", flush=True)
-        return expected
+            needed = estimate(module, Lab(options.small, workers), experiment.minutes)
+        print(f"{name}: {duration(needed)}", flush=True)
+        return needed
     check_replaceable(path, is_stored, f"experiments {name}")
     check_replaceable(path.with_suffix(".jsonl"), is_journal, f"experiments {name}")
     check_replaceable(image, lambda image: is_plot(image) or is_stored(image), f"experiments {name}")
     content = stored.read(path) if options.redraw else measured(name, options, path)
     seconds = content["seconds"]                # not known of figures that were copied from a page
+    took = "" if seconds is None else f"{seconds:.0f} s; "
+    expected = "" if options.quick else f"expected {60 * experiment.minutes:.0f} s; "
     print(f"The claim: {content['claim']} ({content['where']}).\n",
-          report(module, stored.runs_of(content), content["claims"]),
-          "\n" + ("" if seconds is None else f"{seconds:.0f} s, expected {60 * experiment.minutes:.0f} s; ")
-          + content["described"], sep="\n")
+          report(module, stored.runs_of(content), content["claims"]), f"\n{took}{expected}{content['described']}",
+          sep="\n")
     save(module.draw(stored.runs_of(content), content["claims"]), image)
     print(f"{path}\n{image}")
     return float(seconds or 0)

@@ -121,6 +121,11 @@ def is_journal(path: Path) -> bool:
     return is_header(parse_line(first))
 
 
+def settings_of(path: Path) -> dict[str, Any]:
+    """The settings of a journal; none if there is no such file, or it is no journal."""
+    return dict(read_lines(path)[0]["settings"]) if path.exists() and is_journal(path) else {}
+
+
 def as_json(content: Any) -> Any:
     """What a file of JSON would give back: tuples become lists, keys text, and numbers that are not finite None."""
     return json.loads(files.json_text(content, default=str))

@@ -16,7 +16,7 @@ from minimixer.data import Dataset
 from minimixer.data.notes import Notes
 from minimixer.data.parts import cut
 from minimixer.experiments.figures import LOOKS, figure_title, tidy
-from minimixer.experiments.journal import Journal
+from minimixer.experiments.journal import Journal, settings_of
 from minimixer.experiments.lab import Lab, measure
 from minimixer.experiments.learning import KINDS, Kind, Training, compared, learn
 from minimixer.experiments.options import Learning, OptimizerName
@@ -115,6 +115,11 @@ def validated(dataset: Dataset) -> Dataset:
                    test_labels=labels[drawn])
 
 
+def planned(lab: Lab) -> list[tuple[Arm, float]]:
+    """The arms to time: a search takes the first three rates, and half as many again."""
+    return [(arm, 1.5 * lab.options.seeds) for arm in arms(lab, Runs([]))]
+
+
 def training(lab: Lab, arm: Arm, seed: int) -> Training:
     """One run of the search."""
     of = arm.settings
@@ -143,10 +148,14 @@ def tuned(lab: Lab, kind: Kind, optimizer: OptimizerName | None = None) -> float
         return START[chosen]
     if (kind, chosen) not in lab.rates:
         shared = {name: getattr(options, name) for name in ("out", "data", "data_dir", "download", "model", "workers")}
-        search = Lab(Options(**shared, kinds=(kind,), optimizers=(chosen,)), lab.workers)
+        wanted = Options(**shared, kinds=(kind,), optimizers=(chosen,))
+        path = options.out / f"{NAME}{wanted.suffix}.jsonl"
+        begun = settings_of(path)               # a search that the user has begun goes on as it was
+        wanted = replace(wanted, **{name: begun[name] for name in ("steps", "batch_size") if name in begun})
+        search = Lab(wanted, lab.workers)
         search.dataset = lab.dataset
         search.cache = lab.cache
-        journal = Journal(options.out / f"{NAME}{search.options.suffix}.jsonl", NAME, search.settings())
+        journal = Journal(path, NAME, search.settings())
         measure(journal, search.options.seeds, lambda runs: arms(search, runs),
                 lambda arm, seed: run(search, arm, seed))
         lab.rates[kind, chosen] = best(accuracies(journal.runs, kind, chosen))

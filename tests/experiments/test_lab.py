@@ -144,9 +144,10 @@ class FewSteps(rates.Options):
 
 
 @pytest.mark.slow
-def test_rates_are_searched_once_and_stored(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(rates, "Options", FewSteps)
+def test_rates_are_searched_once_stored_and_as_the_user_began(tmp_path, capsys):
     options = data_size.Options(data="digits", out=tmp_path, workers=1)
+    few = FewSteps(data="digits", out=tmp_path, workers=1, kinds=("Mixer",), optimizers=("muon",))
+    Journal(tmp_path / "learning-rates.jsonl", "learning-rates", Lab(few, None).settings())     # the user's own search
     with Workers(1) as workers:
         found = rates.tuned(Lab(options, workers), "Mixer")
         assert "of the validation images" in capsys.readouterr().out
