@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 The optimizer: from a gradient to a step
 #
-# - **Time:** 32 minutes to read, 65 to do, 40 seconds of computing (measured on 2 cores)
+# - **Time:** 32 minutes to read, 65 to do, 25 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 03 and 10
 # - **Previous:** [10 The loss](10_loss.ipynb)
 # - **Next:** [12 The run](12_run.ipynb)

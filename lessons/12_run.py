@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 The run: a loop that can be stopped
 #
-# - **Time:** 22 minutes to read, 30 to do, 40 seconds of computing (measured on 2 cores)
+# - **Time:** 22 minutes to read, 30 to do, 25 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 10 and 11
 # - **Previous:** [11 The optimizer](11_optimizer.ipynb)
 # - **Next:** [13 Inside a trained Mixer](13_inside.ipynb)

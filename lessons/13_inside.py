@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 Inside a trained Mixer
 #
-# - **Time:** 29 minutes to read, 20 to do, 15 seconds of computing (measured on 2 cores)
+# - **Time:** 29 minutes to read, 20 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09
 # - **Previous:** [12 The run](12_run.ipynb)
 # - **Next:** [14 Is it a CNN?](14_convolution.ipynb)

@@ -383,12 +383,11 @@ figure_of_changes
 # For two of the models **we know the answer: there is no true change.** The initial weights of a Mixer are drawn
 # without regard to places, so a permuted start is as likely as any other, and from a permuted start the training is the
 # same. The same holds for the ViT: its position embedding starts at random, too. So their rows show what chance can do.
-# The ViT's changes go from -9.7 to +3.9. The Mixer's are all gains, with a ratio of 6.5, and still they are chance: of
-# 20 such tests, one comes out above 4.3. <!-- printed -->
+# The ViT's changes go from -1.1 to +1.1, the Mixer's from -0.8 to +1.7, by chance alone. <!-- printed -->
 #
-# For the ConvNet there is no such identity. Its changes are -3.3, -3.1 and +0.3, with a ratio of 1.8. Two of three runs
-# lost, by more than any run of the Mixer moved. But 1.8 is far below 4.3, so **three runs cannot tell** whether a
-# ConvNet suffers on digits. Perhaps it does. With ten runs, a ratio of 2.3 would be enough. <!-- printed -->
+# For the ConvNet there is no such identity. Its changes are -1.4, -3.3 and -0.6, with a ratio of 2.1. All three runs
+# lost. But 2.1 is far below 4.3, so **three runs cannot tell** whether a ConvNet suffers on digits. Perhaps it does.
+# With ten runs, a ratio of 2.3 would be enough. <!-- printed -->
 #
 # A prediction can be right, and a test too small to show it. `docs/claims.md` has the same test on photographs of 32 x
 # 32 pixels, where there is more to lose.

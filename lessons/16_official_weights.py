@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 16 Official weights in your hands
 #
-# - **Time:** 28 minutes to read, 25 to do, 40 seconds of computing (measured on 2 cores)
+# - **Time:** 28 minutes to read, 25 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05, 07, 09 and 13
 # - **Previous:** [15 Mixer and Transformer](15_transformer.ipynb)
 # - **Next:** [17 How weights start](17_initial_weights.ipynb)

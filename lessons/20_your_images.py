@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 20 Your own images
 #
-# - **Time:** 23 minutes to read, 25 to do, 30 seconds of computing (measured on 2 cores)
+# - **Time:** 23 minutes to read, 25 to do, 15 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07, 12 and 18
 # - **Previous:** [19 A history in pictures](19_history.ipynb)
 # - **Next:** [21 Build your own token mixer](21_own_mixer.ipynb)

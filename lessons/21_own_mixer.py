@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 21 Build your own token mixer
 #
-# - **Time:** 24 minutes to read, 40 to do, 25 seconds of computing (measured on 2 cores)
+# - **Time:** 24 minutes to read, 40 to do, 15 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 09, 17, 18 and 19
 # - **Previous:** [20 Your own images](20_your_images.ipynb)
 # - **Next:** [22 One code, two devices](22_devices.ipynb)
