@@ -1,7 +1,9 @@
-"""Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast]``.
+"""Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast] [--text]``.
 
 Each lesson is written as ``lessons/NN_name.py`` in percent format.  This script executes it without a network and
-writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.
+writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.  Where
+``lessons/ko/NN_name.md`` has the text in another language, ``lessons/notebooks/ko/NN_name.ipynb`` gets the same code
+and outputs; ``--text`` writes these alone, and executes nothing.
 """
 
 import argparse
@@ -22,6 +24,9 @@ from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
 
 LESSONS = Path(__file__).parent
+sys.path.insert(0, str(LESSONS))        # also where this file is loaded by its path
+import translation  # noqa: E402
+
 NOTEBOOKS = LESSONS / "notebooks"
 FAST = "MINIMIXER_LESSON_FAST"
 MEASURED = "measured"       # tags a cell whose output depends on the machine
@@ -50,9 +55,9 @@ def sources(chosen: Iterable[str] = ()) -> list[Path]:
     return [path for path in paths if not chosen or path.stem in chosen or path.stem[:2] in chosen]
 
 
-def notebook_of(source: Path) -> Path:
-    """Return the path of a lesson's notebook."""
-    return NOTEBOOKS / f"{source.stem}.ipynb"
+def notebook_of(source: Path, language: str = "") -> Path:
+    """Return the path of a lesson's notebook, by default of the English one."""
+    return NOTEBOOKS / language / f"{source.stem}.ipynb"
 
 
 def read_source(source: Path) -> Any:
@@ -108,6 +113,31 @@ def differences(built: Any, fresh: Any, *, with_outputs: bool) -> list[str]:
     return found
 
 
+def write(notebook: Any, path: Path) -> None:
+    """Write a notebook: the same one gives the same bytes."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_translations(source: Path) -> bool:
+    """Write a lesson's notebooks in other languages, from the English one; return whether all texts are up to date."""
+    if not translation.languages(source.stem):
+        return True
+    english, target = read_source(source), notebook_of(source)
+    built = nbformat.read(target, as_version=4) if target.exists() else None
+    if built is None or differences(built, english, with_outputs=False):
+        print(f"{source.stem}: first build the English notebook: python lessons/build.py {source.stem[:2]}",
+              file=sys.stderr)
+        return False
+    for language in translation.languages(source.stem):
+        try:
+            write(translation.translate(built, language, source.stem), notebook_of(source, language))
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return False
+    return True
+
+
 def stated_seconds(notebook: Any) -> float:
     """Return the computing time that the first cell states."""
     found = re.search(r"\*\*Time:\*\*.* (\d+) seconds? of computing", notebook.cells[0].source)
@@ -122,9 +152,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; by default all")
     parser.add_argument("--check", action="store_true", help="write nothing; compare with the existing notebooks")
     parser.add_argument("--fast", action="store_true", help="write nothing; run the lessons with shortened training")
+    parser.add_argument("--text", action="store_true", help="execute nothing; write the notebooks of other languages")
     given = parser.parse_args(arguments)
     failed = False
     for source in sources(given.lessons):
+        if given.text:
+            failed |= not write_translations(source)
+            continue
         notebook = read_source(source)
         stated = stated_seconds(notebook)
         try:
@@ -143,7 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"    {line}")
             failed |= bool(found)
         elif not given.fast:
-            target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+            write(notebook, target)
+            failed |= not write_translations(source)
     return int(failed)
 
 

@@ -23,8 +23,10 @@ from minimixer.train.signals import signals_into
 
 LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
 Ip = Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")]
+Language = Annotated[str, tyro.conf.arg(metavar="LANGUAGE", help_behavior_hint="")]
 Port = Annotated[int | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
+ENGLISH = "en"
 WITHOUT_ASKING = "--ServerApp.answer_yes=True"      # or Ctrl-C would ask "Shut down this server (y/[n])?"
 INSTALL = 'pip install "minimixer[lessons]"'
 
@@ -40,37 +42,75 @@ class Lesson:
     path: Path
 
 
-def lessons() -> list[Lesson]:
-    """All lessons in order.  Raises MinimixerError if the package came without them."""
+def lessons(lang: str = ENGLISH) -> list[Lesson]:
+    """All lessons of a language in order.
+
+    Raises MinimixerError if the package came without them, UsageError if there is no lesson in this language.
+    """
     package = Path(__file__).parent.parent
     # In a wheel they are inside the package, in a source checkout next to it.
     for folder in (package / "_lessons", package.parent / "lessons" / "notebooks"):
-        if found := [_read(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]:
-            return found
+        if found := sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+            known = {ENGLISH: found, **_translated(folder)}
+            if lang not in known:
+                raise UsageError(f"there are no lessons in the language {lang!r}: expected one of {', '.join(known)}")
+            return [_read(path) for path in known[lang]]
     raise MinimixerError("the notebooks are missing from minimixer/_lessons: install minimixer again")
+
+
+def _translated(folder: Path) -> dict[str, list[Path]]:
+    """The notebooks of each other language, which lie in a folder with its name."""
+    return {place.name: found for place in sorted(folder.iterdir())
+            if place.is_dir() and (found := sorted(place.glob("[0-9][0-9]_*.ipynb")))}
+
+
+def languages() -> list[str]:
+    """The languages that some lessons have apart from English."""
+    return list(_translated(lessons()[0].path.parent))
 
 
 def _read(path: Path) -> Lesson:
     first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-    title, minutes = re.search(r"^# \d+ (.+)$", first, re.M), re.search(r"\*\*Time:\*\* (\d+)", first)
-    needs = re.search(r"\*\*Needs:\*\* (.+)$", first, re.M)
-    if not title or not minutes or not needs:
+    title = re.search(r"^# \d+ (.+)$", first, re.M)
+    facts = re.findall(r"^- \*\*[^*:]+:\*\* (.+)$", first, re.M)       # time, needs, previous, next: in any language
+    minutes = re.search(r"\d+", facts[0]) if len(facts) == 4 else None
+    if not title or not minutes:
         raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], int(minutes[1]), needs[1], path)
+    return Lesson(path.stem[:2], title[1], int(minutes[0]), facts[1], path)
 
 
-def list_lessons() -> int:
-    """List the lessons, the minutes each takes and what it needs."""
+def list_lessons(lang: Language = ENGLISH) -> int:
+    """List the lessons, the minutes each takes and what it needs.
+
+    Parameters
+    ----------
+    lang
+        Language of the lessons: en (all of them) or ko (Korean, some of them).
+    """
     rows = table("", "lesson", ">minutes", "needs")
-    for lesson in lessons():
+    for lesson in lessons(lang):
         rows.add_row(lesson.number, lesson.title, str(lesson.minutes), lesson.needs)
     show(rows)
-    print("\nminimixer lessons open 01   copies them to your folder and starts Jupyter")
+    chosen = "" if lang == ENGLISH else f" --lang {lang}"
+    print(f"\nminimixer lessons open {lessons(lang)[0].number}{chosen}   copies them to your folder and starts Jupyter")
+    if lang == ENGLISH:
+        for other in languages():
+            print(f"--lang {other} lists those that are translated: "
+                  f"{', '.join(lesson.number for lesson in lessons(other))}")
+    else:
+        print("the others are in English: minimixer lessons list")
     return OK
 
 
-def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
-    """Copy every notebook into a folder; existing files are kept, under another name if ``force``.
+def targets(folder: Path, lang: str = ENGLISH) -> dict[Path, Path]:
+    """Each notebook, and where in a folder it is copied: another language has a folder inside, and links to English."""
+    english = {lesson.path: folder / lesson.path.name for lesson in lessons()}
+    return english if lang == ENGLISH else english | {
+        lesson.path: folder / lang / lesson.path.name for lesson in lessons(lang)}
+
+
+def copy(folder: Path, force: bool = False, lang: str = ENGLISH) -> tuple[list[Path], list[Path]]:
+    """Copy the notebooks into a folder; existing files are kept, under another name if ``force``.
 
     Parameters
     ----------
@@ -78,6 +118,8 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
         Created if missing.
     force : bool
         Put fresh notebooks in the place of those that differ, which get names such as ``01_arrays.yours-1.ipynb``.
+    lang : str
+        With another language, its notebooks are copied too, into a folder of its name inside this one.
 
     Returns
     -------
@@ -87,14 +129,12 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
     Raises
     ------
     UsageError
-        If the folder is a file.
+        If a folder is a file, or there is no lesson in this language.
     """
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder for the notebooks")
-    folder.mkdir(parents=True, exist_ok=True)
     copied, kept = [], []
-    for lesson in lessons():
-        target, content = folder / lesson.path.name, lesson.path.read_bytes()
+    for notebook, target in targets(folder, lang).items():
+        _make_folder(target.parent)
+        content = notebook.read_bytes()
         if os.path.lexists(target):
             if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
                 continue
@@ -106,7 +146,13 @@ def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
     return copied, kept
 
 
-def copy_lessons(folder: Path, /, force: bool = False) -> int:
+def _make_folder(folder: Path) -> None:
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: name a folder for the notebooks")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def copy_lessons(folder: Path, /, force: bool = False, lang: Language = ENGLISH) -> int:
     """Copy the notebooks into a folder.  Existing notebooks are kept.
 
     Parameters
@@ -115,11 +161,17 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
         Target folder; created if missing.
     force
         Copy those too that you have changed.  Yours are kept, as NAME.yours-1.ipynb.
+    lang
+        en, or ko for Korean: those that are translated come too, into a folder ko inside it.
     """
-    copied, kept = copy(folder, force)
-    already = len(lessons()) - len(copied) - len(kept)
-    print(f"copied {len(copied)} of {len(lessons())} notebooks to {folder}"
+    copied, kept = copy(folder, force, lang)
+    number = len(targets(folder, lang))
+    already = number - len(copied) - len(kept)
+    print(f"copied {len(copied)} of {number} notebooks to {folder}"
           + (f"; {already} are there already" if already else ""))
+    if lang != ENGLISH:
+        print(f"those in the language {lang} are in {folder / lang}: "
+              f"{', '.join(lesson.number for lesson in lessons(lang))}")
     if kept:
         hint = "" if force else f"; for fresh ones, {command_line('minimixer', 'lessons', 'copy', f'{folder}-new')}"
         print(f"kept {len(kept)} of yours that differ ({', '.join(printable(path.name) for path in kept)}){hint}")
@@ -127,7 +179,7 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
 
 
 def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_browser: bool = False,
-                 allow_root: bool = False, ip: Ip = None, port: Port = None) -> int:
+                 allow_root: bool = False, ip: Ip = None, port: Port = None, lang: Language = ENGLISH) -> int:
     """Copy the missing notebooks into a folder, and start Jupyter there.
 
     Parameters
@@ -144,14 +196,17 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
         Address that Jupyter listens on; 0.0.0.0 lets other machines connect.
     port
         Port that it listens on.
+    lang
+        en, or ko for Korean, which some lessons have.
     """
-    known = {entry.number: entry for entry in lessons()}
-    if lesson and lesson.zfill(2) not in known:
-        raise UsageError(f"there is no lesson {lesson!r}: expected one of {', '.join(known)}")
+    number, known = lesson.zfill(2), {entry.number: entry for entry in lessons(lang)}
+    if lesson and number not in known:
+        raise UsageError(_no_lesson(lesson, list(known), lang))
     if port is not None and not 0 < port < 1 << 16:
         raise UsageError(f"--port is {port}: expected a number from 1 to 65535")
-    copy(folder)
-    place = folder / known[lesson.zfill(2)].path.name if lesson else folder
+    copy(folder, lang=lang)
+    start = folder if lang == ENGLISH else folder / lang
+    place = start / known[number].path.name if lesson else start
     if importlib.util.find_spec("jupyterlab") is None:
         raise MinimixerError(f"JupyterLab is not installed: {INSTALL}, then run this again; the notebooks are in "
                              f"{folder}, and any other notebook editor opens them too")
@@ -161,7 +216,7 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
           flush=True)
     options = [*["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
                *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
-    code, signal = serve([sys.executable, "-m", "jupyterlab", WITHOUT_ASKING, *options, str(place)])
+    code, signal = serve([sys.executable, "-m", "jupyterlab", WITHOUT_ASKING, *options, *_shown(place, folder)])
     if signal:
         return OK if signal == SIGINT else 128 + signal
     if code:
@@ -170,6 +225,22 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
         raise MinimixerError(f"JupyterLab ended with exit code {code}, its last lines say why{root}; the notebooks are "
                              f"in {folder}, and any other notebook editor opens them too")
     return OK
+
+
+def _shown(place: Path, folder: Path) -> list[str]:
+    """What makes Jupyter begin at a place in a folder, and open what the notebooks there link to."""
+    start = place if place.is_dir() else place.parent
+    if start == folder:
+        return [str(place)]
+    return [f"--ServerApp.root_dir={folder.resolve()}", f"--ServerApp.preferred_dir={start.resolve()}",
+            *[str(place)] * (place != start)]
+
+
+def _no_lesson(lesson: str, known: Sequence[str], lang: str) -> str:
+    if lang != ENGLISH and any(entry.number == lesson.zfill(2) for entry in lessons()):
+        return (f"lesson {lesson} is not translated: the language {lang} has {', '.join(known)}; leave out --lang for "
+                "the English one")
+    return f"there is no lesson {lesson!r}: expected one of {', '.join(known)}"
 
 
 def serve(command: Sequence[str]) -> tuple[int, int]:

@@ -1,0 +1,116 @@
+"""Text in other languages: where it lies, and which English text each part of it translates.
+
+``lessons/ko/NN_name.md`` holds the Markdown cells of a lesson in Korean, in their order; ``docs/ko`` holds pages, whose
+parts are the sections of the English page.  Before each part stands a line ``<!-- 1a2b3c4d -->``, the fingerprint of
+the English text that it translates.  So a later change of the English text shows which part is behind::
+
+    python lessons/translation.py           # every part that is behind; nothing if none is
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from difflib import SequenceMatcher
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+LESSONS = Path(__file__).parent
+DOCS = LESSONS.parent / "docs"
+LANGUAGES = {"ko": "영어"}      # each with its word for "English", beside links to lessons that it does not have
+OWN = "own"                     # marks a part that translates nothing
+MARK = re.compile(rf"^<!-- ([0-9a-f]{{8}}|{OWN}) -->\n", re.MULTILINE)
+FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+TO_A_LESSON = re.compile(r"\]\((\d\d_\w+)\.ipynb\)")
+
+Parts = list[tuple[str, str]]       # of each part: the fingerprint of the English text, and the text
+
+
+def fingerprint(text: str) -> str:
+    """Eight digits that change with the words of a text, and stay when its lines are broken elsewhere."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
+
+
+def read(text: str) -> Parts:
+    """The parts of a translated text.  Raises ValueError if something stands before the first mark."""
+    before, *pieces = MARK.split(text)
+    if before.strip():
+        raise ValueError(f"no line <!-- 1a2b3c4d --> stands before {before.strip()[:40]!r}")
+    return [(mark, part.strip()) for mark, part in zip(pieces[::2], pieces[1::2], strict=True)]
+
+
+def sections(page: str) -> list[str]:
+    """The sections of a page, each with its heading ``##``; the first is what stands above them."""
+    covered = FENCE.sub(lambda block: re.sub(r"[^\n]", " ", block[0]), page)        # of the same length
+    starts = [0, *(found.start() for found in re.finditer(r"^## ", covered, re.MULTILINE)), len(page)]
+    return [page[start:end].strip() for start, end in pairwise(starts)]
+
+
+def behind(english: Sequence[str], parts: Parts) -> list[str]:
+    """Say which English texts have no translation, and which parts translate a text that is not there any more."""
+    parts = [part for part in parts if part[0] != OWN]
+    wanted, there = [fingerprint(text) for text in english], [mark for mark, _ in parts]
+    found = []
+    for change, i, j, k, end in SequenceMatcher(None, there, wanted, autojunk=False).get_opcodes():
+        if change != "equal":
+            found += [f"<!-- {mark} --> translates an English text that is not there any more: {text[:40]!r}"
+                      for mark, text in parts[i:j]]
+            found += [f"new or changed in English, to be translated under <!-- {fingerprint(text)} -->: {text[:40]!r}"
+                      for text in english[k:end]]
+    return found
+
+
+def lesson_text(language: str, stem: str) -> Path:
+    """Where the text of a lesson lies in a language."""
+    return LESSONS / language / f"{stem}.md"
+
+
+def languages(stem: str) -> list[str]:
+    """The languages that a lesson has, apart from English."""
+    return [language for language in LANGUAGES if lesson_text(language, stem).exists()]
+
+
+def texts(notebook: Any) -> list[str]:
+    """The Markdown cells of a notebook."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def translate(notebook: Any, language: str, stem: str) -> Any:
+    """Return a lesson in another language: its code and outputs stay.  Raises ValueError if the text is behind."""
+    path = lesson_text(language, stem)
+    parts = read(path.read_text(encoding="utf-8"))
+    if problems := behind(texts(notebook), parts):
+        raise ValueError("\n".join(f"{path.relative_to(LESSONS.parent)}: {problem}" for problem in problems))
+    translated = deepcopy(notebook)
+    cells = (cell for cell in translated.cells if cell.cell_type == "markdown")
+    for cell, (_, text) in zip(cells, parts, strict=True):
+        cell.source = TO_A_LESSON.sub(lambda link: link[0] if language in languages(link[1])
+                                      else f"](../{link[1]}.ipynb) ({LANGUAGES[language]})", text)
+    return translated
+
+
+def pages(language: str) -> list[tuple[Path, Path]]:
+    """The English and the translated pages of the documentation that are translated section by section."""
+    return [(DOCS / path.name, path) for path in sorted((DOCS / language).glob("*.md"))
+            if MARK.search(path.read_text(encoding="utf-8"))]
+
+
+def all_behind(lessons: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Every part of every language that is behind; ``lessons`` are names with their English Markdown cells."""
+    found = []
+    compared = [(lesson_text(language, stem), english) for stem, english in lessons for language in languages(stem)]
+    compared += [(path, sections(english.read_text(encoding="utf-8"))) for language in LANGUAGES
+                 for english, path in pages(language)]
+    for path, english in compared:
+        found += [f"{path.relative_to(LESSONS.parent)}: {problem}"
+                  for problem in behind(english, read(path.read_text(encoding="utf-8")))]
+    return found
+
+
+if __name__ == "__main__":
+    import build
+    lines = all_behind((source.stem, texts(build.read_source(source))) for source in build.sources())
+    print("\n".join(lines) or "nothing is behind")
+    sys.exit(bool(lines))

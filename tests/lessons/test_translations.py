@@ -1,0 +1,142 @@
+"""Lessons in other languages: the same code, and text that says what the English text of today says."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
+pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
+import nbformat
+
+from tests.support.translated import (bold_that_stays_stars, disagreements, english_left, first_uses, impolite,
+                                      terms_of)
+
+LESSONS = Path(__file__).parents[2] / "lessons"
+specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
+build = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(build)
+translation = build.translation
+
+TRANSLATED = [(source, language) for source in build.sources() for language in translation.languages(source.stem)]
+each_translation = pytest.mark.parametrize(
+    ("source", "language"), TRANSLATED, ids=[f"{source.stem}-{language}" for source, language in TRANSLATED])
+KOREAN = [source for source, language in TRANSLATED if language == "ko"]
+each_korean_lesson = pytest.mark.parametrize("source", KOREAN, ids=lambda source: source.stem)
+
+
+def text_of(source, language):
+    return translation.lesson_text(language, source.stem).read_text(encoding="utf-8")
+
+
+def cells(source, language):
+    """Pairs of an English and a translated text."""
+    parts = translation.read(text_of(source, language))
+    return list(zip(translation.texts(build.read_source(source)), [text for _, text in parts], strict=False))
+
+
+def test_the_lessons_that_are_promised_are_there():
+    assert [source.stem[:2] for source in KOREAN] == ["00", "02", "06", "08", "09"]
+
+
+@each_translation
+def test_every_text_translates_the_english_text_of_today(source, language):
+    english = translation.texts(build.read_source(source))
+    assert translation.behind(english, translation.read(text_of(source, language))) == []
+
+
+@each_translation
+def test_a_translated_notebook_has_the_code_and_outputs_of_the_english_one(source, language):
+    english, translated = (nbformat.read(build.notebook_of(source, name), as_version=4) for name in ("", language))
+    assert translated == translation.translate(english, language, source.stem), "run python lessons/build.py --text"
+    assert [cell.cell_type for cell in translated.cells] == [cell.cell_type for cell in english.cells]
+    for ours, theirs in zip(translated.cells, english.cells, strict=True):
+        assert ours == theirs if theirs.cell_type == "code" else ours.source != theirs.source
+
+
+@each_translation
+def test_formulas_code_links_and_numbers_are_those_of_the_english_text(source, language):
+    for english, translated in cells(source, language):
+        assert disagreements(english, translated) == [], translated
+
+
+@each_translation
+def test_links_of_a_translated_notebook_lead_to_lessons(source, language):
+    path = build.notebook_of(source, language)
+    for target in re.findall(r"\]\(([./]*\d\d_\w+\.ipynb)\)", path.read_text(encoding="utf-8")):
+        if target not in planned():
+            assert (path.parent / target).exists(), target
+
+
+def planned():
+    """Links to lessons that English lessons name and nobody has written yet."""
+    named = {target for source in build.sources() for text in translation.texts(build.read_source(source))
+             for target in re.findall(r"\]\((\d\d_\w+\.ipynb)\)", text)}
+    return {f"../{target}" for target in named if not (build.NOTEBOOKS / target).exists()}
+
+
+@each_translation
+def test_nothing_is_left_in_english(source, language):
+    assert [piece for _, text in cells(source, language) for piece in english_left(text)] == []
+
+
+@each_translation
+def test_bold_words_are_bold(source, language):
+    assert [fault for _, text in cells(source, language) for fault in bold_that_stays_stars(text)] == []
+
+
+@each_korean_lesson
+def test_korean_is_polite_in_one_style(source):
+    assert [piece for _, text in cells(source, "ko") for piece in impolite(text)] == []
+
+
+@each_korean_lesson
+def test_korean_terms_are_those_of_the_glossary_and_come_with_their_english_term(source):
+    glossary = (LESSONS.parent / "docs" / "ko" / "glossary.md").read_text(encoding="utf-8")
+    assert first_uses("\n\n".join(text for _, text in cells(source, "ko")[1:]), terms_of(glossary)) == []
+
+
+def test_a_change_in_english_names_the_part_that_is_behind():
+    english = ["One text.", "Another text,\nin two lines.", "A third text."]
+    marks = [translation.fingerprint(text) for text in english]
+    parts = translation.read("".join(f"<!-- {mark} -->\n본문 {mark}\n\n" for mark in marks) + "<!-- own -->\n덧붙임\n")
+    assert translation.behind(english, parts) == []
+    assert translation.behind(["One text.", "Another text, in two lines.", "A third text."], parts) == []
+    changed = translation.behind(["One text.", "Another text, changed.", "A third text."], parts)
+    assert len(changed) == 2
+    assert marks[1] in changed[0]
+    assert translation.fingerprint("Another text, changed.") in changed[1]
+    assert len(translation.behind([*english, "A new text."], parts)) == 1
+    assert len(translation.behind(english[:2], parts)) == 1
+    assert translation.behind(english[::-1], parts) != []
+
+
+def test_text_before_the_first_mark_is_refused():
+    with pytest.raises(ValueError, match="no line"):
+        translation.read("이 글은 표시가 없습니다.\n<!-- 12345678 -->\n본문\n")
+
+
+def test_a_page_is_cut_at_its_headings_but_not_inside_of_code():
+    assert translation.sections("# A\n\none\n\n## B\n\n```\n## no\n```\n\n## C\n") == [
+        "# A\n\none", "## B\n\n```\n## no\n```", "## C"]
+
+
+def test_a_notebook_that_is_behind_is_not_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(translation, "LESSONS", tmp_path)
+    monkeypatch.setattr(build, "NOTEBOOKS", tmp_path / "notebooks")
+    source = tmp_path / "99_test.py"
+    source.write_text("# %% [markdown]\n# # 99 Test, see [98](98_other.ipynb)\n\n# %%\n1\n")
+    assert build.write_translations(source)                         # there is none
+    (tmp_path / "ko").mkdir()
+    (tmp_path / "ko" / "99_test.md").write_text("<!-- 00000000 -->\n# 99 시험\n", encoding="utf-8")
+    assert not build.write_translations(source)
+    assert "first build the English notebook" in capsys.readouterr().err
+    build.write(build.read_source(source), build.notebook_of(source))
+    assert not build.write_translations(source)
+    mark = translation.fingerprint(translation.texts(build.read_source(source))[0])
+    assert f"ko/99_test.md: new or changed in English, to be translated under <!-- {mark} -->" in capsys.readouterr().err
+    (tmp_path / "ko" / "99_test.md").write_text(f"<!-- {mark} -->\n# 99 시험, [98](98_other.ipynb)\n", encoding="utf-8")
+    assert build.write_translations(source)
+    built = nbformat.read(build.notebook_of(source, "ko"), as_version=4)
+    assert [cell.source for cell in built.cells] == ["# 99 시험, [98](../98_other.ipynb) (영어)", "1"]
