@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 LayerNorm
 #
-# - **Time:** 12 minutes, 10 seconds of computing (measured on 2 cores)
+# - **Time:** 20 minutes to read, 35 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 01 to 03, mean and variance
 # - **Previous:** [05 GELU, tanh and erf](05_gelu.ipynb)
 # - **Next:** [07 Patches: from pixels to tokens](07_patches.ipynb)
@@ -37,7 +37,7 @@ from minimixer.tensor import apply
 
 # %%
 plots.shapes({"x": {"S": 4, "C": 6}, "mean": {"S": 4, "kept": 1}, "r": {"S": 4, "kept": 1},
-              "weight": {"C": 6}, "bias": {"C": 6}, "y": {"S": 4, "C": 6}}, "-**+=")
+              "weight": {"C": 6}, "bias": {"C": 6}, "y": {"S": 4, "C": 6}}, ["(", "-", ")*", "*", "+", "="])
 
 # %% [markdown]
 # `mean` and `r` have one number per row. They *keep* their last axis, with length 1, so that they broadcast over the
@@ -51,7 +51,7 @@ rng = np.random.default_rng(0)
 heights, spreads = np.array([[3.0], [-2.0], [0.0], [1.0]]), np.array([[1.0], [0.5], [2.0], [0.3]])
 x = heights + spreads * rng.standard_normal((4, 6))                                     # (S, C)
 after = (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)                      # (S, C)
-plots.weight_maps(np.stack([x, after]), ["before", "after"])
+plots.weight_maps(np.stack([x, after]), ["before", "after"], names=("S", "C"), numbers=True)
 
 # %% [markdown]
 # ## Predict
@@ -126,6 +126,36 @@ print("slope of sqrt(v + 1e-6) at 0:", round(1 / (2 * np.sqrt(1e-6))))
 # With $\gamma$ and $\beta$, the network can learn a different spread and mean for each channel. They start at 1 and 0.
 
 # %% [markdown]
+# **Your turn.** `weight` and `bias` can even undo the norm of one row. Which `weight` and which `bias`, one number each
+# for all four channels, turn `[1, 2, 3, 4]` into `[1, 2, 3, 4]` again? Set `undo` to the tuple (weight, bias). You can
+# neglect eps.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# undo = (np.sqrt(1.25), 2.5)           # the standard deviation of the row, and its mean
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+undo = ...
+
+
+# %%
+def undoes_the_norm(answer):
+    row = np.array([1.0, 2.0, 3.0, 4.0])                                        # (C,)
+    back = forward(row, *answer)[0]                                             # (C,)
+    return np.allclose(back, row, atol=1e-3) or f"It gives {back.round(2)}. Which numbers did the norm take away?"
+
+
+mm.exercises.turn(undo, right=undoes_the_norm)
+
+# %% [markdown]
+# For this row only: a row with another mean or another spread needs another `weight` and `bias`, and all rows share the
+# same ones.
+
+# %% [markdown]
 # **Backward.** $g_i$ is the gradient of the loss with respect to $n_i$. Since $y_i = \gamma_i n_i + \beta_i$, it is
 # $\gamma_i$ times the gradient of $y_i$, in code `g = gy * weight`. We write $r = 1/\sqrt{v + \varepsilon}$, in code
 # `rstd`, so that $n_i = (x_i - \mu)\, r$.
@@ -179,11 +209,42 @@ gy = rng.standard_normal((4, 6))                                                
 terms = three_terms(gy, normalized, rstd, weight)
 gx = sum(terms)                                                                 # (S, C)
 scaled = [np.broadcast_to(t, (4, 6)) / rstd for t in (*terms, gx)]
-plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"])
+plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"], names=("S", "C"))
 
 # %% [markdown]
 # (Each row is shown divided by its $r$, so that you can see all of them.) The three maps look different. The first is
 # the largest, but the others are not small.
+
+# %% [markdown]
+# **Your turn.** Large language models often use a simpler norm, **RMSNorm**: it subtracts no mean, and divides by the
+# square root of the mean of the squares, $n_i = x_i \, r$ with $r = 1 / \sqrt{\mathrm{mean}(x^2) + \varepsilon}$. Which
+# paths are open, and which terms are left? Set `rms_backward` to a function of `g` (the gradient with respect to $n$)
+# and `n`, both with shape (S, C), and `r`, (S, 1). It returns the gradient with respect to x, (S, C).
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def rms_backward(g, n, r):
+#     return r * (g - n * (g * n).mean(-1, keepdims=True))      # no mean, so no path 2
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+rms_backward = ...
+
+
+# %%
+def right_for_rms(function):
+    r_rms = 1 / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)                 # (S, 1)
+    leaf = mm.Tensor(x, requires_grad=True)
+    normed = leaf * (1 / ((leaf * leaf).mean(-1, keepdims=True) + 1e-6).sqrt())             # (S, C)
+    wanted = mm.grad((normed * gy).sum(), [leaf])[0]                            # (S, C)
+    got = np.asarray(function(gy, x * r_rms, r_rms))
+    return (got.shape == x.shape and np.allclose(got, wanted)) or "The engine finds another gradient: which paths are open?"
+
+
+mm.exercises.turn(rms_backward, right=right_for_rms)
 
 # %% [markdown]
 # **weight and bias** are lesson 01: the same number is used in all rows, so we sum the gradients of all rows.
@@ -390,6 +451,25 @@ for name, trained in (("right", right), ("only the first term", broken)):
     useless = trained.blocks[0].token_mixing.fc2.bias                           # (S,)
     push = mm.grad(mm.functional.cross_entropy(trained(test_images), labels), [useless])[0]
     print(f"{name:<20} largest gradient {np.abs(push).max():.4f}")
+
+# %% [markdown]
+# **Your turn.** The model `micro` from above has 8 blocks and S = 64 patches. How many of its parameters can never
+# change the answer, for this reason? Set `useless_parameters`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# useless_parameters = 8 * 64           # the last bias of the token mixing of each block has one number per patch
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+useless_parameters = ...
+
+# %%
+last_biases = sum(block.token_mixing.fc2.bias.data.size for block in model.blocks)
+mm.exercises.turn(useless_parameters, right=last_biases, hint="Each block has one such bias: what is its shape?")
 
 # %% [markdown]
 # ## Exercise

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 Token mixing: transpose, MLP, transpose back
 #
-# - **Time:** 11 minutes, 6 seconds of computing (measured on 2 cores)
+# - **Time:** 15 minutes to read, 35 to do, 6 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 04, 05 and 07
 # - **Previous:** [07 Patches: from pixels to tokens](07_patches.ipynb)
 # - **Next:** [09 The whole Mixer](09_mixer.ipynb)
@@ -25,21 +25,34 @@ import numpy as np
 import minimixer as mm
 from minimixer import plots
 from minimixer.ops import shape
-from minimixer.ops.linear import inplace
 
 # %% [markdown]
 # ## Picture
 #
 # There are **B** images with **S** patches each, and every patch is a vector of **C** channels. So `x` has shape (B, S,
 # C). An MLP (Linear, GELU, Linear) always works on the **last** axis. To mix patches, S must be the last axis. So we
-# swap, compute, and swap back. **D_S** is the number of hidden units of this MLP (`tokens_mlp_dim` in the code).
+# swap, compute, and swap back.
+#
+# Here is the whole way, with one image of a digit. We leave out the stem, so that you can follow the numbers: the 16
+# pixels of a patch are its C = 16 channels. Each patch has a color, and it becomes one row of the table. After the swap
+# it is a column. Now we mix each row of this table. The framed row holds one channel of *all* S = 4 patches. In the
+# mixed table, every number depends on all four patches.
+
+# %%
+digit = mm.data.load_digits().test_images[5]                            # (8, 8, 1)
+mix_rows = np.random.default_rng(0).standard_normal((4, 4))             # (S, S)  not trained, so it mixes at random
+plots.token_mixing(digit, 4, lambda table: table @ mix_rows, row=6)
+
+# %% [markdown]
+# The same steps in shapes, with smaller sizes, for a batch of B = 2 images. **D_S** is the number of hidden units of
+# the MLP (`tokens_mlp_dim` in the code).
 
 # %%
 plots.shapes({"x": {"B": 2, "S": 4, "C": 6}, "swapped": {"B": 2, "C": 6, "S": 4}, "hidden": {"B": 2, "C": 6, "D_S": 3},
               "mixed": {"B": 2, "C": 6, "S": 4}, "y": {"B": 2, "S": 4, "C": 6}}, "→→→→")
 
 # %% [markdown]
-# Here is one image as a table. A **row** is a patch. A **column** is a channel: the same property, for example "how
+# And in numbers, for one image. A **row** is a patch. A **column** is a channel: the same property, for example "how
 # much green", at all S positions. The marked row is one patch. After the swap it is a column, and every channel is a
 # row. The MLP reads a row from left to right: it sees all positions of *one* channel.
 
@@ -73,7 +86,8 @@ plots.transposition(np.arange(24).reshape(4, 6), row=1)
 # %% [markdown]
 # ## Build
 #
-# First the sizes, all different: a wrong axis then raises an error instead of giving a wrong number.
+# First the sizes, all different: a wrong axis then raises an error instead of giving a wrong number. Then the MLP. It
+# works on the last axis, like every MLP.
 
 # %%
 B, S, C, D_S = 2, 4, 6, 3
@@ -88,6 +102,54 @@ def gelu(z):
     return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
 
 
+def mlp(z):
+    return gelu(z @ w1 + b1) @ w2 + b2                                  # (..., S) -> (..., D_S) -> (..., S)
+
+
+# %% [markdown]
+# The slow way first, with a loop over the images and the channels. This is the paper's formula, literally: take the
+# column of one channel, give it to the MLP, and put the result back into that column.
+
+# %%
+by_channels = np.empty_like(x)                                          # (B, S, C)
+for image in range(B):
+    for channel in range(C):
+        column = x[image, :, channel]                                   # (S,)  X[*, c]
+        by_channels[image, :, channel] = mlp(column)                    # (S,)
+print(x.shape, "->", by_channels.shape)
+
+# %% [markdown]
+# **Your turn.** Do the same without a loop. Set `mix_patches` to a function that takes `x` with shape (B, S, C), uses
+# `mlp` once, and returns the mixed array with shape (B, S, C).
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def mix_patches(x):
+#     return mlp(x.swapaxes(1, 2)).swapaxes(1, 2)       # (B, S, C) -> (B, C, S) -> (B, S, C)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+mix_patches = ...
+
+
+# %%
+def mixes_as_the_loop(function):
+    got = np.asarray(function(x))
+    if got.shape != x.shape:
+        return f"The result has shape {got.shape}, not {x.shape}: is every swap there, the one back too?"
+    return np.allclose(got, by_channels) or "The shape is right, but not the numbers: which axis does mlp see last?"
+
+
+mm.exercises.turn(mix_patches, right=mixes_as_the_loop)
+
+# %% [markdown]
+# Here is our version, one step per line, with the MLP written out.
+
+
+# %%
 def token_mixing(x):
     z = x.swapaxes(1, 2)            # (B, C, S)
     z = gelu(z @ w1 + b1)           # (B, C, D_S)  sum over the patches
@@ -95,20 +157,11 @@ def token_mixing(x):
     return z.swapaxes(1, 2)         # (B, S, C)
 
 
-y = token_mixing(x)
-print(x.shape, "->", y.shape)
+y = token_mixing(x)                 # (B, S, C)
+print("the same as one channel at a time:", np.allclose(y, by_channels))
 
 # %% [markdown]
-# **The same MLP for every channel.** Do you see C in the weights? It appears in none of them. We compute the result
-# again with a loop, one channel at a time: this is the paper's formula, literally.
-
-# %%
-by_channels = np.empty_like(x)
-for image in range(B):
-    for channel in range(C):
-        column = x[image, :, channel]                                   # (S,)  X[*, c]
-        by_channels[image, :, channel] = gelu(column @ w1 + b1) @ w2 + b2
-print("one channel at a time gives the same:", np.allclose(y, by_channels))
+# **The same MLP for every channel.** Do you see C in the weights? It appears in none of them.
 
 # %% [markdown]
 # Why share? The paper tried a separate MLP for each channel and found no gain. It is expensive: C times as many
@@ -119,19 +172,19 @@ one = 2 * 196 * 384 + 384 + 196
 print(f"B/16, one block: shared {one:,}, a separate MLP per channel {768 * one:,}")
 
 # %% [markdown]
-# **Now the prediction.** We change one number and draw where `y` changes: rows are patches, columns are channels.
+# **Now the prediction.** We change one number and fill the cells that change: rows are patches, columns are channels.
+# The dot marks the number that we changed.
 
 # %%
 def changes(function, x):
-    """How much each output of image 0 changes if x[0, 1, 3] does: (S, C)."""
+    """Which outputs of image 0 change if x[0, 1, 3] does: (S, C), yes or no."""
     moved = x.copy()
     moved[0, 1, 3] += 1
-    return np.abs(function(moved) - function(x))[0]
+    return (function(moved) != function(x))[0]
 
 
-changed = np.zeros((S, C))
-changed[1, 3] = 1
-plots.weight_maps(np.stack([changed, changes(token_mixing, x)]), ["in x", "in y"])
+both_tables = np.stack([changes(lambda x: x, x), changes(token_mixing, x)])             # (2, S, C)
+plots.yes_no_maps(both_tables, ["in x", "in y"], names=("S", "C"), mark=(1, 3))
 
 # %% [markdown]
 # **Now it matters where a patch is.** Each position $s$ has its own row of `w1` and its own column of `w2`. If you
@@ -153,6 +206,24 @@ swapped = x.swapaxes(1, 2)
 print("x:      ", x.shape, x.strides)
 print("swapped:", swapped.shape, swapped.strides)
 print("the same memory:", np.shares_memory(x, swapped))
+
+# %% [markdown]
+# **Your turn.** Predict, without running it: what are the strides of `x.swapaxes(0, 2)`? Set `strides` to a tuple of
+# three numbers of bytes.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# strides = (8, 48, 192)                # the first and the last number of x.strides have changed places
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+strides = ...
+
+# %%
+mm.exercises.turn(strides, right=x.swapaxes(0, 2).strides, hint="Which two of the three numbers change places?")
 
 # %% [markdown]
 # Let us measure two things, alternating them: a view, and a copy that really moves the numbers. (B, S, C) = (8, 196,
@@ -213,29 +284,8 @@ print(inspect.getsource(mm.nn.MixerBlock.forward))
 print(inspect.getsource(shape.SwapAxes))
 
 # %% [markdown]
-# This is the Linear that training runs on the CPU. Its file, `minimixer/ops/linear/inplace.py`, is beside the reference
-# from lesson 04, and a test proves the two equal. It finds the trick with $W^T X$ by itself:
-
-# %%
-print(inspect.getsource(inplace.Linear.forward))
-
-# %% [markdown]
-# | line | meaning |
-# | --- | --- |
-# | `dense(x)` | is `x` a swapped view of dense memory? Then it returns the underlying memory, (B, S, C), and True |
-# | `weight.T @ x` | (D_S, S) @ (B, S, C) gives (B, D_S, C): no number was moved |
-# | `y += bias[:, None]` | the bias belongs to D_S, which is now the second-to-last axis: (D_S, 1) |
-# | `y.swapaxes(-1, -2)` | from outside it looks like (B, C, D_S), as it should |
-# | the rest | the usual Linear, on rows (lesson 04) |
-#
-# The GELU and the second Linear find the same order again. After the second `swapaxes` the memory is dense in its
-# original order, as if nothing had been swapped at all:
-
-# %%
-block = mm.nn.MlpBlock(S, D_S, init=mm.nn.lecun_normal(np.random.default_rng(0)))
-inside = block(mm.Tensor(x.astype(np.float32)).swapaxes(1, 2))         # (B, C, S)
-print("as the MLP returns it: dense", inside.data.flags.c_contiguous)
-print("after the second swap: dense", inside.swapaxes(1, 2).data.flags.c_contiguous)
+# **Who pays for the swap?** On the CPU, training runs a faster form of Linear. It looks at the strides, finds the
+# swapped view, and computes $W^T X$ by itself, so nobody pays. Lesson 23 reads that form, line by line.
 
 # %% [markdown]
 # ## Break it
@@ -292,19 +342,42 @@ def without_swap_back(values):
 
 
 both = np.stack([changes(with_swap_back, wide), changes(without_swap_back, wide)])       # (2, S, C)
-plots.weight_maps(both, ["right", "forgotten"])
+plots.yes_no_maps(both, ["right", "forgotten"], names=("S", "C"), mark=(1, 3))
 
 # %% [markdown]
-# On the left, a **column** changes: one channel, all patches. On the right, a **row** changes: token mixing writes into
-# one patch, and the index of that patch is the index of a *channel*. The one dark square is the number we changed.
+# On the left, a **column** changes: one channel, all patches. On the right, a **row** changes, besides the number that
+# we changed: token mixing writes into one patch, and the index of that patch, 3, is the index of a *channel*.
 #
 # **Cure.** Test every layer with sizes that all differ, here S = 16 and C = 12: then you get an error. And test what a
 # layer may touch: change one channel, and assert that no other channel changes.
 
+# %% [markdown]
+# **Your turn.** Write this second test. Set `keeps_channels` to a function that takes a layer, such as
+# `with_swap_back`. It returns True if only channel 3 changes when `wide[0, 1, 3]` does, and False otherwise. Use
+# `changes`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def keeps_channels(layer):
+#     others = np.delete(changes(layer, wide), 3, axis=1)               # (S, C - 1)  all channels except number 3
+#     return not others.any()
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+keeps_channels = ...
+
+
 # %%
-for function in (with_swap_back, without_swap_back):
-    others = np.delete(changes(function, wide), 3, axis=1)              # (S, C - 1)  all channels except number 3
-    print(f"{function.__name__}: other channels unchanged: {bool((others == 0).all())}")
+def tells_them_apart(test):
+    if not test(with_swap_back):
+        return "It refuses the right layer: does it leave out channel 3, where a change is allowed?"
+    return not test(without_swap_back) or "It lets the forgotten swap pass: does it look at all other channels?"
+
+
+mm.exercises.turn(keeps_channels, right=tells_them_apart)
 
 # %% [markdown]
 # ## Use it
@@ -326,7 +399,7 @@ for step in first_block[:7]:
 # %%
 micro = mm.nn.mixer("micro")                                            # S = 64 = 8 x 8 positions
 units = micro.blocks[0].token_mixing.fc1.weight.data                    # (S, D_S)
-plots.weight_maps(units.T[:8].reshape(8, 8, 8), [f"unit {d}" for d in range(8)])
+plots.weight_maps(units.T[:8].reshape(8, 8, 8), [f"unit {d}" for d in range(8)], columns=4)
 
 # %% [markdown]
 # **The price.** The weights have S in their shape. So a Mixer takes images of only one size:
@@ -358,6 +431,6 @@ except ValueError as refusal:
 # **See it:** in `minimixer play`, point at a hidden unit of the token mixing: its S weights, as an image. Shuffle the
 # patches, and the answer is lost. Shuffle the weights with them, and it is back.
 #
-# **What the library does differently:** it writes the same swaps, and the in-place form of Linear removes their cost:
-# it looks at the strides, computes `weight.T @ x`, and returns a swapped view. With `--kernels reference` (in Python,
-# `mm.reference_kernels()`), training uses the Linear from lesson 04 instead.
+# **What the library does differently:** it writes the same swaps, and on the CPU a faster form of Linear removes their
+# cost (lesson 23). With `--kernels reference` (in Python, `mm.reference_kernels()`), training uses the Linear from
+# lesson 04 instead.

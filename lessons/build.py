@@ -1,4 +1,4 @@
-"""Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast] [--text]``.
+"""Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast] [--solutions] [--text]``.
 
 Each lesson is written as ``lessons/NN_name.py`` in percent format.  This script executes it without a network and
 writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.  Where
@@ -7,12 +7,14 @@ and outputs; ``--text`` writes these alone, and executes nothing.
 """
 
 import argparse
-import json
+import copy
+import math
 import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
 
+from minimixer.exercises.turns import RIGHT, UNTOUCHED
+
 LESSONS = Path(__file__).parent
 sys.path.insert(0, str(LESSONS))        # also where this file is loaded by its path
 import translation  # noqa: E402
@@ -30,7 +34,10 @@ import translation  # noqa: E402
 NOTEBOOKS = LESSONS / "notebooks"
 FAST = "MINIMIXER_LESSON_FAST"
 MEASURED = "measured"       # tags a cell whose output depends on the machine
+YOUR_TURN = "your-turn"     # tags a cell that the reader fills in; the solution stands before it, the check after it
 SECONDS_PER_CELL = 600
+WORDS_PER_MINUTE = 130      # of a technical text, by a reader whose first language is another one
+MINUTES_PER_LOOK = 0.5      # at a cell of code, and at a figure
 
 # The kernel runs this first.  An audit hook sees every attempt to reach another machine and cannot be removed.
 NO_NETWORK = """
@@ -93,6 +100,71 @@ def execute(notebook: Any, *, fast: bool = False) -> list[float]:
     return seconds
 
 
+def turns(notebook: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Return the three cells of each of the reader's turns: the task, the cell to fill in, and its check."""
+    for task, cell, check in zip(notebook.cells, notebook.cells[1:], notebook.cells[2:], strict=False):
+        if YOUR_TURN in cell.metadata.get("tags", []):
+            yield task, cell, check
+
+
+def solved(notebook: Any) -> Any:
+    """Return a copy in which the solutions stand in the cells that the reader fills in."""
+    filled = copy.deepcopy(notebook)
+    for task, cell, _ in turns(filled):
+        solutions = re.findall(r"^```python\n(.*?)^```$", task.source, re.M | re.S)
+        if len(solutions) != 1:
+            raise SystemExit(f"build.py: expected one solution, found {len(solutions)}, in {task.source[:60]!r}")
+        cell.source = solutions[0].rstrip("\n")
+    return filled
+
+
+def unexpected_verdicts(notebook: Any, expected: str) -> list[str]:
+    """Describe each check of an executed notebook that prints another verdict on the reader's answer."""
+    return [f"the check after {cell.source[:40]!r} printed {printed(check)!r}, expected {expected!r}"
+            for _, cell, check in turns(notebook) if printed(check) != expected + "\n"]
+
+
+def printed(cell: Any) -> str:
+    """Return all that a cell of code wrote as text."""
+    return "".join(output.get("text", "") or output.data["text/plain"] for output in cell.outputs
+                   if "text" in output or set(output.get("data", ())) == {"text/plain"})
+
+
+def reading_minutes(built: Any) -> int:
+    """Return how long an executed lesson takes to read; what the reader fills in, and its checks, are not counted."""
+    to_do = [cell.id for _, *pair in turns(built) for cell in pair]
+    words = sum(len(re.findall(r"\S*\w\S*", re.sub(r"<!--.*?-->|</?\w+[^>]*>", "", cell.source)))
+                for cell in built.cells if cell.cell_type == "markdown")
+    looks = 0
+    for cell in built.cells:
+        if cell.cell_type == "code" and cell.id not in to_do:
+            looks += 1 + sum("image/png" in output.get("data", {}) for output in cell.outputs)
+    return math.ceil(words / WORDS_PER_MINUTE + looks * MINUTES_PER_LOOK)
+
+
+NUMBER = re.compile(r"(?<![\w.)])[-\u2212]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)", re.I)
+NO_NUMBERS = re.compile(r"\]\([^)]*\)|<!--.*?-->|lessons? \d\d(?:(?:,| and| to|, and) \d\d)*|^\d+\. ", re.M | re.I)
+
+
+def numbers(text: str) -> dict[Decimal, str]:
+    """Return the numbers of a text by value: 1,234 and the 12 of 12 % and -3.1e-5, but not the 64 of float64."""
+    return {Decimal(found.replace(",", "").replace("\u2212", "-")): found for found in NUMBER.findall(text)}
+
+
+def not_printed(built: Any) -> list[str]:
+    """Describe the numbers of the paragraphs marked ``<!-- printed -->`` that no cell of the executed lesson prints."""
+    known = numbers("\n".join(printed(cell) for cell in built.cells if cell.cell_type == "code"))
+    found = []
+    for cell in built.cells:
+        for paragraph in re.split(r"\n\s*\n", cell.source) if cell.cell_type == "markdown" else ():
+            if paragraph.rstrip().endswith("<!-- printed -->"):
+                claimed = numbers(NO_NUMBERS.sub("", paragraph))
+                missing = [text for value, text in claimed.items() if value not in known]
+                if missing or not claimed:
+                    found.append(f"no cell prints {' or '.join(missing) or 'a number'} of {paragraph[:60]!r}")
+    return found
+
+
 def outputs(cell: Any) -> Any:
     """Return the outputs that must not change between runs; None for text cells and for cells that measure."""
     if cell.cell_type != "code" or MEASURED in cell.metadata.get("tags", []):
@@ -113,37 +185,42 @@ def differences(built: Any, fresh: Any, *, with_outputs: bool) -> list[str]:
     return found
 
 
-def write(notebook: Any, path: Path) -> None:
-    """Write a notebook: the same one gives the same bytes."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def write_translations(source: Path) -> bool:
-    """Write a lesson's notebooks in other languages, from the English one; return whether all texts are up to date."""
+def write_translations(source: Path) -> list[str]:
+    """Write a lesson's notebooks in other languages from the built English one; describe what hinders it."""
     if not translation.languages(source.stem):
-        return True
-    english, target = read_source(source), notebook_of(source)
-    built = nbformat.read(target, as_version=4) if target.exists() else None
-    if built is None or differences(built, english, with_outputs=False):
-        print(f"{source.stem}: first build the English notebook: python lessons/build.py {source.stem[:2]}",
-              file=sys.stderr)
-        return False
-    for language in translation.languages(source.stem):
-        try:
-            write(translation.translate(built, language, source.stem), notebook_of(source, language))
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return False
-    return True
+        return []
+    built = nbformat.read(notebook_of(source), as_version=4) if notebook_of(source).exists() else None
+    if built is None or differences(built, read_source(source), with_outputs=False):
+        return [f"first build the English notebook: python lessons/build.py {source.stem[:2]}"]
+    return translation.write_all(built, source.stem, NOTEBOOKS)
 
 
 def stated_seconds(notebook: Any) -> float:
     """Return the computing time that the first cell states."""
     found = re.search(r"\*\*Time:\*\*.* (\d+) seconds? of computing", notebook.cells[0].source)
     if not found:
-        raise SystemExit("build.py: the first cell must say '**Time:** N minutes, M seconds of computing ...'")
+        raise SystemExit("build.py: the first cell must say '**Time:** N minutes to read, M to do, S seconds of "
+                         "computing (measured on 2 cores)'")
     return float(found[1])
+
+
+def stated_minutes(notebook: Any) -> int | None:
+    """Return the reading time that the first cell states, if it does."""
+    found = re.search(r"\*\*Time:\*\* (\d+) minutes? to read, \d+ to do", notebook.cells[0].source)
+    return int(found[1]) if found else None
+
+
+def doubts(notebook: Any, source: Path, given: argparse.Namespace) -> list[str]:
+    """Describe what is wrong with an executed lesson."""
+    found = unexpected_verdicts(notebook, RIGHT if given.solutions else UNTOUCHED)
+    if not given.solutions and not given.fast:
+        minutes = reading_minutes(notebook)
+        found += [f"the first cell must say {minutes} minutes to read"] * (minutes != stated_minutes(notebook))
+        found += not_printed(notebook)
+    if given.check:
+        found += differences(nbformat.read(notebook_of(source), as_version=4), notebook, with_outputs=not given.fast) \
+            if notebook_of(source).exists() else ["there is no notebook yet"]
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -152,14 +229,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; by default all")
     parser.add_argument("--check", action="store_true", help="write nothing; compare with the existing notebooks")
     parser.add_argument("--fast", action="store_true", help="write nothing; run the lessons with shortened training")
+    parser.add_argument("--solutions", action="store_true", help="write nothing; run the lessons with their solutions")
     parser.add_argument("--text", action="store_true", help="execute nothing; write the notebooks of other languages")
     given = parser.parse_args(arguments)
+    if given.check and given.solutions:
+        parser.error("--check compares with the notebooks, which hold no solutions in their cells: leave out one")
     failed = False
     for source in sources(given.lessons):
         if given.text:
-            failed |= not write_translations(source)
+            found = write_translations(source)
+            for line in found:
+                print(f"{source.stem}: {line}")
+            failed |= bool(found)
             continue
-        notebook = read_source(source)
+        notebook = solved(read_source(source)) if given.solutions else read_source(source)
         stated = stated_seconds(notebook)
         try:
             took = execute(notebook, fast=given.fast)[-1]
@@ -169,16 +252,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         late = "" if given.fast or took <= stated else "  (more than stated)"
         print(f"{source.stem:<28}{took:6.1f} s, {stated:.0f} s stated{late}")
-        target = notebook_of(source)
-        if given.check:
-            found = ["there is no notebook yet"] if not target.exists() else differences(
-                nbformat.read(target, as_version=4), notebook, with_outputs=not given.fast)
-            for line in found:
-                print(f"    {line}")
-            failed |= bool(found)
-        elif not given.fast:
-            write(notebook, target)
-            failed |= not write_translations(source)
+        found = doubts(notebook, source, given)
+        if not (given.check or given.fast or given.solutions):
+            translation.write(notebook, notebook_of(source))
+            found += write_translations(source)
+        for line in found:
+            print(f"    {line}")
+        failed |= bool(found)
     return int(failed)
 
 

@@ -8,6 +8,7 @@ the English text that it translates.  So a later change of the English text show
 """
 
 import hashlib
+import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -79,16 +80,32 @@ def texts(notebook: Any) -> list[str]:
 
 def translate(notebook: Any, language: str, stem: str) -> Any:
     """Return a lesson in another language: its code and outputs stay.  Raises ValueError if the text is behind."""
-    path = lesson_text(language, stem)
-    parts = read(path.read_text(encoding="utf-8"))
+    parts = [part for part in read(lesson_text(language, stem).read_text(encoding="utf-8")) if part[0] != OWN]
     if problems := behind(texts(notebook), parts):
-        raise ValueError("\n".join(f"{path.relative_to(LESSONS.parent)}: {problem}" for problem in problems))
+        raise ValueError("\n".join(problems))
     translated = deepcopy(notebook)
     cells = (cell for cell in translated.cells if cell.cell_type == "markdown")
     for cell, (_, text) in zip(cells, parts, strict=True):
         cell.source = TO_A_LESSON.sub(lambda link: link[0] if language in languages(link[1])
                                       else f"](../{link[1]}.ipynb) ({LANGUAGES[language]})", text)
     return translated
+
+
+def write(notebook: Any, path: Path) -> None:
+    """Write a notebook: the same one gives the same bytes."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_all(notebook: Any, stem: str, folder: Path) -> list[str]:
+    """Write a lesson in every language it has, each into a folder of its own; describe the texts that are behind."""
+    found = []
+    for language in languages(stem):
+        try:
+            write(translate(notebook, language, stem), folder / language / f"{stem}.ipynb")
+        except ValueError as error:
+            found += [f"{language}/{stem}.md: {line}" for line in str(error).splitlines()]
+    return found
 
 
 def pages(language: str) -> list[tuple[Path, Path]]:

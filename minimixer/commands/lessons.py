@@ -1,23 +1,20 @@
 """``minimixer lessons``: list the notebooks, copy them to the student's folder, open them."""
 
 import importlib.util
-import json
 import os
-import re
 import subprocess
 import sys
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
 from typing import Annotated
 
 import tyro
 
+from minimixer.commands.notebooks import ENGLISH, copy, languages, lessons, targets
 from minimixer.console import run_subcommand, show, table
 from minimixer.errors import OK, MinimixerError, UsageError, command_line
-from minimixer.files import set_aside, write_atomically
 from minimixer.text import printable
 from minimixer.train.signals import signals_into
 
@@ -26,73 +23,24 @@ Ip = Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="
 Language = Annotated[str, tyro.conf.arg(metavar="LANGUAGE", help_behavior_hint="")]
 Port = Annotated[int | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
-ENGLISH = "en"
 WITHOUT_ASKING = "--ServerApp.answer_yes=True"      # or Ctrl-C would ask "Shut down this server (y/[n])?"
 INSTALL = 'pip install "minimixer[lessons]"'
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A notebook of the package, as its first cell describes it."""
-
-    number: str
-    title: str
-    minutes: int
-    needs: str
-    path: Path
-
-
-def lessons(lang: str = ENGLISH) -> list[Lesson]:
-    """All lessons of a language in order.
-
-    Raises MinimixerError if the package came without them, UsageError if there is no lesson in this language.
-    """
-    package = Path(__file__).parent.parent
-    # In a wheel they are inside the package, in a source checkout next to it.
-    for folder in (package / "_lessons", package.parent / "lessons" / "notebooks"):
-        if found := sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-            known = {ENGLISH: found, **_translated(folder)}
-            if lang not in known:
-                raise UsageError(f"there are no lessons in the language {lang!r}: expected one of {', '.join(known)}")
-            return [_read(path) for path in known[lang]]
-    raise MinimixerError("the notebooks are missing from minimixer/_lessons: install minimixer again")
-
-
-def _translated(folder: Path) -> dict[str, list[Path]]:
-    """The notebooks of each other language, which lie in a folder with its name."""
-    return {place.name: found for place in sorted(folder.iterdir())
-            if place.is_dir() and (found := sorted(place.glob("[0-9][0-9]_*.ipynb")))}
-
-
-def languages() -> list[str]:
-    """The languages that some lessons have apart from English."""
-    return list(_translated(lessons()[0].path.parent))
-
-
-def _read(path: Path) -> Lesson:
-    first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-    title = re.search(r"^# \d+ (.+)$", first, re.M)
-    facts = re.findall(r"^- \*\*[^*:]+:\*\* (.+)$", first, re.M)       # time, needs, previous, next: in any language
-    minutes = re.search(r"\d+", facts[0]) if len(facts) == 4 else None
-    if not title or not minutes:
-        raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], int(minutes[0]), facts[1], path)
-
-
 def list_lessons(lang: Language = ENGLISH) -> int:
-    """List the lessons, the minutes each takes and what it needs.
+    """List the lessons, the minutes each takes to read and to do, and what it needs.
 
     Parameters
     ----------
     lang
         Language of the lessons: en (all of them) or ko (Korean, some of them).
     """
-    rows = table("", "lesson", ">minutes", "needs")
+    rows = table("", "lesson", ">min to read", ">to do", "needs")
     for lesson in lessons(lang):
-        rows.add_row(lesson.number, lesson.title, str(lesson.minutes), lesson.needs)
+        rows.add_row(lesson.number, lesson.title, lesson.reading, lesson.doing, lesson.needs)
     show(rows)
-    chosen = "" if lang == ENGLISH else f" --lang {lang}"
-    print(f"\nminimixer lessons open {lessons(lang)[0].number}{chosen}   copies them to your folder and starts Jupyter")
+    command = command_line("minimixer", "lessons", "open", lessons(lang)[0].number, *_language(lang))
+    print(f"\n{command}   copies them to your folder and starts Jupyter")
     if lang == ENGLISH:
         for other in languages():
             print(f"--lang {other} lists those that are translated: "
@@ -102,54 +50,8 @@ def list_lessons(lang: Language = ENGLISH) -> int:
     return OK
 
 
-def targets(folder: Path, lang: str = ENGLISH) -> dict[Path, Path]:
-    """Each notebook, and where in a folder it is copied: another language has a folder inside, and links to English."""
-    english = {lesson.path: folder / lesson.path.name for lesson in lessons()}
-    return english if lang == ENGLISH else english | {
-        lesson.path: folder / lang / lesson.path.name for lesson in lessons(lang)}
-
-
-def copy(folder: Path, force: bool = False, lang: str = ENGLISH) -> tuple[list[Path], list[Path]]:
-    """Copy the notebooks into a folder; existing files are kept, under another name if ``force``.
-
-    Parameters
-    ----------
-    folder : Path
-        Created if missing.
-    force : bool
-        Put fresh notebooks in the place of those that differ, which get names such as ``01_arrays.yours-1.ipynb``.
-    lang : str
-        With another language, its notebooks are copied too, into a folder of its name inside this one.
-
-    Returns
-    -------
-    copied, kept : lists of Path
-        ``kept`` are existing files that differ, by the names they have now.
-
-    Raises
-    ------
-    UsageError
-        If a folder is a file, or there is no lesson in this language.
-    """
-    copied, kept = [], []
-    for notebook, target in targets(folder, lang).items():
-        _make_folder(target.parent)
-        content = notebook.read_bytes()
-        if os.path.lexists(target):
-            if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
-                continue
-            kept.append(set_aside(target) if force else target)
-            if not force:
-                continue
-        write_atomically(target, content)
-        copied.append(target)
-    return copied, kept
-
-
-def _make_folder(folder: Path) -> None:
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder for the notebooks")
-    folder.mkdir(parents=True, exist_ok=True)
+def _language(lang: str) -> list[str]:
+    return [] if lang == ENGLISH else ["--lang", lang]
 
 
 def copy_lessons(folder: Path, /, force: bool = False, lang: Language = ENGLISH) -> int:
@@ -173,7 +75,8 @@ def copy_lessons(folder: Path, /, force: bool = False, lang: Language = ENGLISH)
         print(f"those in the language {lang} are in {folder / lang}: "
               f"{', '.join(lesson.number for lesson in lessons(lang))}")
     if kept:
-        hint = "" if force else f"; for fresh ones, {command_line('minimixer', 'lessons', 'copy', f'{folder}-new')}"
+        again = command_line("minimixer", "lessons", "copy", f"{folder}-new", *_language(lang))
+        hint = "" if force else f"; for fresh ones, {again}"
         print(f"kept {len(kept)} of yours that differ ({', '.join(printable(path.name) for path in kept)}){hint}")
     return OK
 

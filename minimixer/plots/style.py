@@ -18,19 +18,27 @@ INK = "#222222"
 MARK, BEGINNING = "minimixer", 1024        # in every PNG file, and within how many of its first bytes
 
 
-def figure(width: float = 6.0, height: float = 3.4) -> "Figure":
+def figure(width: float = 6.0, height: float = 3.4, *, alt: str = "") -> "Figure":
     """An empty matplotlib Figure of this size in inches.
 
     It uses no pyplot, so it has no global state and works in any thread.  A notebook shows it when it is the value of
     a cell's last line.
+
+    Parameters
+    ----------
+    width, height : float
+    alt : str
+        One or two sentences that say what the figure will show, for readers who do not see it.
     """
     from minimixer.plots.notebook_figure import NotebookFigure
-    return NotebookFigure(figsize=(width, height), dpi=120, layout="constrained")
+    fig = NotebookFigure(figsize=(width, height), dpi=120, layout="constrained")
+    fig.alt = " ".join(alt.split())
+    return fig
 
 
-def canvas(width: float, height: float, *, margin: float = 0.1) -> "tuple[Figure, Axes]":
+def canvas(width: float, height: float, *, margin: float = 0.1, alt: str = "") -> "tuple[Figure, Axes]":
     """A Figure to draw on: one unit is one inch, and no axes are shown."""
-    fig = figure(width, height)
+    fig = figure(width, height, alt=alt)
     fig.set_layout_engine("none")
     axes = fig.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-margin, width - margin), ylim=(-margin, height - margin))
@@ -63,7 +71,7 @@ def declutter(axes: "Axes") -> None:
 
 
 def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, title: str = "", log: str = "",
-          marks: Mapping[str, float] | None = None) -> "Figure":
+          marks: Mapping[str, float] | None = None, alt: str = "") -> "Figure":
     """Plot curves over a common x axis, distinguished by color, line style and marker.
 
     Parameters
@@ -76,6 +84,8 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
         Axes with a logarithmic scale: "", "x", "y" or "xy".
     marks : mapping, optional
         Label to a position on x, drawn as a vertical line.
+    alt : str
+        What the plot shows, in words; by default where each curve begins and ends.
 
     Raises
     ------
@@ -85,11 +95,12 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
     if len(curves) > 5:
         raise ValueError(f"lines: {len(curves)} curves cannot be distinguished, expected at most five: split them into "
                          "two plots")
-    fig = figure()
+    values = {label: to_numpy(as_array(y)) for label, y in curves.items()}
+    fig = figure(alt=alt or _lines_in_words(to_numpy(as_array(x)), values, xlabel, ylabel))
     axes = fig.subplots()
     looks = zip((BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", "-"), "os^Dv", strict=True)
-    for (label, y), (color, line, marker) in zip(curves.items(), looks, strict=False):
-        axes.plot(to_numpy(as_array(x)), to_numpy(as_array(y)), color=color, linestyle=line, label=label,
+    for (label, y), (color, line, marker) in zip(values.items(), looks, strict=False):
+        axes.plot(to_numpy(as_array(x)), y, color=color, linestyle=line, label=label,
                   marker=marker if len(x) <= 30 else "", markersize=4)
     for label, position in (marks or {}).items():
         axes.axvline(position, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
@@ -104,3 +115,12 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
     if len(curves) > 1:
         axes.legend(frameon=False)
     return fig
+
+
+def _lines_in_words(x: Array, curves: Mapping[str, Array], xlabel: str, ylabel: str) -> str:
+    def ends(y: Array) -> str:
+        return f"from {y[0]:.2g} to {y[-1]:.2g}" if len(y) else "no values"
+
+    where = f", from {x[0]:.3g} to {x[-1]:.3g}" if len(x) else ""
+    return (f"Plot of {ylabel or 'values'} against {xlabel or 'x'}{where}. "
+            + "; ".join(f"{label}: {ends(y)}" for label, y in curves.items()) + ".")

@@ -1,11 +1,13 @@
 """``minimixer lessons``: lists, copies without overwriting, opens or says what is missing."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from minimixer import cli
-from minimixer.commands import lessons
+from minimixer.commands import lessons, notebooks
 
 
 def test_list_names_every_lesson(capsys, monkeypatch):
@@ -14,7 +16,17 @@ def test_list_names_every_lesson(capsys, monkeypatch):
     shown = capsys.readouterr().out
     for lesson in lessons.lessons():
         assert f"{lesson.number}  {lesson.title}" in shown
-        assert lesson.minutes > 0
+        assert int(lesson.reading) > 0
+
+
+def test_list_shows_minutes_to_read_and_to_do(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "lessons" / "notebooks"
+    folder.mkdir(parents=True)
+    first = "# 01 Tensors\n- **Time:** 20 minutes to read, 25 to do, 5 seconds of computing\n- **Needs:** NumPy\n"
+    (folder / "01_tensors.ipynb").write_text(json.dumps({"cells": [{"source": first}]}))
+    monkeypatch.setattr(notebooks, "__file__", str(tmp_path / "minimixer" / "commands" / "notebooks.py"))
+    assert cli.main(["lessons", "list"]) == 0
+    assert re.search(r"01 +Tensors +20 +25 +NumPy", capsys.readouterr().out)
 
 
 def test_copy_keeps_what_is_there_unless_forced(tmp_path, capsys):
@@ -68,7 +80,7 @@ def test_what_cannot_be_understood_ends_with_2(arguments, tmp_path, monkeypatch)
 
 
 def test_a_package_without_notebooks_says_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "commands" / "lessons.py"))
+    monkeypatch.setattr(notebooks, "__file__", str(tmp_path / "minimixer" / "commands" / "notebooks.py"))
     assert cli.main(["lessons", "list"]) == 1
     assert "install minimixer again" in capsys.readouterr().err
 

@@ -10,8 +10,7 @@ pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
 pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
 import nbformat
 
-from tests.support.translated import (bold_that_stays_stars, disagreements, english_left, first_uses, impolite,
-                                      terms_of)
+from tests.support.translated import bold_that_stays_stars, disagreements, english_left, first_uses, impolite, terms_of
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
@@ -122,21 +121,20 @@ def test_a_page_is_cut_at_its_headings_but_not_inside_of_code():
         "# A\n\none", "## B\n\n```\n## no\n```", "## C"]
 
 
-def test_a_notebook_that_is_behind_is_not_written(tmp_path, monkeypatch, capsys):
+def test_a_notebook_that_is_behind_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(translation, "LESSONS", tmp_path)
     monkeypatch.setattr(build, "NOTEBOOKS", tmp_path / "notebooks")
     source = tmp_path / "99_test.py"
     source.write_text("# %% [markdown]\n# # 99 Test, see [98](98_other.ipynb)\n\n# %%\n1\n")
-    assert build.write_translations(source)                         # there is none
+    assert build.write_translations(source) == []                   # there is none
     (tmp_path / "ko").mkdir()
     (tmp_path / "ko" / "99_test.md").write_text("<!-- 00000000 -->\n# 99 시험\n", encoding="utf-8")
-    assert not build.write_translations(source)
-    assert "first build the English notebook" in capsys.readouterr().err
-    build.write(build.read_source(source), build.notebook_of(source))
-    assert not build.write_translations(source)
+    assert "first build the English notebook" in build.write_translations(source)[0]
+    translation.write(build.read_source(source), build.notebook_of(source))
     mark = translation.fingerprint(translation.texts(build.read_source(source))[0])
-    assert f"ko/99_test.md: new or changed in English, to be translated under <!-- {mark} -->" in capsys.readouterr().err
+    assert f"ko/99_test.md: new or changed in English, to be translated under <!-- {mark} -->" in \
+        build.write_translations(source)[1]
     (tmp_path / "ko" / "99_test.md").write_text(f"<!-- {mark} -->\n# 99 시험, [98](98_other.ipynb)\n", encoding="utf-8")
-    assert build.write_translations(source)
+    assert build.write_translations(source) == []
     built = nbformat.read(build.notebook_of(source, "ko"), as_version=4)
     assert [cell.source for cell in built.cells] == ["# 99 시험, [98](../98_other.ipynb) (영어)", "1"]

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.translated import (bold_that_stays_stars, disagreements, english_left, first_uses, impolite,
-                                      terms_of)
+from tests.support.translated import bold_that_stays_stars, disagreements, english_left, first_uses, impolite, terms_of
 
 ENGLISH = """## Build
 
@@ -19,7 +18,8 @@ y = 2 * x
 """
 KOREAN = """## 만들기
 
-**패치.** 셀 하나에 패치(patch)가 16개, 32의 2분의 1만큼 있고 $x_i \\text{ 전체}$는 `x`입니다. [레슨 01](01_tensors.ipynb)을 보세요.
+**패치.** 셀 하나에 패치(patch)가 16개, 32의 2분의 1만큼 있고 $x_i \\text{ 전체}$는
+`x`입니다. [레슨 01](01_tensors.ipynb)을 보세요.
 
 - 기울기(gradient) 1개입니다. <!-- printed -->
 
@@ -57,18 +57,24 @@ def test_english_that_is_left_is_found(left):
     assert len(english_left(f"{KOREAN}\n{left}\n")) == 1
 
 
-@pytest.mark.parametrize("name", ["AdamW", "Mixer-B/16", "`np.argmax` (the first of several)", "*An all-MLP Architecture*",
-                                  "Intel Xeon 서버에서 쟀습니다.", "[arXiv 2105.01601](https://arxiv.org/abs/2105.01601)"])
+@pytest.mark.parametrize("name", [
+    "AdamW", "Mixer-B/16", "`np.argmax` (the first of several)", "*An all-MLP Architecture*",
+    "Intel Xeon 서버에서 쟀습니다.", "[arXiv 2105.01601](https://arxiv.org/abs/2105.01601)",
+])
 def test_names_are_not_taken_for_english_that_is_left(name):
     assert english_left(f"{KOREAN}\n{name}\n") == []
 
 
-@pytest.mark.parametrize("wrong", ["모델을 학습한다.", "모델을 학습해요.", "이것은 무엇인가요?", "이제 끝났다!", "왜 더하지?"])
+@pytest.mark.parametrize("wrong", [
+    "모델을 학습한다.", "모델을 학습해요.", "이것은 무엇인가요?", "이제 끝났다!", "왜 더하지?",
+])
 def test_another_style_is_found(wrong):
     assert impolite(f"{KOREAN}\n{wrong}\n") == [wrong]
 
 
-@pytest.mark.parametrize("right", ["학습합니다.", "학습해 봅시다.", "보세요.", "왜 더할까요?", "무엇입니까?", "손실 하나.", "`x`입니다."])
+@pytest.mark.parametrize("right", [
+    "학습합니다.", "학습해 봅시다.", "보세요.", "왜 더할까요?", "무엇입니까?", "손실 하나.", "`x`입니다.",
+])
 def test_the_one_style_is_not_a_fault(right):
     assert impolite(right) == []
 

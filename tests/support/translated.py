@@ -15,8 +15,8 @@ LINES = {"heading": r"^ *(#+) ", "list item": r"^ *([-*]|\d+\.) ", "row of a tab
 
 # Numbers that English writes as words: a translation may write digits there.
 IN_WORDS = {"zeros?": "0", "one": "1", "once": "1", "two": "2", "twice": "2", "three": "3", "four": "4", "five": "5",
-            "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "hundred": "100", "half": "2 1",
-            "half a minute": "30", "thirds?": "3 1", "quarters?": "4 1", "fifths?": "5 1", "tenths?": "10 1"}
+            "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "hundred": "100",
+            "half": "2 1", "half a minute": "30", "thirds?": "3 1", "quarters?": "4 1", "fifths?": "5 1", "tenths?": "10 1"}
 
 # What may be Latin in a translated text: what stands in parentheses or italics, and these names.
 ASIDE = re.compile(r"\([^()]*\)|(?<!\*)\*(?!\*)[^*]+\*(?!\*)")
@@ -88,7 +88,7 @@ def english_left(translated):
 
 
 def impolite(translated):
-    """The Korean sentences that end neither formally (-니다, -시다) nor as a request (-세요) or question (-까, -까요)."""
+    """The Korean sentences that end neither formally (-니다, -시다) nor as a request (-세요) or question (-까)."""
     other = re.compile(r"(?<![니시])다[.!]$|(?<![세까])요[.!?]$|(?<!까)(?<!까요)\?$")
     return [piece for piece in pieces(translated)
             if HANGUL.search(piece) and other.search(re.sub(r"[\s*`)\]]+$", "", piece))]
