@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 Autograd: the tape
 #
-# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 28 minutes to read, 35 to do, 8 seconds of computing (measured on 2 cores)
 # - **Needs:** lesson 01, the chain rule of calculus
 # - **Previous:** [01 Tensors, shapes, broadcasting](01_tensors.ipynb)
 # - **Next:** [03 Finite differences](03_finite_differences.ipynb)
@@ -12,8 +12,9 @@
 # After this lesson you can
 #
 # 1. compute the gradient of any formula made of sums and products with a 16-line **tape** that you write yourself,
-# 2. explain why we walk the tape **backward**, and in which order,
-# 3. read `minimixer/autograd.py`, the library's whole engine.
+# 2. train a small neural network with nothing but this tape, and watch it learn,
+# 3. explain why we walk the tape **backward**, and in which order,
+# 4. read `minimixer/autograd.py`, the library's whole engine.
 
 # %%
 import inspect
@@ -80,13 +81,13 @@ plots.graph(loss, {"x": x, "w": w, "y": y, "z": z, "loss": loss})
 class Value:
     """A number that remembers its gradient."""
 
-    def __init__(self, data):
-        self.data, self.grad = data, 0.0
+    def __init__(self, data, tape=None):
+        self.data, self.grad, self.tape = data, 0.0, tape
 
 
 def record(tape, data, arguments, rule):
     """Record one operation on the tape and return its result."""
-    result = Value(data)
+    result = Value(data, tape)
     tape.append((result, arguments, rule))
     return result
 
@@ -160,6 +161,165 @@ plots.lines(steps, {"every path separately": [calls_without_order(n) for n in st
 # %% [markdown]
 # A Mixer-B has 12 blocks with 2 skip connections each, 24 in all. Without the order, that means 17 million rules
 # instead of 24. The order is not just for elegance.
+
+# %% [markdown]
+# **Your engine learns.** Can so small a tape train a neural network? It can. First, make it comfortable. For `a + b`,
+# Python calls `a.__add__(b)`. So we teach a `Value` to record itself on its own tape:
+
+# %%
+Value.__add__ = lambda a, b: add(a.tape, a, b)
+Value.__mul__ = lambda a, b: multiply(a.tape, a, b)
+
+tape = []
+p, q = Value(2.0, tape), Value(3.0, tape)
+walk_back(tape, (p * q + p) * (p * q))                  # the example again; p * q is computed twice
+print("gradients:", p.grad, q.grad)
+
+# %% [markdown]
+# The network needs three more operations. Its data will be one array per feature, with one number for each of the n
+# points: shape (n,).
+#
+# - `spread` repeats one weight for all n points. Lesson 01: what is repeated forward is summed backward.
+# - `mean` turns n errors into one loss. Each error has a share of 1/n in it.
+# - `tanh` bends a straight line. Its derivative is $1 - \tanh^2$.
+
+# %% [markdown]
+# **Your turn.** Write the local rule of `tanh` before you see it. `g` is the gradient of the result, and `t` is the
+# result itself, $\tanh(a)$. Return the gradient of $a$.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def tanh_rule(g, t):
+#     return g * (1 - t * t)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+def tanh_rule(g, t):
+    ...
+
+
+# %%
+inputs = np.linspace(-2, 2, 9)
+mm.exercises.turn(tanh_rule, right=lambda rule: np.allclose(rule(3.0, np.tanh(inputs)), 3 / np.cosh(inputs) ** 2)
+                  or "The rule must return g times the derivative, 1 minus the square of t.")
+
+
+# %%
+def spread(tape, a, n):
+    return record(tape, np.full(n, a.data), (a,), lambda g: (g.sum(),))
+
+
+def mean(tape, a):
+    n = len(a.data)
+    return record(tape, a.data.mean(), (a,), lambda g: (np.full(n, g / n),))
+
+
+def tanh(tape, a):
+    t = np.tanh(a.data)
+    return record(tape, t, (a,), lambda g: (g * (1 - t * t),))
+
+
+# %% [markdown]
+# **The task**: two moons, 200 points in the plane, on two half circles with some noise. Each point has a target: +1 on
+# the upper moon and -1 on the lower one. No straight line separates them.
+
+
+# %%
+def two_moons(n):
+    rng = np.random.default_rng(0)
+    upper, angle = np.arange(n) % 2 == 0, rng.uniform(0, np.pi, n)
+    px = np.where(upper, np.cos(angle), 1 - np.cos(angle)) + 0.12 * rng.standard_normal(n)
+    py = np.where(upper, np.sin(angle), 0.5 - np.sin(angle)) + 0.12 * rng.standard_normal(n)
+    return px, py, np.where(upper, 1.0, -1.0)
+
+
+px, py, target = two_moons(200)                         # (200,) each
+
+# %% [markdown]
+# **The network** has one row of hidden units. Unit $k$ computes $\tanh(a_k p_x + b_k p_y + c_k)$. Their weighted sum is
+# $z$, one number per point. The answer is the sign of $z$. The loss is the mean of $(z - \text{target})^2$.
+
+
+# %%
+def net(tape, weights, px, py):
+    """z for each point, (n,); four weights for each hidden unit, and one more."""
+    x1, x2 = Value(px, tape), Value(py, tape)
+    many = [spread(tape, weight, len(px)) for weight in weights]        # (n,) each
+    z = many[-1]
+    for a, b, c, d in zip(*[iter(many[:-1])] * 4, strict=True):
+        z = z + tanh(tape, a * x1 + b * x2 + c) * d
+    return z
+
+
+def slopes(numbers, walk):
+    """The gradient of the loss for each weight."""
+    tape = []
+    weights = [Value(number, tape) for number in numbers]
+    error = net(tape, weights, px, py) + Value(-target, tape)
+    walk(tape, mean(tape, error * error))
+    return np.array([weight.grad for weight in weights])
+
+
+# %% [markdown]
+# **Learning** is one line: move every weight a little against its gradient. We keep the weights of every step.
+
+
+# %%
+def learn(hidden, steps=1000, rate=0.1, walk=walk_back):
+    history = [np.random.default_rng(1).standard_normal(4 * hidden + 1)]
+    for _ in range(steps):
+        history.append(history[-1] - rate * slopes(history[-1], walk))
+    return history
+
+
+def share_right(numbers):
+    z = net([], [Value(number) for number in numbers], px, py).data
+    return np.mean((z > 0) == (target > 0))
+
+
+history = learn(hidden=8)
+print(f"{len(history[0])} weights; points that are right: {share_right(history[0]):.1%} before training, "
+      f"{share_right(history[-1]):.1%} after {len(history) - 1} steps")
+
+# %% [markdown]
+# Draw what the network answers at every place of the plane. The line between the two colors is its **boundary**:
+
+# %%
+drawing = plots.figure(11, 1.9)
+grid = np.meshgrid(np.linspace(-1.5, 2.5, 81), np.linspace(-1.1, 1.6, 55))       # two arrays (55, 81)
+for panel, step in zip(drawing.subplots(1, 5), (0, 10, 100, 300, 1000), strict=True):
+    z_grid = net([], [Value(number) for number in history[step]], *map(np.ravel, grid)).data.reshape(55, 81)
+    panel.contourf(*grid, z_grid, levels=[-1e9, 0, 1e9], colors=[plots.ORANGE, plots.BLUE], alpha=0.25)
+    panel.scatter(px, py, s=4, c=np.where(target > 0, plots.BLUE, plots.ORANGE))
+    panel.set(title=f"{step} steps: {share_right(history[step]):.1%}", xticks=[], yticks=[], aspect="equal")
+drawing
+
+# %% [markdown]
+# You have just trained a neural network with an engine of your own. Before training, it gives the same answer
+# everywhere, and 50 % of the points are right. Then a boundary appears, moves, and bends into the gap between the moons.
+# After 1000 steps, 100 % are right. There are only 33 weights. <!-- printed -->
+
+# %% [markdown]
+# **Your turn.** How many points can a network with a *single* hidden unit get right? What shape does its boundary have?
+# Think first. Then train one, and set `single` to its share of right points.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# # tanh only rises, so z changes its sign along one straight line.
+# single = share_right(learn(hidden=1)[-1])
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+single = ...
+
+# %%
+mm.exercises.turn(single, right=174 / 200, hint="learn returns the weights of all steps; the last ones are at [-1].")
 
 # %% [markdown]
 # ## Check
@@ -251,7 +411,7 @@ print("wrong: x {}, w {}".format(*example(walk_back_wrong)))
 # **Symptom.** No error. In a simple chain, where each value is used once, the gradients are right. They go wrong where
 # a value is used twice, and stay wrong for everything before it: `w` is used once, but it gets 12 instead of 28,
 # because the gradient of `y` has lost a part. In a Mixer this affects every skip connection, `x = x + f(x)`. One of the
-# two paths is lost: the network still learns a little, but badly.
+# two paths is lost: the network still learns a little, but badly. <!-- printed -->
 
 
 # %%
@@ -267,6 +427,31 @@ def chain(walk, skips):
 
 for skips in (1, 2, 4, 8):
     print(f"{skips} skips: right {chain(walk_back, skips):.4f}, wrong {chain(walk_back_wrong, skips):.4f}")
+
+# %% [markdown]
+# **Your turn.** Suppose you had trained the two moons with `walk_back_wrong`. Look at `slopes` and `net`: which values
+# between a weight and the loss are used twice? Each gradient of a weight is multiplied by the same wrong factor. Set
+# `factor` to it.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# # Only `error` is used twice, in error * error; one of two equal parts is lost.
+# factor = 0.5
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+factor = ...
+
+# %%
+ratio = slopes(history[0], walk_back_wrong) / slopes(history[0], walk_back)         # one for each weight
+mm.exercises.turn(factor, right=ratio.mean(), hint="a weight reaches the loss on one path, until the error is squared.")
+
+# %% [markdown]
+# So there the wrong walk would be the right walk with half the rate, and you would never notice. This is what makes the
+# bug dangerous: whether it shows depends on the network.
 
 # %% [markdown]
 # ## Use it
