@@ -54,11 +54,11 @@ def languages() -> list[str]:
 def _read(path: Path) -> Lesson:
     first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     title = re.search(r"^# \d+ (.+)$", first, re.M)
-    facts = re.findall(r"^- \*\*[^*:]+:\*\* (.+)$", first, re.M)       # time, needs, previous, next: in any language
-    numbers = re.findall(r"\d+", facts[0]) if len(facts) == 4 else []      # to read, (to do), seconds, cores
-    if not title or len(numbers) not in (3, 4):
+    facts = re.findall(r"^- \*\*[^*:]+:\*\* (.+)$", first, re.M)       # time, needs, ...: so named in any language
+    times = re.findall(r"\d+", facts[0].partition(" (")[0]) if len(facts) > 1 else []       # to read, (to do), seconds
+    if not title or len(times) not in (2, 3):
         raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], numbers[0], numbers[1] if len(numbers) == 4 else "", facts[1], path)
+    return Lesson(path.stem[:2], title[1], times[0], times[1] if len(times) == 3 else "", facts[1], path)
 
 
 def targets(folder: Path, lang: str = ENGLISH) -> dict[Path, Path]:

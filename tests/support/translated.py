@@ -11,6 +11,8 @@ IMAGE_TEXT = re.compile(r"!\[[^]]*\]")
 TARGET = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>]+)>")
 TAG = re.compile(r"</?\w[^>]*>")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+UNITS = {"million": 6, "billion": 9, "만": 4, "억": 8}
+WITH_UNIT = re.compile(rf"(\d[\d,]*)\s?({'|'.join(UNITS)})")
 LINES = {"heading": r"^ *(#+) ", "list item": r"^ *([-*]|\d+\.) ", "row of a table": r"^ *(\|)"}
 
 # Numbers that English writes as words: a translation may write digits there.
@@ -47,7 +49,8 @@ def facts(text):
     for kind, pattern in LINES.items():
         found.update((kind, mark[:1] if kind == "list item" and mark[0].isdigit() else mark)
                      for mark in re.findall(pattern, text, re.MULTILINE))
-    found.update(("number", number) for number in NUMBER.findall(text))
+    written_out = WITH_UNIT.sub(lambda match: match[1].replace(",", "") + "0" * UNITS[match[2]], text)
+    found.update(("number", number) for number in NUMBER.findall(written_out))
     return found, text
 
 
@@ -88,7 +91,7 @@ def english_left(translated):
 
 
 def impolite(translated):
-    """The Korean sentences that end neither formally (-니다, -시다) nor as a request (-세요) or question (-까)."""
+    """The Korean sentences that end in another style than -니다 and -시다, -세요 for requests, -까 for questions."""
     other = re.compile(r"(?<![니시])다[.!]$|(?<![세까])요[.!?]$|(?<!까)(?<!까요)\?$")
     return [piece for piece in pieces(translated)
             if HANGUL.search(piece) and other.search(re.sub(r"[\s*`)\]]+$", "", piece))]
@@ -111,7 +114,8 @@ def first_uses(text, terms):
 
     Headings, links and code do not count.  ``terms`` are pairs, Korean and English.
     """
-    plain = re.sub(r"^#+ .*$", "", re.sub(r"\[[^]]*\]\([^)]*\)", " ", facts_only_text(text)), flags=re.MULTILINE)
+    plain = re.sub(r"\[[^]]*\]\([^)]*\)", " ", re.sub(r"^#+ .*$", "", without_facts(text), flags=re.MULTILINE))
+    plain = " ".join(plain.split())
     found = []
     for korean, english in sorted(terms, key=lambda pair: -len(pair[0])):
         pattern = re.compile(rf"(?<![가-힣]){re.escape(korean)}")
@@ -122,7 +126,7 @@ def first_uses(text, terms):
     return found
 
 
-def facts_only_text(text):
+def without_facts(text):
     """A text without code blocks, comments, code and formulas."""
     for pattern in (FENCE, COMMENT, SPAN, FORMULA):
         text = pattern.sub(" ", text)
