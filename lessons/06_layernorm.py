@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 LayerNorm
 #
-# - **Time:** 20 minutes to read, 35 to do, 10 seconds of computing (measured on 2 cores)
+# - **Time:** 29 minutes to read, 35 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 01 to 03, mean and variance
 # - **Previous:** [05 GELU, tanh and erf](05_gelu.ipynb)
 # - **Next:** [07 Patches: from pixels to tokens](07_patches.ipynb)
@@ -57,7 +57,7 @@ plots.weight_maps(np.stack([x, after]), ["before", "after"], names=("S", "C"), n
 # ## Predict
 #
 # LayerNorm, without `weight` and `bias`, turns the row `[1, 2, 3, 4]` into about `[-1.34, -0.45, 0.45, 1.34]`. What
-# does it give for these rows?
+# does it give for these rows? <!-- printed -->
 #
 # 1. `[101, 102, 103, 104]`
 # 2. `[10, 20, 30, 40]`
@@ -218,8 +218,8 @@ plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"],
 # %% [markdown]
 # **Your turn.** Large language models often use a simpler norm, **RMSNorm**: it subtracts no mean, and divides by the
 # square root of the mean of the squares, $n_i = x_i \, r$ with $r = 1 / \sqrt{\mathrm{mean}(x^2) + \varepsilon}$. Which
-# paths are open, and which terms are left? Set `rms_backward` to a function of `g` (the gradient with respect to $n$)
-# and `n`, both with shape (S, C), and `r`, (S, 1). It returns the gradient with respect to x, (S, C).
+# paths are open, and which terms are left? Write `rms_backward`: `g` is the gradient with respect to $n$; `g` and `n`
+# have shape (S, C), `r` has (S, 1). It returns the gradient with respect to x, (S, C).
 #
 # <details><summary>Solution</summary>
 #
@@ -231,7 +231,8 @@ plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"],
 # </details>
 
 # %% tags=["your-turn"]
-rms_backward = ...
+def rms_backward(g, n, r):
+    ...
 
 
 # %%
@@ -241,7 +242,7 @@ def right_for_rms(function):
     normed = leaf * (1 / ((leaf * leaf).mean(-1, keepdims=True) + 1e-6).sqrt())             # (S, C)
     wanted = mm.grad((normed * gy).sum(), [leaf])[0]                            # (S, C)
     got = np.asarray(function(gy, x * r_rms, r_rms))
-    return (got.shape == x.shape and np.allclose(got, wanted)) or "The engine finds another gradient: which paths are open?"
+    return (got.shape == x.shape and np.allclose(got, wanted)) or "The engine finds another one: which paths are open?"
 
 
 mm.exercises.turn(rms_backward, right=right_for_rms)

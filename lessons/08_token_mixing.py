@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 Token mixing: transpose, MLP, transpose back
 #
-# - **Time:** 15 minutes to read, 35 to do, 6 seconds of computing (measured on 2 cores)
+# - **Time:** 26 minutes to read, 30 to do, 8 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 04, 05 and 07
 # - **Previous:** [07 Patches: from pixels to tokens](07_patches.ipynb)
 # - **Next:** [09 The whole Mixer](09_mixer.ipynb)
@@ -79,7 +79,7 @@ plots.transposition(np.arange(24).reshape(4, 6), row=1)
 # All four patches of image 0 change, but only in channel 3: `y[0, :, 3]`. The MLP sees one channel at a time.
 #
 # The first Linear has S x D_S + D_S parameters, and the second has D_S x S + S: together 2 x 196 x 384 + 384 + 196 =
-# 151,108. C does not matter: all 768 channels use the same MLP.
+# 151,108. C does not matter: all 768 channels use the same MLP. <!-- printed -->
 #
 # </details>
 
@@ -119,8 +119,8 @@ for image in range(B):
 print(x.shape, "->", by_channels.shape)
 
 # %% [markdown]
-# **Your turn.** Do the same without a loop. Set `mix_patches` to a function that takes `x` with shape (B, S, C), uses
-# `mlp` once, and returns the mixed array with shape (B, S, C).
+# **Your turn.** Do the same without a loop. Write `mix_patches`: it takes `x` with shape (B, S, C), calls `mlp` once,
+# and returns the mixed array, again with shape (B, S, C).
 #
 # <details><summary>Solution</summary>
 #
@@ -132,7 +132,8 @@ print(x.shape, "->", by_channels.shape)
 # </details>
 
 # %% tags=["your-turn"]
-mix_patches = ...
+def mix_patches(x):
+    ...
 
 
 # %%
@@ -352,9 +353,8 @@ plots.yes_no_maps(both, ["right", "forgotten"], names=("S", "C"), mark=(1, 3))
 # layer may touch: change one channel, and assert that no other channel changes.
 
 # %% [markdown]
-# **Your turn.** Write this second test. Set `keeps_channels` to a function that takes a layer, such as
-# `with_swap_back`. It returns True if only channel 3 changes when `wide[0, 1, 3]` does, and False otherwise. Use
-# `changes`.
+# **Your turn.** Write this second test. `keeps_channels` takes a layer, such as `with_swap_back`. It returns True if
+# only channel 3 changes when `wide[0, 1, 3]` does, and False otherwise. Use `changes`.
 #
 # <details><summary>Solution</summary>
 #
@@ -367,7 +367,8 @@ plots.yes_no_maps(both, ["right", "forgotten"], names=("S", "C"), mark=(1, 3))
 # </details>
 
 # %% tags=["your-turn"]
-keeps_channels = ...
+def keeps_channels(layer):
+    ...
 
 
 # %%
@@ -383,7 +384,7 @@ mm.exercises.turn(keeps_channels, right=tells_them_apart)
 # ## Use it
 #
 # Mixer-B/16 has S = 196 patches and C = 768 channels. Here are the steps that one image takes through its first block,
-# up to the first addition.
+# up to the first addition. <!-- printed -->
 
 # %%
 first_block = mm.nn.trace(mm.nn.mixer("B/16", seed=None)).blocks[0]

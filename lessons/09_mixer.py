@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 09 The whole Mixer
 #
-# - **Time:** 12 minutes, 8 seconds of computing (measured on 2 cores)
+# - **Time:** 24 minutes to read, 35 to do, 8 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 04 to 08
 # - **Previous:** [08 Token mixing](08_token_mixing.ipynb)
-# - **Next:** [10 Training](10_training.ipynb)
+# - **Next:** [10 The loss](10_loss.ipynb)
 
 # %% [markdown]
 # ## Goal
@@ -17,6 +17,7 @@
 
 # %%
 import inspect
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,18 +35,19 @@ from minimixer.nn import GELU, LayerNorm, Linear, Module
 # $$Y_{s,*} = U_{s,*} + W_4\, \sigma(W_3\, \mathrm{LN}(U)_{s,*}) \qquad s = 1 \ldots S \qquad \text{(channel mixing)}$$
 #
 # This is equation 1 of the paper. $\sigma$ is the GELU, LN the LayerNorm. The hidden layer of the first MLP has **D_S**
-# units, that of the second **D_C**. Here is the second half as a graph. The long arc is the addition of $U$: the **skip
-# connection**.
+# units, that of the second **D_C**. Here is the second half as a graph. Each box has its name: the four arrays of the
+# MLP are $W_3$ and its bias, $W_4$ and its bias. The long arc is the addition of $U$: the **skip connection**.
 
 # %%
 half_norm, half_mlp = LayerNorm(6), mm.nn.MlpBlock(6, 8, init=mm.nn.lecun_normal(np.random.default_rng(0)))
-u = mm.Tensor(np.ones((2, 4, 6), np.float32), requires_grad=True)       # (B, S, C)
-plots.graph(u + half_mlp(half_norm(u)), {"u": u})
+half_in = mm.Tensor(np.ones((2, 4, 6), np.float32), requires_grad=True)         # (B, S, C)
+half_out = half_in + half_mlp(half_norm(half_in))                               # (B, S, C)
+plots.graph(half_out, {"U": half_in, "norm": half_norm, "mlp": half_mlp, "Y": half_out})
 
 # %% [markdown]
-# Who sees whom? We change one number of a table (S, C) and mark what changes, leaving out the norms. Token mixing
-# spreads the change along the column. Channel mixing spreads it along the row. One after the other, they reach every
-# entry.
+# Who sees whom? We change one number of a table (S, C), the one with the dot, and fill the cells that change. We leave
+# out the norms. Token mixing spreads the change along the column. Channel mixing spreads it along the row. One after
+# the other, they reach every cell.
 
 # %%
 token_mlp = mm.nn.MlpBlock(4, 8, init=mm.nn.lecun_normal(np.random.default_rng(1)))
@@ -56,7 +58,7 @@ before = np.random.default_rng(3).standard_normal((1, 4, 6)).astype(np.float32)
 after = before.copy()
 after[0, 1, 3] += 1
 reached = [step(mm.Tensor(after)).data[0] != step(mm.Tensor(before)).data[0] for step in steps.values()]
-plots.weight_maps(np.array(reached, float), list(steps))
+plots.yes_no_maps(np.array(reached), list(steps), names=("S", "C"), mark=(1, 3))
 
 # %% [markdown]
 # ## Predict
@@ -68,10 +70,10 @@ plots.weight_maps(np.array(reached, float), list(steps))
 #
 # <details><summary>Answer</summary>
 #
-# 1. Token mixing: 2 x 196 x 384 + 384 + 196 = 151 108. Channel mixing: 2 x 768 x 3072 + 3072 + 768 = 4 722 432. That is
+# 1. Token mixing: 2 x 196 x 384 + 384 + 196 = 151,108. Channel mixing: 2 x 768 x 3072 + 3072 + 768 = 4,722,432. That is
 #    31 times as many.
 # 2. Token mixing: 2 x 196 x 384 for each of 768 channels, 116 million. Channel mixing: 2 x 768 x 3072 for each of 196
-#    patches, 925 million: 8 times as many. Almost all the work in a Mixer is channel mixing.
+#    patches, 925 million: 8 times as many. Almost all the work in a Mixer is channel mixing. <!-- printed -->
 #
 # </details>
 
@@ -112,6 +114,43 @@ class Block(Module):
         x = x + self.token_mixing(y).swapaxes(1, 2)                     # (B, S, C)  U
         return x + self.channel_mixing(self.channel_norm(x))            # (B, S, C)  Y
 
+
+# %% [markdown]
+# **Your turn.** What does a Mixer lose without token mixing? Write the class `NoTokens`, made from `Block`, whose
+# `forward` does only the second half. Then predict: if the patches of an image are shuffled, does the answer of such a
+# model change?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# class NoTokens(Block):
+#     def forward(self, x):                                             # (B, S, C)
+#         return x + self.channel_mixing(self.channel_norm(x))          # (B, S, C)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+NoTokens = ...
+
+
+# %%
+def cannot_see_the_order(block_class):
+    blocks, drawn = [block_class(9, 6, 4, 8) for _ in range(2)], np.random.default_rng(10)
+    for parameter in (p for block in blocks for p in block.parameters()):
+        parameter.data = drawn.standard_normal(parameter.shape)
+    tokens = drawn.standard_normal((1, 9, 6))                           # (B, S, C)
+    means = [blocks[1](blocks[0](mm.Tensor(t))).data.mean(axis=1) for t in (tokens, tokens[:, ::-1])]       # (B, C)
+    if np.allclose(means[0], tokens.mean(axis=1)):
+        return "Your block changes nothing: does it add what its channel mixing gives?"
+    return np.allclose(*means) or "Shuffled patches give another answer: does your block still mix tokens?"
+
+
+mm.exercises.turn(NoTokens, right=cannot_see_the_order)
+
+# %% [markdown]
+# The answer does not change. Every patch is treated alone, and the mean over the patches does not depend on their
+# order. Without token mixing, a Mixer sees a bag of patches, not an image.
 
 # %% [markdown]
 # **The Mixer**: patches, the stem, the blocks, a final norm, the mean over the patches, and a Linear layer, the
@@ -167,23 +206,52 @@ ways = {"pre-norm": lambda x, f, norm: x + f(norm(x)), "post-norm": lambda x, f,
 
 
 def cosine(depth, way):
+    """Of the gradient that is sent and the one that arrives; way(x, f, norm) is one block."""
     rng = np.random.default_rng(6)
     x = start = mm.Tensor(rng.standard_normal((1, 64, 32)).astype(np.float32), requires_grad=True)     # (B, S, C)
     for _ in range(depth):
-        x = ways[way](x, mm.nn.MlpBlock(32, 128, init=mm.nn.lecun_normal(rng)), LayerNorm(32))
+        x = way(x, mm.nn.MlpBlock(32, 128, init=mm.nn.lecun_normal(rng)), LayerNorm(32))
     sent = rng.standard_normal(x.shape).astype(np.float32)              # (B, S, C)  gradient at the output
     arrived = mm.grad((x * sent).sum(), [start])[0]                     # (B, S, C)  gradient at the input
     return float((arrived * sent).sum() / (np.linalg.norm(arrived) * np.linalg.norm(sent)))
 
 
 depths = [1, 2, 4, 8, 16, 32]
-plots.lines(depths, {way: [cosine(depth, way) for depth in depths] for way in ways}, xlabel="blocks",
+plots.lines(depths, {name: [cosine(depth, way) for depth in depths] for name, way in ways.items()}, xlabel="blocks",
             ylabel="cosine(gradient sent, arrived)", log="x")
 
 # %% [markdown]
 # Without a skip, a single untrained block is enough: what arrives has nothing in common with what was sent. It is the
 # correct gradient, but random weights have scrambled it. With post-norm, the direct part fades from block to block;
 # with pre-norm, it lasts longest. The paper uses pre-norm.
+
+# %% [markdown]
+# **Your turn.** Let even more of it arrive: keep pre-norm, and multiply what a block adds by a constant. Set `scale` to
+# a number, not 0, so that the cosine after 32 blocks is at least 0.9. Try some, and ask which part of $1 + f'(x)$ gets
+# smaller.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# scale = 0.1           # the derivative becomes 1 + 0.1 f'(x)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+scale = ...
+
+
+# %%
+def arrives(number):
+    found = cosine(32, lambda x, f, norm: x + float(number) * f(norm(x)))
+    return (number != 0 and found >= 0.9) or f"With {number}, the cosine after 32 blocks is {found:.2f}."
+
+
+mm.exercises.turn(scale, right=arrives)
+
+# %% [markdown]
+# Very deep models often start with such a small scale, one number per channel, and train it (LayerScale).
 
 # %% [markdown]
 # ## Check
@@ -260,11 +328,11 @@ for reading, (tokens_mlp_dim, channels_mlp_dim) in readings.items():
 # **Cure.** Take two named widths, `tokens_mlp_dim` and `channels_mlp_dim`, as the official code does. Print the number
 # of parameters, and compare it with a number that you computed by hand:
 #
-# $$\underbrace{P^2 \cdot 3 \cdot C + C}_{\text{stem}} + N \cdot [\underbrace{4C}_{\text{two norms}} +
+# $$\underbrace{P^2 \cdot 3 \cdot C + C}_{\text{stem}} + \text{blocks} \cdot [\underbrace{4C}_{\text{two norms}} +
 #   \underbrace{(2 S D_S + D_S + S)}_{\text{token mixing}} + \underbrace{(2 C D_C + D_C + C)}_{\text{channel mixing}}
 #   ] + \underbrace{2C}_{\text{norm}} + \underbrace{C K + K}_{\text{head}}$$
 #
-# **N** is the number of blocks, **K** the number of classes. A norm has 2C parameters: a scale and a shift.
+# **P** is the side of a patch, **K** the number of classes. A norm has 2C parameters: a scale and a shift.
 
 
 # %%
@@ -300,7 +368,28 @@ for name, millions in paper.items():
 # All seven agree. Look at S/32 and S/16: there, smaller patches give *fewer* parameters, because the stem shrinks by
 # more than token mixing grows. In L, with its 24 blocks, it is the other way around. But S is four times as large, so
 # there is almost four times as much work.
+
+# %% [markdown]
+# **Your turn.** How many parameters more has B/16 for images of 448 x 448 pixels instead of 224 x 224? Set `gained`.
+# Ask first which sizes in the formula change.
 #
+# <details><summary>Solution</summary>
+#
+# ```python
+# gained = 12 * (2 * 588 * 384 + 588)   # S grows by 784 - 196 = 588, and only the token mixing of the 12 blocks has S
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+gained = ...
+
+# %%
+b16 = mm.nn.MIXERS["B/16"]
+mm.exercises.turn(gained, right=count(replace(b16, image_size=448)) - count(b16),
+                  hint="S becomes 28 x 28 = 784. Which arrays have S in their shape?")
+
+# %% [markdown]
 # **`print(model)`** shows every step with its shape and parameters, including the transposes. Identical blocks share
 # their rows.
 
@@ -316,8 +405,20 @@ print(library)
 print(mm.nn.trace(library))
 
 # %% [markdown]
-# Compare with your prediction: in each block, channel mixing has most of the parameters and most of the MACs. And
-# notice what costs nothing: the `swapaxes` keep no memory at all.
+# Notice what costs nothing: the `swapaxes` keep no memory at all. Now compare with your prediction. Here are the
+# parameters and the MACs of one block of B/16, by the same trace.
+
+# %%
+steps_b16 = mm.nn.trace(mm.nn.mixer("B/16", seed=None)).blocks[0]
+totals = []
+for half in ("token_mixing", "channel_mixing"):
+    parts = [step for step in steps_b16 if step.name.startswith(half)]
+    totals.append((sum(step.parameters for step in parts), sum(step.macs for step in parts)))
+    print(f"{half:<16}{totals[-1][0]:>10,} parameters, {totals[-1][1] / 1e6:.0f} million MACs")
+print("channel mixing has", " and ".join(f"{c / t:.0f}" for t, c in zip(*totals, strict=True)), "times as many")
+
+# %% [markdown]
+# In each block, channel mixing has most of the parameters and most of the work.
 
 # %% [markdown]
 # ## Exercise
@@ -334,7 +435,7 @@ print(mm.nn.trace(library))
 #
 # - A block does the same thing twice: norm, MLP, add. First over the patches (with two swaps), then over the channels.
 # - The skip connections carry the gradient back unchanged. Pre-norm keeps that path clear.
-# - A Mixer is: patches, stem, N blocks, norm, mean over the patches, head.
+# - A Mixer is: patches, stem, blocks, norm, mean over the patches, head.
 # - D_S and D_C are two widths with two names. Swapping them raises no error. Count the parameters.
 #
 # **See it:** `minimixer play` walks through a trained Mixer, one half of a block after the other, while you draw. Its

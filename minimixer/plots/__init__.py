@@ -8,7 +8,8 @@ from typing import Any
 
 from minimixer.plots.graph import graph
 from minimixer.plots.maps import weight_maps, yes_no_maps
-from minimixer.plots.patches import patch_grid, token_mixing
+from minimixer.plots.mixing import token_mixing
+from minimixer.plots.patches import patch_grid
 from minimixer.plots.playground import play
 from minimixer.plots.runs import confusion, curves, image_grid
 from minimixer.plots.shapes import shapes

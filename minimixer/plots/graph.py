@@ -54,9 +54,10 @@ def graph(result: Tensor, names: Mapping[str, Tensor | Module] | None = None, *,
     for edge in order:
         is_op = isinstance(edge, Node)
         boxes[edge] = axes.text(
-            *spots[edge], f"{titles[edge]}\n{edge.shape}", ha="center", va="center", fontsize=9, color=INK, linespacing=1.4,
-            bbox={"boxstyle": f"{'round' if is_op else 'square'},pad=0.4", "linewidth": 1.3 if is_op else 2,
-                  "facecolor": PALE if is_op else "white", "edgecolor": BLUE if is_op else ORANGE})
+            *spots[edge], f"{titles[edge]}\n{edge.shape}", ha="center", va="center", fontsize=9, color=INK,
+            linespacing=1.4, bbox={"boxstyle": f"{'round' if is_op else 'square'},pad=0.4",
+                                   "linewidth": 1.3 if is_op else 2, "facecolor": PALE if is_op else "white",
+                                   "edgecolor": BLUE if is_op else ORANGE})
     fig.draw_without_rendering()        # computes the sizes of the boxes
     for edge in order:
         sources = [source for source in edge.edges if source is not None] if isinstance(edge, Node) else []
@@ -75,19 +76,14 @@ def graph(result: Tensor, names: Mapping[str, Tensor | Module] | None = None, *,
 
 def _titles(order: list[Edge], names: Mapping[str, Tensor | Module]) -> dict[Edge, str]:
     """What is written in each box."""
-    known: dict[Edge, str] = {}
+    known: dict[Edge | None, str] = {}
     for name, value in names.items():
         if isinstance(value, Module):
             known |= {edge_to(tensor): full for full, tensor in value.named_parameters(f"{name}." if name else "")}
         else:
             known[edge_to(value)] = name
-    titles = {}
-    for edge in order:
-        if isinstance(edge, Node):
-            titles[edge] = f"{known[edge]} = {edge.op.__name__}" if edge in known else edge.op.__name__
-        else:
-            titles[edge] = known.get(edge, "leaf")
-    return titles
+    return {edge: known.get(edge, "leaf") if not isinstance(edge, Node) else
+            f"{known[edge]} = {edge.op.__name__}" if edge in known else edge.op.__name__ for edge in order}
 
 
 def _in_words(order: list[Edge], titles: Mapping[Edge, str], most: int = 12) -> str:

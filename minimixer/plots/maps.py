@@ -49,8 +49,8 @@ def weight_maps(weights: Array, captions: Sequence[str] = (), title: str = "", c
     if maps.dtype == bool:
         raise ValueError("weight_maps: these are booleans, which need no color scale: use yes_no_maps")
     largest = float(np.abs(maps).max(initial=0)) or 1.0
-    alt = alt or (f"{_counted(maps, captions, title)} Blue is below zero, white zero, orange above; the numbers go from "
-                  f"{maps.min(initial=0):.2g} to {maps.max(initial=0):.2g}.")
+    alt = alt or (f"{_counted(maps, captions, title)} Blue is below zero, white zero, orange above; the numbers go "
+                  f"from {maps.min(initial=0):.2g} to {maps.max(initial=0):.2g}.")
     fig, grid = _grid(maps, captions, title, columns, names, scale=True, alt=alt)
     look = LinearSegmentedColormap.from_list("blue-orange", [BLUE, "#FFFFFF", RED])
     for axes, weight in zip(grid.flat, maps, strict=False):
@@ -91,9 +91,8 @@ def yes_no_maps(tables: Array, captions: Sequence[str] = (), title: str = "", co
 
     maps = to_numpy(tables)
     if maps.dtype != bool:
-        raise ValueError(f"yes_no_maps: the tables hold {maps.dtype}, expected bool: compare first, such as tables != 0")
-    told = [f"{caption or 'table ' + str(i)}: {_filled(table)}" for i, (caption, table) in enumerate(
-        zip([*captions, *[""] * len(maps)], maps, strict=False))]
+        raise ValueError(f"yes_no_maps: the tables hold {maps.dtype}, expected bool: compare first, tables != 0")
+    told = [f"{captions[i] if i < len(captions) else f'table {i}'}: {_filled(table)}" for i, table in enumerate(maps)]
     fig, grid = _grid(maps, captions, title, columns, names, scale=False,
                       alt=alt or f"{_counted(maps, (), title)} Filled cells: {'; '.join(told)}.")
     look = ListedColormap(["#FFFFFF", ORANGE])
@@ -147,12 +146,12 @@ def _counted(maps: Any, captions: Sequence[str], title: str) -> str:
 
 
 def _filled(table: Any) -> str:
-    """Which cells are filled: all, none, whole rows and columns, or how many."""
-    full = [f"all of {what} {i}" for what, lines in (("row", table), ("column", table.T))
-            for i, line in enumerate(lines) if line.all() and table.sum() == line.sum()]
+    """Which cells are filled: all, none, whole rows and columns, single ones, or how many."""
     if table.all() or not table.any():
         return "all" if table.any() else "none"
-    if full:
-        return full[0]
-    row, column = np.argwhere(table)[0]
-    return f"only row {row}, column {column}" if table.sum() == 1 else f"{table.sum()} of {table.size}"
+    rows, columns = table.all(1), table.all(0)
+    rest = np.argwhere(table & ~rows[:, None] & ~columns)
+    told = [f"all of {line} {i}" for line, full in (("row", rows), ("column", columns)) for i in np.flatnonzero(full)]
+    told += [f"row {r}, column {c}" for r, c in rest] if len(rest) <= 3 else [f"{len(rest)} others" if told else
+                                                                             f"{len(rest)} of {table.size}"]
+    return " and ".join(told)

@@ -93,10 +93,12 @@ def _lines(widths: Sequence[float]) -> list[list[int]]:
 
 
 def _in_words(boxes: Mapping[str, Mapping[str, int]], before: Sequence[str]) -> str:
-    parts = [f"{sign} {name} [{', '.join(f'{axis} = {n}' for axis, n in box.items())}]".strip()
-             for sign, (name, box) in zip(before, boxes.items(), strict=True)]
-    separated = [part if i == 0 or before[i] else f", {part}" for i, part in enumerate(parts)]
-    return "Arrays drawn as boxes: " + " ".join(separated).replace(" ,", ",") + "."
+    words = ""
+    for sign, (name, box) in zip(before, boxes.items(), strict=True):
+        closing, between, opening = SIGN.fullmatch(sign).groups()               # type: ignore[union-attr]
+        between = f" {between} " if between else ", " if words and not sign else " " if words else ""
+        words += f"{closing}{between}{opening}{name} [{', '.join(f'{axis} = {n}' for axis, n in box.items())}]"
+    return f"Arrays drawn as boxes: {words}."
 
 
 def _box(axes: "Axes", corner: tuple[float, float], name: str, box: Mapping[str, int], colors: Mapping[str, str],

@@ -109,6 +109,9 @@ def lines(x: Array, curves: Mapping[str, Array], *, xlabel: str, ylabel: str, ti
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if "x" in log:
         axes.set_xscale("log")
+        if len(x) <= 8 and all(1 <= n == int(n) for n in x):        # few whole numbers: these are the ticks
+            axes.set_xticks(x, [f"{int(n)}" for n in x])
+            axes.minorticks_off()
     if "y" in log:
         axes.set_yscale("log")
     declutter(axes)
