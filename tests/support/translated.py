@@ -11,9 +11,9 @@ IMAGE_TEXT = re.compile(r"!\[[^]]*\]")
 TARGET = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>]+)>")
 TAG = re.compile(r"</?\w[^>]*>")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-UNITS = {"million": 6, "billion": 9, "만": 4, "억": 8}
-WITH_UNIT = re.compile(rf"(\d[\d,]*)\s?({'|'.join(UNITS)})")
-LINES = {"heading": r"^ *(#+) ", "list item": r"^ *([-*]|\d+\.) ", "row of a table": r"^ *(\|)"}
+UNITS = {"million": 10**6, "billion": 10**9, "만": 10**4, "억": 10**8}
+WITH_UNIT = re.compile(rf"(?:\d[\d,]*\s?(?:{'|'.join(UNITS)})\s?)+")        # 17 million, 1억 1600만
+LINES = {"heading": r"^ *(#+) ", "list item": r"^ *([-*]|\d\d?\.) ", "row of a table": r"^ *(\|)"}
 
 # Numbers that English writes as words: a translation may write digits there.
 IN_WORDS = {"zeros?": "0", "one": "1", "once": "1", "two": "2", "twice": "2", "three": "3", "four": "4", "five": "5",
@@ -49,9 +49,15 @@ def facts(text):
     for kind, pattern in LINES.items():
         found.update((kind, mark[:1] if kind == "list item" and mark[0].isdigit() else mark)
                      for mark in re.findall(pattern, text, re.MULTILINE))
-    written_out = WITH_UNIT.sub(lambda match: match[1].replace(",", "") + "0" * UNITS[match[2]], text)
+    written_out = WITH_UNIT.sub(lambda match: f"{value(match[0])} ", text)
     found.update(("number", number) for number in NUMBER.findall(written_out))
     return found, text
+
+
+def value(written):
+    """The number that digits with units make: 1억 1600만 is 116000000."""
+    return sum(int(digits.replace(",", "")) * UNITS[unit]
+               for digits, unit in re.findall(rf"(\d[\d,]*)\s?({'|'.join(UNITS)})", written))
 
 
 def disagreements(english, translated):
