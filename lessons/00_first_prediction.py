@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 From an image to a prediction
 #
-# - **Time:** 8 minutes, 20 seconds of computing (measured on 2 cores)
+# - **Time:** 18 minutes to read, 20 to do, 20 seconds of computing (measured on 2 cores)
 # - **Needs:** Python and a little NumPy
 # - **Previous:** none
 # - **Next:** [01 Tensors, shapes, broadcasting](01_tensors.ipynb)
@@ -103,8 +103,28 @@ print(f"correct answers: {(before.argmax(1) == dataset.test_labels).mean():.1%}"
 #    that the model gave the right class. It is 0 if $p = 1$, and it grows as $p$ goes to 0.
 # 3. **Backward.** The gradient: for each parameter, how the loss changes if that parameter grows a little.
 # 4. **Update.** Move every parameter a little in the direction that lowers the loss.
+
+# %% [markdown]
+# **Your turn.** The first loss can be known before the first step: all ten probabilities are still equal. Set
+# `first_loss` to the cross-entropy of the new model.
 #
-# Find the four steps in this loop. A batch is 64 images. 22 batches make one **epoch**: one pass over the training
+# <details><summary>Solution</summary>
+#
+# ```python
+# first_loss = -np.log(0.1)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+first_loss = ...
+
+# %%
+mm.exercises.turn(first_loss, right=lambda loss: abs(loss - 2.30) < 0.01,
+                  hint="which probability does it give the right class? np.log is the natural logarithm.")
+
+# %% [markdown]
+# Now find the four steps in this loop. A batch is 64 images. 22 batches make one **epoch**: one pass over the training
 # images. (22 x 64 = 1408: the remaining 29 are skipped, and the next epoch uses a new order.) We run four epochs.
 
 # %% tags=["measured"]
@@ -137,7 +157,28 @@ right.legend(frameon=False)
 drawing
 
 # %% [markdown]
-# You have trained an MLP-Mixer. Now change `chosen` near the top and run all cells again: which digits are hard?
+# You have trained an MLP-Mixer. Now change `chosen` near the top and run all cells again. Which images are hard?
+
+# %% [markdown]
+# **Your turn.** Find them all. `after` holds ten probabilities for each test image, (360, 10). Set `missed` to the
+# numbers (indices) of the images that the model gets wrong, in ascending order. Then draw one, as in the section
+# "Picture".
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# missed = np.flatnonzero(after.argmax(1) != dataset.test_labels)
+# plots.patch_grid(dataset.test_images[missed[0]], 2, f"the label of this image is {dataset.test_labels[missed[0]]}")
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+missed = ...
+
+# %%
+mm.exercises.turn(missed, right=np.arange(360)[after.argmax(1) != dataset.test_labels],
+                  hint="after.argmax(1) is the answer for each image; np.flatnonzero gives the places that are True.")
 
 # %% [markdown]
 # ## Check
@@ -170,11 +211,36 @@ print(f"one block: {token_mixing:,} + {channel_mixing:,} + two norms = {block:,}
 by_hand = linear(2 * 2 * 1, 64) + 4 * block + 2 * 64 + linear(64, 10)
 print(f"stem + 4 blocks + norm + head = {by_hand:,}")
 assert by_hand == model.num_parameters()
+print(f"in the blocks: {4 * block / by_hand:.1%}, in the MLPs that mix channels: {4 * channel_mixing / by_hand:.1%}")
 
 # %% [markdown]
-# 98% of the parameters are in the blocks, and almost all of those mix channels. Mixing patches is cheap, because all
-# 64 channels share one small MLP.
+# So 98.5 % of the parameters are in the blocks, and 91.2 % of all mix channels. <!-- printed -->
 #
+# Mixing patches is cheap, because all channels share one small MLP.
+
+# %% [markdown]
+# **Your turn.** Suppose we cut the same images into larger patches, P = 4. Then there are S = 4 patches of 16 pixels,
+# and all else stays. Does the model get larger or smaller? Decide first, then set `coarse` to its number of
+# parameters.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# # The stem gets more inputs, and token mixing gets shorter columns.
+# coarse_block = 2 * (2 * 64) + linear(4, 32) + linear(32, 4) + channel_mixing
+# coarse = linear(4 * 4 * 1, 64) + 4 * coarse_block + 2 * 64 + linear(64, 10)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+coarse = ...
+
+# %%
+larger_patches = mm.nn.mixer("pico", image_size=8, patch_size=4, in_channels=1)
+mm.exercises.turn(coarse, right=larger_patches.num_parameters(), hint="two parts of the sum depend on P and S.")
+
+# %% [markdown]
 # **The library's file.** The forward pass of the whole model is seven lines in `minimixer/nn/mixer.py`:
 
 # %%
@@ -236,9 +302,10 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 # | 01 to 03 | How does `mm.grad` find all gradients? How can we trust them? |
 # | 04 to 06 | `Linear`, GELU and LayerNorm: the three layers that make up the Mixer |
 # | 07 to 09 | Patches, token mixing, and the whole model of the paper |
-# | 10 | The loss, AdamW, and the learning rate |
-# | 11 and 12 | The same model on a GPU; what makes it fast |
+# | 10 to 12 | The loss, the optimizer, and a whole run |
 # | 13 to 16 | What a model has learned; convolutions and transformers for comparison; the paper's own weights |
+# | 17 to 21 | How weights start; overfitting; forty years in small models; your images; a token mixer of your own |
+# | 22 and 23 | If you like: the same model on a GPU; what makes it fast |
 
 # %% [markdown]
 # ## Exercise
@@ -257,8 +324,8 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 #
 # - Images go in, ten logits come out, and softmax turns them into probabilities.
 # - A training step is: forward, loss, backward, update.
-# - The small Mixer has 72,714 parameters. 98% of them are in its four blocks.
+# - The small Mixer has 72,714 parameters. Almost all of them are in its four blocks.
 # - Predict with the same normalization as in training. Otherwise the answers are worthless, and no error tells you.
 #
 # **What the library does differently:** `fit` also warms the learning rate up and lowers it again, clips the gradients
-# (lesson 10), splits the batch among several threads (lesson 12), and can be stopped and resumed.
+# (lesson 11), splits the batch among several threads (lesson 23), and can be stopped and resumed.

@@ -299,8 +299,8 @@ drawing
 
 # %% [markdown]
 # You have just trained a neural network with an engine of your own. Before training, it gives the same answer
-# everywhere, and 50 % of the points are right. Then a boundary appears, moves, and bends into the gap between the moons.
-# After 1000 steps, 100 % are right. There are only 33 weights. <!-- printed -->
+# everywhere, and 50 % of the points are right. Then a boundary appears, moves, and bends into the gap between the
+# moons. After 1000 steps, 100 % are right. There are only 33 weights. <!-- printed -->
 
 # %% [markdown]
 # **Your turn.** How many points can a network with a *single* hidden unit get right? What shape does its boundary have?
@@ -319,7 +319,7 @@ drawing
 single = ...
 
 # %%
-mm.exercises.turn(single, right=174 / 200, hint="learn returns the weights of all steps; the last ones are at [-1].")
+mm.exercises.turn(single, right=174 / 200, hint="learn returns the weights after each step; take the last.")
 
 # %% [markdown]
 # ## Check
