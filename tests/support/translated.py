@@ -11,18 +11,19 @@ IMAGE_TEXT = re.compile(r"!\[[^]]*\]")
 TARGET = re.compile(r"\]\(([^)\s]+)\)|<(https?://[^>]+)>")
 TAG = re.compile(r"</?\w[^>]*>")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-UNITS = {"million": 10**6, "billion": 10**9, "만": 10**4, "억": 10**8}
+UNITS = {"million": 10**6, "billion": 10**9, "만(?!큼)": 10**4, "억": 10**8}
 WITH_UNIT = re.compile(rf"(?:\d[\d,]*\s?(?:{'|'.join(UNITS)})\s?)+")        # 17 million, 1억 1600만
 LINES = {"heading": r"^ *(#+) ", "list item": r"^ *([-*]|\d\d?\.) ", "row of a table": r"^ *(\|)"}
 
 # Numbers that English writes as words: a translation may write digits there.
 IN_WORDS = {"zeros?": "0", "one": "1", "once": "1", "two": "2", "twice": "2", "three": "3", "four": "4", "five": "5",
-            "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "hundred": "100",
-            "half": "2 1", "half a minute": "30", "thirds?": "3 1", "quarters?": "4 1", "fifths?": "5 1", "tenths?": "10 1"}
+            "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "forty": "40",
+            "hundred": "100", "half": "2 1", "half a minute": "30", "thirds?": "3 1", "quarters?": "4 1",
+            "fifths?": "5 1", "tenths?": "10 1"}
 
 # What may be Latin in a translated text: what stands in parentheses or italics, and these names.
 ASIDE = re.compile(r"\([^()]*\)|(?<!\*)\*(?!\*)[^*]+\*(?!\*)")
-NAMES = {"Tolstikhin et al", "MLP-Mixer", "The minimixer developers", "Virtual environment"}
+NAMES = {"Tolstikhin et al", "arXiv"}
 WORD = re.compile(r"[A-Za-z][A-Za-z'’-]+")
 MOST_WORDS = 3              # Latin words in a row: a name such as "Intel Xeon" has fewer, a forgotten sentence more
 HANGUL = re.compile(r"[가-힣]")
@@ -56,8 +57,8 @@ def facts(text):
 
 def value(written):
     """The number that digits with units make: 1억 1600만 is 116000000."""
-    return sum(int(digits.replace(",", "")) * UNITS[unit]
-               for digits, unit in re.findall(rf"(\d[\d,]*)\s?({'|'.join(UNITS)})", written))
+    return sum(int(re.match(r"\d+", part.replace(",", ""))[0]) * factor for unit, factor in UNITS.items()
+               for part in re.findall(rf"\d[\d,]*\s?(?={unit})", written))
 
 
 def disagreements(english, translated):
