@@ -135,7 +135,7 @@ def _shown(place: Path, folder: Path) -> list[str]:
     start = place if place.is_dir() else place.parent
     if start == folder:
         return [str(place)]
-    return [f"--ServerApp.root_dir={folder.resolve()}", f"--ServerApp.preferred_dir={start.resolve()}",
+    return [f"--ServerApp.root_dir={folder.resolve()}", f"--FileContentsManager.preferred_dir={start.resolve()}",
             *[str(place)] * (place != start)]
 
 
