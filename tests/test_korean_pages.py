@@ -15,6 +15,7 @@ from tests.support.translated import (
     facts,
     first_uses,
     impolite,
+    other_words,
     terms_of,
 )
 
@@ -96,6 +97,11 @@ def test_nothing_is_left_in_english(page):
 @each_page
 def test_korean_is_polite_in_one_style(page):
     assert impolite(prose(page)) == []
+
+
+@each_page
+def test_words_are_those_of_the_glossary(page):
+    assert other_words(prose(page)) == []
 
 
 @each_page

@@ -114,7 +114,8 @@ def test_open_begins_in_the_folder_of_the_language_and_reaches_the_english_lesso
     monkeypatch.setattr(lessons, "serve", lambda command: commands.append(command) or (0, 0))
     assert cli.main(["lessons", "open", "2", "--folder", str(tmp_path), "--lang", "ko"]) == 0
     assert cli.main(["lessons", "open", "--folder", str(tmp_path), "--lang", "ko"]) == 0
-    roots = [f"--ServerApp.root_dir={tmp_path.resolve()}", f"--FileContentsManager.preferred_dir={tmp_path.resolve() / 'ko'}"]
+    roots = [f"--ServerApp.root_dir={tmp_path.resolve()}",
+             f"--FileContentsManager.preferred_dir={tmp_path.resolve() / 'ko'}"]
     assert commands[0][-3:] == [*roots, str(tmp_path / "ko" / "02_autograd.ipynb")]
     assert commands[1][-2:] == roots
 

@@ -10,7 +10,15 @@ pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
 pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
 import nbformat
 
-from tests.support.translated import bold_that_stays_stars, disagreements, english_left, first_uses, impolite, terms_of
+from tests.support.translated import (
+    bold_that_stays_stars,
+    disagreements,
+    english_left,
+    first_uses,
+    impolite,
+    other_words,
+    terms_of,
+)
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
@@ -49,9 +57,32 @@ def test_every_text_translates_the_english_text_of_today(source, language):
 def test_a_translated_notebook_has_the_code_and_outputs_of_the_english_one(source, language):
     english, translated = (nbformat.read(build.notebook_of(source, name), as_version=4) for name in ("", language))
     assert translated == translation.translate(english, language, source.stem), "run python lessons/build.py --text"
-    assert [cell.cell_type for cell in translated.cells] == [cell.cell_type for cell in english.cells]
-    for ours, theirs in zip(translated.cells, english.cells, strict=True):
-        assert ours == theirs if theirs.cell_type == "code" else ours.source != theirs.source
+    assert changed_cells(english, translated) == []
+
+
+def changed_cells(english, translated):
+    """The numbers of the cells that differ where they must not: code and outputs, or text that is still English."""
+    if [cell.cell_type for cell in english.cells] != [cell.cell_type for cell in translated.cells]:
+        return ["other cells"]
+    return [number for number, (theirs, ours) in enumerate(zip(english.cells, translated.cells, strict=True))
+            if (theirs == ours) != (theirs.cell_type == "code") or theirs.id != ours.id]
+
+
+@pytest.mark.parametrize("plant", [
+    lambda cells: cells[2].update(source="2"), lambda cells: cells[2].outputs.clear(),
+    lambda cells: cells[1].update(source="Text."), lambda cells: cells.pop(), lambda cells: cells[2].update(id="x"),
+])
+def test_a_changed_cell_is_found(plant):
+    def notebook(text):
+        outputs = [nbformat.v4.new_output("stream", text="1")]
+        cells = [nbformat.v4.new_markdown_cell(text, id="a"), nbformat.v4.new_markdown_cell(text, id="b"),
+                 nbformat.v4.new_code_cell("1", id="c", outputs=outputs)]
+        return nbformat.v4.new_notebook(cells=cells)
+
+    english, translated = notebook("Text."), notebook("글.")
+    assert changed_cells(english, translated) == []
+    plant(translated.cells)
+    assert len(changed_cells(english, translated)) == 1
 
 
 @each_translation
@@ -93,6 +124,7 @@ def test_korean_is_polite_in_one_style(source):
 @each_korean_lesson
 def test_korean_terms_are_those_of_the_glossary_and_come_with_their_english_term(source):
     glossary = (LESSONS.parent / "docs" / "ko" / "glossary.md").read_text(encoding="utf-8")
+    assert [fault for _, text in cells(source, "ko") for fault in other_words(text)] == []
     assert first_uses("\n\n".join(text for _, text in cells(source, "ko")[1:]), terms_of(glossary)) == []
 
 

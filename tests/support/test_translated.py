@@ -2,7 +2,15 @@
 
 import pytest
 
-from tests.support.translated import bold_that_stays_stars, disagreements, english_left, first_uses, impolite, terms_of
+from tests.support.translated import (
+    bold_that_stays_stars,
+    disagreements,
+    english_left,
+    first_uses,
+    impolite,
+    other_words,
+    terms_of,
+)
 
 ENGLISH = """## Build
 
@@ -96,6 +104,11 @@ def test_a_term_without_english_at_its_first_use_is_found():
     assert len(first_uses("토큰 믹싱(token mixing)과 토큰", terms)) == 1
     assert len(first_uses("토큰 믹싱과 토큰(token)", terms)) == 1
     assert len(first_uses("토큰(patch)", terms)) == 1
+
+
+def test_a_word_for_which_the_glossary_has_another_is_found():
+    assert other_words("파라미터의 기울기를 층마다 구합니다.") == []
+    assert other_words("매개변수의 기울기를 구합니다.") == ["매개변수: the glossary says 파라미터"]
 
 
 def test_terms_are_read_from_both_tables_of_the_glossary():

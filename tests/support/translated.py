@@ -133,6 +133,20 @@ def first_uses(text, terms):
     return found
 
 
+# Words of other Korean books for what the glossary calls otherwise.
+OTHER_WORDS = {
+    "매개변수": "파라미터", "그래디언트": "기울기", "그레이디언트": "기울기", "그라디언트": "기울기", "레이어": "층",
+    "학습율": "학습률", "에포크": "에폭", "최적화기": "옵티마이저", "은닉층": "은닉 유닛", "라벨": "레이블",
+    "미니배치": "배치", "형상": "모양", "트랜스포즈": "전치", "단축 연결": "스킵 연결", "표준 편차": "표준편차",
+    "교차엔트로피": "교차 엔트로피", "오차역전파": "역전파",
+}
+
+
+def other_words(text):
+    """The words of a text for which the glossary has another one."""
+    return [f"{word}: the glossary says {ours}" for word, ours in OTHER_WORDS.items() if word in without_facts(text)]
+
+
 def without_facts(text):
     """A text without code blocks, comments, code and formulas."""
     for pattern in (FENCE, COMMENT, SPAN, FORMULA):
