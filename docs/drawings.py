@@ -112,7 +112,7 @@ def answer() -> str:
     return "".join([
         text(14, 24, "4. Repeat 2 and 3, then classify", anchor="start", weight="bold"),
         box(14, 78, 60, 60, "2 + 3", fill="#fff"), arrow((64, 76), (64, 56), (24, 56), (24, 74)),
-        text(44, 160, "N blocks"), arrow((78, 108), (96, 108)), table(102, 82), text(141, 160, "S × C"),
+        text(44, 160, "all blocks"), arrow((78, 108), (96, 108)), table(102, 82), text(141, 160, "S × C"),
         arrow((184, 108), (232, 108)), text(208, 98, "norm", 13),
         text(208, 182, "mean over the patches", 14, color=ACCENT),
         arrow((208, 166), (208, 116), color=ACCENT), row, text(277, 160, "C"),

@@ -64,7 +64,7 @@ def notebooks(folder: Path, title: str, text: str, language: str = "") -> None:
         linked = re.sub(r"\[([^][\n]*)\]\(([./]*\d\d_\w+\.ipynb)\)",
                         lambda link: link[0] if (built / link[2]).exists() else link[1],
                         path.read_text(encoding="utf-8"))       # a lesson not written yet has no page
-        (folder / path.name).write_text(linked, encoding="utf-8")
+        (folder / path.name).write_text(linked.replace("../../docs/", "../"), encoding="utf-8")
     (folder / "index.md").write_text(index(title, text, [path.stem for path in paths]), encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 Tensors, shapes, broadcasting
 #
-# - **Time:** 10 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 23 minutes to read, 25 to do, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** Python and a little NumPy
 # - **Previous:** [00 From an image to a prediction](00_first_prediction.ipynb)
 # - **Next:** [02 Autograd: the tape](02_autograd.ipynb)
@@ -47,6 +47,24 @@ x
 
 # %%
 plots.shapes({"x": {"B": 4, "C": 3}, "bias": {"C": 3}, "y": {"B": 4, "C": 3}}, "+=")
+
+# %% [markdown]
+# **One letter, one meaning.** All lessons use these letters. You do not need them yet; come back when you meet one.
+#
+# | letter | how many | in a lesson |
+# | --- | --- | --- |
+# | B | images in a batch | 00 |
+# | H, W | rows and columns of pixels in an image | 00, 07 |
+# | P | pixels along one side of a patch | 00, 07 |
+# | S | patches of an image, also called tokens | 00, 07, 08 |
+# | C | channels: the numbers that describe one patch, or here one image | 01, 04 |
+# | D_S, D_C | hidden units of the MLP that mixes the S patches, and of the one that mixes the C channels | 00, 08, 09 |
+# | K | classes | 10 |
+# | I, O | inputs and outputs of a layer, per row; for the first layer, I is the number of colors of a pixel | 04 |
+# | N | rows or examples in all, such as the B x S patches of a batch | 04 |
+#
+# Two more things have fixed names: $L$ is the loss, and $g$, in code `gy`, is the gradient of the loss with respect to
+# a result. The [glossary](../../docs/glossary.md), the file `docs/glossary.md`, explains all letters and words.
 
 # %% [markdown]
 # `x` has shape (B, C), and `bias` has shape (C,). NumPy adds the same `bias` to each of the B rows. This is called
@@ -122,6 +140,26 @@ gbias = gy.sum(axis=0)                  # (C,)  the sum over b
 print("gy:", gy.shape, " gradient of bias:", gbias.shape, gbias)
 
 # %% [markdown]
+# **Your turn.** Another array, `column`, has shape (B, 1), and $y_{b,c} = x_{b,c} + \mathrm{column}_b$. To how many
+# places does one number of `column` go? Set `gcolumn` to the gradient of `column`, made from `gy`. It has the shape of
+# `column`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# gcolumn = gy.sum(axis=1, keepdims=True)     # (B, 1)  the sum over c
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+gcolumn = ...
+
+# %%
+mm.exercises.turn(gcolumn, right=np.array([[3.0], [12.0], [21.0], [30.0]]),
+                  hint="one number of column goes to the C places of its row.")
+
+# %% [markdown]
 # Broadcasting can repeat an array in two ways, and a sum undoes both:
 #
 # - an axis was **missing**: sum it away,
@@ -171,6 +209,29 @@ rng = np.random.default_rng(0)
 report = mm.gradcheck(lambda a, b: a * b, rng.random((2, 1, 3)), rng.random((4, 1)))
 print("all gradients correct:", report.ok)
 
+# %%
+a3, b2, g3 = rng.random((2, 1, 3)), rng.random((4, 1)), rng.random((2, 4, 3))
+
+# %% [markdown]
+# **Your turn.** In a product, the chain rule comes first: if $y = a \cdot b$, then $b$ receives $g \cdot a$, and after
+# that the sum over the places where $b$ was repeated. Here `a3` has shape (2, 1, 3), `b2` has shape (4, 1), and `g3` is
+# the gradient of their product, with shape (2, 4, 3). Set `gb` to the gradient of `b2`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# gb = (g3 * a3).sum(axis=(0, 2))[:, None]      # (2, 4, 3) -> (4,) -> (4, 1)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+gb = ...
+
+# %%
+leaf = mm.Tensor(b2, requires_grad=True)
+mm.exercises.turn(gb, right=mm.grad((leaf * a3 * g3).sum(), [leaf])[0], hint="which axes of g3 * a3 does b2 not have?")
+
 # %% [markdown]
 # **Second check: the library's file.** This code runs in every addition and multiplication in minimixer. Let us read it
 # together. It is in `minimixer/ops/op.py`.
@@ -215,7 +276,7 @@ print("mean squared error:", (error**2).mean())
 # %% [markdown]
 # **Symptom.** There is no error message. The prediction is perfect, but the loss is 2.5 instead of 0. (4, 1) and (4,)
 # became (4, 4): every prediction was compared with every target. A model trained this way learns to predict the *mean*
-# of all targets, because the mean is closest to all of them.
+# of all targets, because the mean is closest to all of them. <!-- printed -->
 
 # %%
 guess = mm.Tensor(np.zeros((4, 1)), requires_grad=True)
@@ -223,6 +284,24 @@ for _ in range(200):
     wrong_loss = ((guess - target) ** 2).mean()     # (4, 4) inside
     guess.data -= 0.5 * mm.grad(wrong_loss, [guess])[0]
 print("after training:", guess.data.ravel().round(3))
+
+# %% [markdown]
+# **Your turn.** The accident costs memory too. With B = 4096 predictions in float32 (4 bytes each), the right error
+# takes 16 kB. How many megabytes does the accidental one take? (1 MB = 1e6 bytes.) Set `megabytes`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# megabytes = 4096 * 4096 * 4 / 1e6             # (B, B) numbers
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+megabytes = ...
+
+# %%
+mm.exercises.turn(megabytes, right=67.108864, hint="which shape do (B, 1) and (B,) make?")
 
 # %% [markdown]
 # **Cure.** Make the shapes equal before you subtract, and say so: `assert prediction.shape == target.shape`. In

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 Finite differences: when to trust a gradient
 #
-# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 20 minutes to read, 30 to do, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lesson 02, the Taylor series
 # - **Previous:** [02 Autograd: the tape](02_autograd.ipynb)
 # - **Next:** [04 Linear: two gradients of a product](04_linear.ipynb)
@@ -59,8 +59,8 @@ plots.lines(xs, {"f(x) = exp(x)": np.exp(xs),
 #
 # <details><summary>Answer</summary>
 #
-# 1e-5. A smaller step is *not* always better. Both 1e-2 and 1e-12 give errors of about 1e-5 to 1e-4; 1e-5 gives about
-# 1e-10. The next section explains why.
+# 1e-5, with an error of 6e-11. A smaller step is *not* always better: 1e-12 gives an error of 2e-4, even more than the
+# 5e-5 of 1e-2. Both are about a million times larger. The next section explains why. <!-- printed -->
 #
 # </details>
 
@@ -109,7 +109,8 @@ print(3 * point**2)
 # tiny step, $f(x+h)$ and $f(x-h)$ agree in almost all digits. The subtraction cancels the digits that agree. The wrong
 # digits remain. Dividing by the tiny $2h$ then makes them large: the error is about $\varepsilon |f| / h$.
 #
-# At h = 1e-12: 1e-16 / 1e-12 = 1e-4. Only 4 digits are right!
+# For `exp` at 1, $|f|$ is 2.7. At h = 1e-12 this makes 1.1e-16 · 2.7 / 1e-12 = 3e-4, and above we measured 2e-4. Only 4
+# digits are right!
 #
 # **Together:**
 #
@@ -157,8 +158,32 @@ for dtype_name, epsilon in (("float64", 1.1e-16), ("float32", 6e-8)):
     print(f"{dtype_name}: best step {best:.0e}, its error {expected_error(best, epsilon):.0e}")
 
 # %% [markdown]
-# This is the reason for **1e-5 in float64**. In float32, the best possible error is about 1e-5 to 1e-4: too large to
-# reveal a small bug. So gradients are tested in float64, even for a network that is trained in float32.
+# This is the reason for a step of about **1e-5 in float64**. In float32, even the best step leaves an error of 4e-5:
+# too large to reveal a small bug. <!-- printed -->
+#
+# So gradients are tested in float64, even for a network that is trained in float32.
+
+# %% [markdown]
+# **Your turn.** For the forward difference, the two errors are $\frac{h}{2} |f''|$ and $2 \varepsilon |f| / h$. Find
+# the step with the smallest sum for `exp` at 1 in float64, where $|f| = |f''|$ and $\varepsilon$ is 1.1e-16. Set
+# `best_forward`, and look for it in the plot above.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# # The derivative of h / 2 + 2 epsilon / h is 1 / 2 - 2 epsilon / h**2. It is 0 where h**2 = 4 epsilon.
+# best_forward = 2 * np.sqrt(1.1e-16)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+best_forward = ...
+
+# %%
+mm.exercises.turn(best_forward, right=lambda h: 1.9e-8 < h < 2.3e-8 or
+                  f"At this step the sum is {h / 2 + 2.2e-16 / h:.1e} times e; it can be smaller.",
+                  hint="set the derivative of the sum to zero.")
 
 # %% [markdown]
 # ## Check
@@ -174,7 +199,40 @@ numeric = numeric_gradient(lambda x: (np.tanh(x) * x).sum(), start, 1e-5)
 print("largest difference is below 1e-9:", np.abs(analytic - numeric).max() < 1e-9)
 
 # %% [markdown]
-# minimixer uses the same method. It casts to float64, tries all entries (for a large array, a sample of 200), and
+# For a million parameters, two million passes are too many. But two passes are enough to test *all* of them at once,
+# along one random direction $d$. If the whole array moves by $h \cdot d$, each entry contributes its gradient times its
+# part of
+# $d$. So the slope must be $\sum_i d_i \cdot \mathrm{gradient}_i$.
+
+
+# %%
+def tanh_loss(x):
+    return (np.tanh(x) * x).sum()
+
+
+direction = np.random.default_rng(5).standard_normal((3, 4))
+
+# %% [markdown]
+# **Your turn.** Set `along` to the central difference of `tanh_loss` at `start`, with step 1e-5 along `direction`. It
+# is a single number. The check compares it with the gradient `analytic`, as above.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# move = 1e-5 * direction                                                     # (3, 4)
+# along = (tanh_loss(start + move) - tanh_loss(start - move)) / (2 * 1e-5)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+along = ...
+
+# %%
+mm.exercises.turn(along, right=(direction * analytic).sum(), hint="this is numeric_gradient without its loop.")
+
+# %% [markdown]
+# minimixer uses both. It casts to float64, tries all entries (for a large array, a sample of 200), and
 # returns a report that prints as a table. `tolerance` is the largest error it allows, relative to the largest entry of
 # the gradient.
 
@@ -277,6 +335,24 @@ print("the gradient of its input is correct:", mm.gradcheck(block, rng.standard_
 tie = mm.Tensor(np.ones(3), requires_grad=True)
 print("autograd:          ", mm.grad(tie.max(), [tie])[0].round(3))
 print("finite differences:", numeric_gradient(np.max, np.ones(3), 1e-5).round(3))
+
+# %% [markdown]
+# **Your turn.** ReLU, $\max(x, 0)$, has a kink at 0. What do the central difference and the forward difference say
+# there, for any step? Answer without a computer: set `kink` to the two numbers, in this order.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# kink = (0.5, 1.0)                   # (h - 0) / 2h and (h - 0) / h
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+kink = ...
+
+# %%
+mm.exercises.turn(kink, right=(0.5, 1.0), hint="write down max(h, 0), max(0, 0) and max(-h, 0).")
 
 # %% [markdown]
 # So test at random points: a tie there has probability zero. And turn off randomness: with dropout, `f(x + h)` and

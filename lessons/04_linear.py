@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 Linear: two gradients of a product
 #
-# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 19 minutes to read, 30 to do, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 01 to 03, the matrix product
 # - **Previous:** [03 Finite differences](03_finite_differences.ipynb)
 # - **Next:** [05 GELU, tanh and erf](05_gelu.ipynb)
@@ -127,6 +127,25 @@ print("sum of the tables:", np.allclose(tables.sum(axis=0), gweight))
 plots.weight_maps(np.concatenate([tables, gweight[None]]), [*(f"row {r}" for r in range(4)), "their sum"])
 
 # %% [markdown]
+# **Your turn.** PyTorch stores the weight the other way round, with shape (O, I), and computes $y = x W^T + b$. Derive
+# its gradient: write out one element $y_{n,o}$, and ask where $W_{o,i}$ is used. Set `gtorch`, of shape (O, I), made
+# from `gy` and `x`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# gtorch = gy.T @ x                   # (O, I)  sum over n
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+gtorch = ...
+
+# %%
+mm.exercises.turn(gtorch, right=gweight.T, hint="the sum runs over n, and n must be the inner axis of the product.")
+
+# %% [markdown]
 # ## Check
 #
 # **First check: finite differences** of the loss $L = \sum g_{n,o}\, y_{n,o}$.
@@ -161,6 +180,32 @@ library = linear.Linear.backward(np, big_gy, big, rng.standard_normal((3, 5)))[1
 print("gradient of the weight:", library.shape)
 print("our function on the long table:",
       np.allclose(library, linear_backward(big_gy.reshape(8, 5), big.reshape(8, 3), np.zeros((3, 5)))[1]))
+
+# %% [markdown]
+# The weight can also stand on the left, and then it mixes the *patches* of an image: $y = V x$ for each image, where
+# $V$ has shape (O, S). Lesson 08 is about this product. Here O is 5:
+
+# %%
+big_gleft = rng.standard_normal((2, 5, 3))      # (B, O, C)  the gradient of V @ big
+
+# %% [markdown]
+# **Your turn.** All images share $V$. Set `gleft` to its gradient, of shape (O, S) = (5, 4), made from `big_gleft` and
+# `big`, which has shape (B, S, C) here.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# gleft = (big_gleft @ big.swapaxes(1, 2)).sum(axis=0)      # (B, O, C) @ (B, C, S) -> (B, O, S) -> (O, S)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+gleft = ...
+
+# %%
+mm.exercises.turn(gleft, right=np.einsum("boc,bsc->os", big_gleft, big),
+                  hint="first for one image: which sum is it, over c or over s? Then add up the images.")
 
 # %% [markdown]
 # ## Break it
@@ -233,6 +278,26 @@ pairs = [(milliseconds(lambda: wide_x @ wide_w), milliseconds(lambda: (wide_gy @
          for _ in range(20)]
 forward, backward = np.min(pairs, axis=0)
 print(f"forward {forward:.1f} ms, backward {backward:.1f} ms, ratio {backward / forward:.1f}")
+
+# %% [markdown]
+# **Your turn.** In Mixer-B, one layer goes from C = 768 channels to D_C = 3072 hidden units, for the S = 196 patches of
+# each image. How many operations does this one layer need in a training step with 64 images, forward and backward? Set
+# `operations`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# operations = 3 * 2 * (64 * 196) * 768 * 3072        # 1.8e11: a training step has many such layers
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+operations = ...
+
+# %%
+mm.exercises.turn(operations, right=3 * 2.0 * 64 * 196 * 768 * 3072,
+                  hint="N is the number of patches in all images, and backward costs twice as much as forward.")
 
 # %% [markdown]
 # **In the Mixer.** A layer stores its weight as (in, out), so that the forward pass needs no transpose. PyTorch stores

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 GELU, tanh and erf
 #
-# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# - **Time:** 25 minutes to read, 30 to do, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 02 to 04, the bell curve of the normal distribution
 # - **Previous:** [04 Linear: two gradients of a product](04_linear.ipynb)
 # - **Next:** [06 LayerNorm](06_layernorm.ipynb)
@@ -30,11 +30,11 @@ from minimixer.weights import names
 # %% [markdown]
 # ## Picture
 #
-# One MLP: Linear, GELU, Linear. **N** is the number of rows, **C** the number of channels, **D** the number of hidden
-# units. GELU takes (N, D) and returns (N, D): it treats each number independently.
+# One MLP: Linear, GELU, Linear. **N** is the number of rows, **C** the number of channels, and **D_C** the number of
+# hidden units. GELU takes (N, D_C) and returns (N, D_C): it treats each number independently.
 
 # %%
-plots.shapes({"x": {"N": 4, "C": 3}, "hidden": {"N": 4, "D": 6}, "gelu(hidden)": {"N": 4, "D": 6},
+plots.shapes({"x": {"N": 4, "C": 3}, "hidden": {"N": 4, "D_C": 6}, "gelu(hidden)": {"N": 4, "D_C": 6},
               "y": {"N": 4, "C": 3}}, "→→→")
 
 # %% [markdown]
@@ -169,6 +169,30 @@ for c in (0.0, k * k / 3 - 1 / 6, 0.044715):
 plots.lines(xs, {"difference": tanh_form(xs) - exact}, xlabel="x", ylabel="tanh form minus erf form")
 
 # %% [markdown]
+# **Your turn.** Is the authors' $c$ the best one? Try others between 0.04 and 0.05, by hand or in a loop, until the
+# largest error is below 0.0004. Set `better_c`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# better_c = min(np.linspace(0.04, 0.05, 101), key=lambda c: np.abs(tanh_form(xs, c) - exact).max())
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+better_c = ...
+
+# %%
+mm.exercises.turn(better_c, right=lambda c: np.abs(tanh_form(xs, c) - exact).max() < 0.0004 or
+                  f"With this c the largest error is {np.abs(tanh_form(xs, c) - exact).max():.5f}.",
+                  hint="a little below the authors' value.")
+
+# %% [markdown]
+# A smaller error is possible. But weights that were trained with the tanh form were trained with 0.044715, so libraries
+# keep it.
+
+# %% [markdown]
 # **The gradient of the tanh form.** One function is nested in another: $t = \tanh u$ and $u = k\,(x + c\,x^3)$. The
 # derivative of $\tanh$ is $1 - \tanh^2$. The chain rule multiplies it by the **inner derivative**, that of $u$:
 #
@@ -182,6 +206,36 @@ def tanh_gradient(gy, x, c=0.044715):
     inner = k * (1 + 3 * c * x * x)             # u'
     return gy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
 
+
+# %% [markdown]
+# **Your turn.** There is a third form in use: $x \cdot s(x)$ with the gate $s(x) = 1 / (1 + e^{-1.702 x})$, called
+# "quick GELU". The derivative of this gate is $1.702\, s\,(1 - s)$. Write its gradient, as `erf_gradient` above.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def quick_gradient(gy, x):
+#     s = 1 / (1 + np.exp(-1.702 * x))
+#     return gy * (s + x * 1.702 * s * (1 - s))
+# ```
+#
+# </details>
+
+
+# %% tags=["your-turn"]
+def quick_gradient(gy, x):
+    ...
+
+
+# %%
+def quick_form(x):
+    return x / (1 + np.exp(-1.702 * x))
+
+
+numeric_slope = (quick_form(xs + 1e-5) - quick_form(xs - 1e-5)) / 2e-5
+mm.exercises.turn(quick_gradient, right=lambda gradient: np.allclose(gradient(3.0, xs), 3 * numeric_slope) or
+                  f"At x = 1 the slope should be {numeric_slope[100]:.4f}, not {gradient(1.0, xs)[100]:.4f}.",
+                  hint="the product rule gives two terms; gy multiplies both.")
 
 # %% [markdown]
 # ## Check
@@ -287,6 +341,30 @@ for op in (gelu.GELU, NoInnerDerivative, MixedForms):
 # %% [markdown]
 # ## Use it
 #
+# **How often does GELU fall?** Left of $x = -0.75$, its slope is negative. In a new network, the inputs of the hidden
+# units are close to standard normal numbers, and $\Phi$ counts those.
+
+# %% [markdown]
+# **Your turn.** What share of standard normal numbers gets a negative slope from GELU? Read it off $\Phi$, to two
+# digits or more. Set `falling`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# falling = Phi(-0.75)                # 0.23
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+falling = ...
+
+# %%
+mm.exercises.turn(falling, right=lambda share: 0.22 <= share <= 0.235, hint="Phi(x) is the share of numbers up to x.")
+
+# %% [markdown]
+# So for more than a fifth of the hidden units, the output *falls* when the input grows.
+#
 # **Which weights need which form?** The paper says only "GELU". The official code, written in JAX, computes the tanh
 # form. timm, the PyTorch library, computes the erf form. Weights learned with one form should be used with that form.
 # minimixer records the form for each of the two file layouts and sets it when it loads weights.
@@ -337,6 +415,6 @@ print("same answers:", (logits["tanh"].argmax(-1) == logits["erf"].argmax(-1)).a
 #
 # **What the library does differently:** erf comes from SciPy (on a GPU, from CuPy). The folder `minimixer/ops/gelu/`
 # also holds faster code for the tanh form. On the CPU, training runs `inplace.py`, the same formula computed in place
-# and in small blocks, or `compiled.py`, where Numba is installed. Lesson 12 shows why they are faster. A test proves
+# and in small blocks, or `compiled.py`, where Numba is installed. Lesson 23 shows why they are faster. A test proves
 # each equal to the code you read, and `--kernels reference` (in Python, `mm.reference_kernels()`) trains with the code
 # you read. The erf form always runs on the CPU as you read it here.

@@ -24,7 +24,7 @@ LANGUAGES = {"ko": "영어"}      # each with its word for "English", beside lin
 OWN = "own"                     # marks a part that translates nothing
 MARK = re.compile(rf"^<!-- ([0-9a-f]{{8}}|{OWN}) -->\n", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
-TO_A_LESSON = re.compile(r"\]\((\d\d_\w+)\.ipynb\)")
+LINK = re.compile(r"\]\((?:(?P<lesson>\d\d_\w+)\.ipynb|\.\./\.\./docs/(?P<page>[\w-]+\.md)(?P<heading>#[^)]*)?)\)")
 
 Parts = list[tuple[str, str]]       # of each part: the fingerprint of the English text, and the text
 
@@ -86,9 +86,20 @@ def translate(notebook: Any, language: str, stem: str) -> Any:
     translated = deepcopy(notebook)
     cells = (cell for cell in translated.cells if cell.cell_type == "markdown")
     for cell, (_, text) in zip(cells, parts, strict=True):
-        cell.source = TO_A_LESSON.sub(lambda link: link[0] if language in languages(link[1])
-                                      else f"](../{link[1]}.ipynb) ({LANGUAGES[language]})", text)
+        cell.source = LINK.sub(lambda link: lead(link, language), text)
     return translated
+
+
+def lead(link: re.Match[str], language: str) -> str:
+    """A link of an English notebook, as it leads out of a folder inside: to a translation if there is one."""
+    if link["lesson"]:
+        there = language in languages(link["lesson"])
+        target = f"{link['lesson']}.ipynb" if there else f"../{link['lesson']}.ipynb"
+    else:
+        there = (DOCS / language / link["page"]).exists()
+        target = f"../../../docs/{language}/{link['page']}" if there \
+            else f"../../../docs/{link['page']}{link['heading'] or ''}"
+    return f"]({target})" if there else f"]({target}) ({LANGUAGES[language]})"
 
 
 def write(notebook: Any, path: Path) -> None:

@@ -143,6 +143,15 @@ def test_a_change_in_english_names_the_part_that_is_behind():
     assert translation.behind(english[::-1], parts) != []
 
 
+def test_links_lead_to_translations_where_there_are_any():
+    led = {text: translation.LINK.sub(lambda link: translation.lead(link, "ko"), text) for text in (
+        "[a](02_autograd.ipynb)", "[a](01_tensors.ipynb)", "[a](../../docs/glossary.md#sizes)",
+        "[a](../../docs/claims.md#cost)", "[a](https://arxiv.org/abs/2105.01601)")}
+    assert list(led.values()) == [
+        "[a](02_autograd.ipynb)", "[a](../01_tensors.ipynb) (영어)", "[a](../../../docs/ko/glossary.md)",
+        "[a](../../../docs/claims.md#cost) (영어)", "[a](https://arxiv.org/abs/2105.01601)"]
+
+
 def test_text_before_the_first_mark_is_refused():
     with pytest.raises(ValueError, match="no line"):
         translation.read("이 글은 표시가 없습니다.\n<!-- 12345678 -->\n본문\n")
