@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -64,8 +65,18 @@ def notebooks(folder: Path, title: str, text: str, language: str = "") -> None:
         linked = re.sub(r"\[([^][\n]*)\]\(([./]*\d\d_\w+\.ipynb)\)",
                         lambda link: link[0] if (built / link[2]).exists() else link[1],
                         path.read_text(encoding="utf-8"))       # a lesson not written yet has no page
-        (folder / path.name).write_text(linked.replace("../../docs/", "../"), encoding="utf-8")
+        (folder / path.name).write_text(with_alt(linked.replace("../../docs/", "../")), encoding="utf-8")
     (folder / "index.md").write_text(index(title, text, [path.stem for path in paths]), encoding="utf-8")
+
+
+def with_alt(notebook: str) -> str:
+    """The text of a notebook in which cells tell myst-nb what their images show; it does not read this in outputs."""
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        alts = [output.get("metadata", {}).get("image/png", {}).get("alt", "") for output in cell.get("outputs", [])]
+        if any(alts):
+            cell["metadata"]["mystnb"] = {"image": {"alt": " ".join(filter(None, alts))}}
+    return json.dumps(content)
 
 
 def playground(folder: Path) -> None:

@@ -165,6 +165,14 @@ def not_printed(built: Any) -> list[str]:
     return found
 
 
+def without_alt(built: Any) -> list[str]:
+    """Describe the figures of an executed lesson that do not say in words what they show."""
+    images = [(cell, output) for cell in built.cells if cell.cell_type == "code" for output in cell.outputs
+              if "image/png" in output.get("data", {})]
+    return [f"a figure has no alt text: give alt=... in {cell.source[:60]!r}" for cell, output in images
+            if not output.metadata.get("image/png", {}).get("alt", "").strip()]
+
+
 def outputs(cell: Any) -> Any:
     """Return the outputs that must not change between runs; None for text cells and for cells that measure."""
     if cell.cell_type != "code" or MEASURED in cell.metadata.get("tags", []):
@@ -212,7 +220,7 @@ def stated_minutes(notebook: Any) -> int | None:
 
 def doubts(notebook: Any, source: Path, given: argparse.Namespace) -> list[str]:
     """Describe what is wrong with an executed lesson."""
-    found = unexpected_verdicts(notebook, RIGHT if given.solutions else UNTOUCHED)
+    found = unexpected_verdicts(notebook, RIGHT if given.solutions else UNTOUCHED) + without_alt(notebook)
     if not given.solutions and not given.fast:
         minutes = reading_minutes(notebook)
         found += [f"the first cell must say {minutes} minutes to read"] * (minutes != stated_minutes(notebook))

@@ -2,10 +2,11 @@
 
 import contextlib
 import io
+import json
 import re
 import runpy
 import shlex
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,17 @@ def test_the_glossary_names_every_letter_of_a_shape():
 def test_drawings_are_those_of_their_script():
     for name, svg in runpy.run_path(str(ROOT / "docs" / "drawings.py"))["drawings"]().items():
         assert (ROOT / "docs" / "images" / name).read_text() == svg, f"{name}: run python docs/drawings.py"
+
+
+def test_the_site_gets_the_words_of_the_figures_of_lessons():
+    path = ROOT / "docs" / "pages.py"
+    specification = spec_from_file_location("docs_pages", path)
+    pages = module_from_spec(specification)
+    specification.loader.exec_module(pages)
+    spoken = {"cell_type": "code", "metadata": {"tags": ["measured"]}, "outputs": [
+        {"text": "1"}, {"data": {"image/png": ""}, "metadata": {"image/png": {"alt": "A tree."}}}]}
+    silent = {"cell_type": "code", "metadata": {}, "outputs": [{"data": {"image/png": ""}, "metadata": {}}]}
+    prose = {"cell_type": "markdown", "metadata": {}, "source": "Text."}
+    cells = json.loads(pages.with_alt(json.dumps({"cells": [spoken, silent, prose]})))["cells"]
+    assert cells[0]["metadata"] == {"tags": ["measured"], "mystnb": {"image": {"alt": "A tree."}}}
+    assert cells[1:] == [silent, prose]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.site import browser, find_chromium, outside_of_styles, outside_resources
+from tests.support.site import browser, find_chromium, outside_of_styles, outside_resources, wordless_pictures
 
 
 @pytest.mark.parametrize("tag", [
@@ -32,3 +32,10 @@ def test_a_browser_finds_each_fault_of_a_page_and_none_in_a_good_one(tmp_path):
             page.write_text(f"<!doctype html><html><body>{body}</body></html>")
             found = window.open(page.as_uri(), 390)
             assert any(fault in what for what in found) if fault else found == []
+
+
+def test_pictures_without_words_are_found(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<img src="a.png"><img src="b.png" alt=" "><img src="c.png" alt="_images/c.png">'
+                    '<img src="d.png" alt="The file d.png as a picture"><img src="e.png" alt="A tree."/>')
+    assert [fault.split()[-1] for fault in wordless_pictures(page)] == ["a.png", "b.png", "c.png"]

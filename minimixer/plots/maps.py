@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 9.2                     # inches for all maps of a row,
-SMALLEST, LARGEST = 1.15, 2.3   # and for the longer side of one
+WIDTH = 10.4                    # inches for all maps of a row,
+SMALLEST, LARGEST = 1.3, 2.3    # and for the longer side of one
 
 
 def weight_maps(weights: Array, captions: Sequence[str] = (), title: str = "", columns: int = 8, *,

@@ -36,8 +36,9 @@ def patch_grid(image: Array, patch_size: int, title: str = "", *, alt: str = "")
     rows, columns = h // p, w // p
     look: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255 if pixels.dtype == np.uint8 else 1}
     pixels = pixels if channels == 3 else pixels[..., 0]
-    alt = alt or (f"{title + ': ' if title else ''}an image of {h} x {w} pixels, cut into {rows} x {columns} = "
-                  f"{rows * columns} patches of {p} x {p} pixels, and the patches apart, in reading order.")
+    start = f"{title}: an" if title else "An"
+    alt = alt or (f"{start} image of {h} x {w} pixels, cut into {rows} x {columns} = {rows * columns} patches of {p} x "
+                  f"{p} pixels, and the patches apart, in reading order.")
     fig = figure(8.4, 4.3 if title else 4.0, alt=alt)
     whole, apart = fig.subplots(1, 2)
     for axes in (whole, apart):

@@ -50,7 +50,8 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
     save(fig, path)
 
 
-def confusion(counts: Array, class_names: Sequence[str], path: Path | None = None, title: str = "") -> "Figure":
+def confusion(counts: Array, class_names: Sequence[str], path: Path | None = None, title: str = "", *,
+              alt: str = "") -> "Figure":
     """Draw a confusion matrix as percentages of each row.
 
     Parameters
@@ -61,11 +62,16 @@ def confusion(counts: Array, class_names: Sequence[str], path: Path | None = Non
     path : Path, optional
         PNG file to write.
     title : str
+    alt : str
+        What the matrix shows, in words; by default its size and the shares on its diagonal.
     """
     classes = len(class_names)
     few = classes <= 20
     percent = 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
-    fig = figure(7, 6.4)
+    right = [f"{class_names[i]} {percent[i, i]:.0f} %" for i in range(classes)] if few else [
+        f"from {percent.diagonal().min():.0f} % to {percent.diagonal().max():.0f} %"]
+    fig = figure(7, 6.4, alt=alt or f"{title or 'Confusion matrix'}: {classes} x {classes} shares of the true class, "
+                                    f"predicted right: {', '.join(right)}.")
     axes = fig.subplots()
     shown = axes.imshow(percent, cmap="cividis", vmin=0, vmax=100)
     if few:

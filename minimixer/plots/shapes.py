@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from minimixer.plots.style import BLUE, GREEN, INK, ORANGE, PALE, PURPLE, RED, canvas
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 CELL = 0.3          # inches
 MOST_CELLS = 10     # longer axes are drawn without cells, on a logarithmic scale
 SLANT = 0.45        # inches to the right and up, per inch of the first of three axes
-GAP = 1.15          # inches between two boxes: a sign, and the name of the next box's left edge
+LETTER = 0.075      # inches, of the names of axes
+GAP, LEAST_GAP = 0.75, 1.0      # inches for a sign between two boxes; the name of a left edge needs its own
 MOST_WIDTH = 10.6   # inches; what does not fit goes on below
 SIGN = re.compile(r"([)]*)\s*(.*?)\s*([(]*)")      # what closes, the sign itself, what opens
 
@@ -51,42 +52,57 @@ def shapes(boxes: Mapping[str, Mapping[str, int]], signs: Sequence[str] | str = 
     grid = max((n for box in boxes.values() for n in box.values()), default=1) <= MOST_CELLS
     palette = (BLUE, RED, GREEN, PURPLE, ORANGE)
     colors = dict(zip(sizes, (palette * (1 + len(sizes) // len(palette)))[:len(sizes)], strict=True))
-    inches = [[_inches(n, grid) for n in [1] * (3 - len(box)) + list(box.values())] for box in boxes.values()]
-    slants = [SLANT * depth if len(box) == 3 and next(iter(box.values())) > 1 else 0.0
-              for box, (depth, _, _) in zip(boxes.values(), inches, strict=True)]
-    widths = [width + slant for (_, _, width), slant in zip(inches, slants, strict=True)]
-    heights = [height + slant for (_, height, _), slant in zip(inches, slants, strict=True)]
-    lines = _lines(widths)
-    tall = [max(heights[i] for i in line) + 1.2 for line in lines]
-    width = max(3.0, *(sum(widths[i] + GAP for i in line) + 0.3 for line in lines))
+    sized = [_measure(box, grid) for box in boxes.values()]
+    lines = _lines(sized)
+    tall = [max(sized[i].height for i in line) + 1.2 for line in lines]
+    width = max(3.0, *(sum(sized[i].gap + sized[i].width for i in line) + 0.6 for line in lines))
     height = sum(tall) + (0.3 if title else 0) + 0.1
     fig, axes = canvas(width, height, alt=alt or _in_words(boxes, before))
     names, bottom = list(boxes), sum(tall)
     for line, line_height in zip(lines, tall, strict=True):
         bottom -= line_height
-        x, middle = 0.95, bottom + 0.65 + (line_height - 1.2) / 2
+        x, middle = 0.0, bottom + 0.65 + (line_height - 1.2) / 2
         for i in line:
             closing, sign, opening = SIGN.fullmatch(before[i]).groups()         # type: ignore[union-attr]
-            for text, at, size in ((sign, x - 0.88 + (0.1 if closing else 0), 15), (opening, x - 0.64, 30)):
+            x += sized[i].gap
+            for text, at, size in ((sign, x - sized[i].left - 0.38 + (0.1 if closing else 0), 15),
+                                   (opening, x - sized[i].left - 0.14, 30)):
                 axes.text(at, middle, text, ha="center", va="center", fontsize=size, color=INK)
-            _box(axes, (x, middle - heights[i] / 2), names[i], boxes[names[i]], colors, inches[i], grid)
-            x += widths[i] + GAP
+            _box(axes, (x, middle - sized[i].height / 2), names[i], boxes[names[i]], colors, sized[i].inches, grid)
+            x += sized[i].width
             closing = SIGN.fullmatch((*before, "")[i + 1])[1]                   # type: ignore[index]
-            axes.text(x - GAP + 0.14, middle, closing, ha="center", va="center", fontsize=30, color=INK)
+            axes.text(x + 0.14, middle, closing, ha="center", va="center", fontsize=30, color=INK)
     if title:
         axes.text(width / 2 - 0.1, height - 0.3, title, ha="center", va="center", fontsize=11, color=INK)
     return fig
 
 
-def _inches(n: int, grid: bool) -> float:
-    return CELL * n if grid else 0.35 * (1 + math.log2(n) / 2)
+class _Size(NamedTuple):
+    """Of a box, in inches."""
+
+    inches: tuple[float, ...]       # depth, height and width
+    width: float                    # with its depth, drawn slanted
+    height: float
+    left: float                     # of the name of its left edge
+
+    @property
+    def gap(self) -> float:         # before it
+        return max(LEAST_GAP, GAP + self.left)
 
 
-def _lines(widths: Sequence[float]) -> list[list[int]]:
+def _measure(box: Mapping[str, int], grid: bool) -> _Size:
+    depth, height, width = (CELL * n if grid else 0.35 * (1 + math.log2(n) / 2)
+                            for n in [1] * (3 - len(box)) + list(box.values()))
+    slant = SLANT * depth if len(box) == 3 and next(iter(box.values())) > 1 else 0.0
+    label = " = ".join(map(str, list(box.items())[-2])) if len(box) > 1 else ""
+    return _Size((depth, height, width), width + slant, height + slant, 0.08 + LETTER * len(label))
+
+
+def _lines(sized: Sequence[_Size]) -> list[list[int]]:
     """Which boxes stand on each line."""
     lines: list[list[int]] = [[]]
-    for i, width in enumerate(widths):
-        if lines[-1] and sum(widths[j] + GAP for j in lines[-1]) + GAP + width > MOST_WIDTH:
+    for i, size in enumerate(sized):
+        if lines[-1] and sum(sized[j].gap + sized[j].width for j in lines[-1]) + size.gap + size.width > MOST_WIDTH:
             lines.append([])
         lines[-1].append(i)
     return lines
@@ -97,7 +113,8 @@ def _in_words(boxes: Mapping[str, Mapping[str, int]], before: Sequence[str]) -> 
     for sign, (name, box) in zip(before, boxes.items(), strict=True):
         closing, between, opening = SIGN.fullmatch(sign).groups()               # type: ignore[union-attr]
         between = f" {between} " if between else ", " if words and not sign else " " if words else ""
-        words += f"{closing}{between}{opening}{name} [{', '.join(f'{axis} = {n}' for axis, n in box.items())}]"
+        shape = ", ".join(f"{axis} = {n}" for axis, n in box.items()) or "a number"
+        words += f"{closing}{between}{opening}{name} [{shape}]"
     return f"Arrays drawn as boxes: {words}."
 
 

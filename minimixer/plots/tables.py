@@ -28,8 +28,8 @@ def transposition(values: Array, row: int = 0, names: tuple[str, str] = ("S", "C
     table = to_numpy(values)
     s, c = table.shape
     first, last = names
-    alt = alt or (f"A table with {first} = {s} rows and {last} = {c} columns, and its transpose, with {last} = "
-                  f"{c} rows and {first} = {s} columns. Row {row} of the first and column {row} of the second are marked.")
+    alt = alt or (f"Table with {first} = {s} rows and {last} = {c} columns, and its transpose, with {last} = {c} rows "
+                  f"and {first} = {s} columns. Marked: row {row}, which is column {row} of the transpose.")
     cell = 0.42 if max(s, c) <= 8 else 3.4 / max(s, c)
     width, height = cell * (s + c) + 2.9, cell * max(s, c) + 0.75
     fig, axes = canvas(width, height, alt=alt)

@@ -138,3 +138,16 @@ def test_a_image_shows_itself_and_is_the_same_to_the_byte(tmp_path):
     assert build.differences(first, second, with_outputs=True) == []
     second.cells[1].outputs[0].data["image/png"] = ""
     assert len(build.differences(first, second, with_outputs=True)) == 1
+
+
+def test_a_figure_without_words_is_found():
+    new = build.nbformat.v4
+
+    def cell(metadata):
+        output = new.new_output("display_data", {"image/png": "", "text/plain": "<Figure>"}, metadata=metadata)
+        return new.new_code_cell("draw()", outputs=[output])
+
+    cells = [cell({"image/png": {"alt": "A tree."}}), new.new_markdown_cell("Text."), cell({"image/png": {"alt": " "}}),
+             cell({}), new.new_code_cell("1", outputs=[new.new_output("execute_result", {"text/plain": "1"})])]
+    assert build.without_alt(new.new_notebook(cells=cells)) == [
+        "a figure has no alt text: give alt=... in 'draw()'"] * 2

@@ -28,6 +28,25 @@ def test_shapes_takes_real_sizes_and_refuses_four_axes():
         plots.shapes({"x": {"B": 1, "H": 2, "W": 2, "C": 3}})
 
 
+def test_shapes_draws_brackets_and_goes_on_below():
+    boxes = {name: {"S": 4, "C": 6} for name in "abcdefg"}
+    figure = plots.shapes(boxes, ["(", "-", ")*", *"++="])
+    assert [word for word in words(figure) if word in "()-*+="] == ["(", "-", ")", "*", "+", "+", "="]
+    heights = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+    assert heights["a"] == heights["b"] > heights["g"]
+    assert figure.get_size_inches()[0] < 11.5
+    with pytest.raises(ValueError, match="3 signs for 2 arrays"):
+        plots.shapes({"a": {}, "b": {}}, "+-=")
+
+
+def test_the_words_of_shapes_do_not_overlap():
+    axis = "P x P x 3"
+    figure = plots.shapes({"x": {"S": 16, axis: 192}, "weight": {axis: 192, "C": 64}, "y": {"S": 16, "C": 64}}, "@=")
+    figure.draw_without_rendering()
+    places = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
+    assert not any(a.overlaps(b) for i, a in enumerate(places) for b in places[:i])
+
+
 def test_transposition_writes_the_numbers_of_both_tables():
     shown = words(plots.transposition(np.array([[1, 2, 3], [4, 5, 6]]), row=1, names=("S", "C")))
     for number in "123456":
@@ -45,6 +64,13 @@ def test_graph_shows_every_op_under_the_name_of_its_reference_and_every_leaf():
         "weight\n(3, 2)", "leaf\n(2,)", "Linear\n(4, 2)", "GELU\n(4, 2)", "Multiply\n(4, 2)", "loss = Mean\n()"])
     arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None)]
     assert len(arrows) == 6                     # y * y has two
+
+
+def test_a_module_names_its_parameters_in_the_graph():
+    mlp = mm.nn.MlpBlock(3, 5)
+    y = mlp(mm.Tensor(np.ones((4, 3), np.float32)))
+    assert {"mlp.fc1.weight\n(3, 5)", "mlp.fc2.bias\n(3,)"} <= set(words(plots.graph(y, {"mlp": mlp})))
+    assert {"fc1.weight\n(3, 5)", "y = Linear\n(4, 3)"} <= set(words(plots.graph(y, {"": mlp, "y": y})))
 
 
 def test_graph_of_a_long_chain_needs_no_recursion():
@@ -142,3 +168,8 @@ def test_a_confusion_matrix_is_shares_of_its_rows(tmp_path):
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
     assert (tmp_path / "a.png").stat().st_size > 1000
     assert plots.confusion(np.eye(2), ["cat", "dog"])._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_few_whole_numbers_on_a_logarithmic_axis_are_its_ticks():
+    axes = plots.lines([1, 2, 8], {"a": [1.0, 2.0, 3.0]}, xlabel="", ylabel="", log="x").axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "8"]

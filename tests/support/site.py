@@ -1,7 +1,7 @@
 """Open every page of the built documentation in headless Chromium: ``python -m tests.support.site docs/_build``.
 
 No page may refer to a script, style, font or picture elsewhere, ask for anything outside of the folder, report an error
-to the console, show a broken picture, or be wider than the window.
+to the console, show a broken picture or one without words, or be wider than the window.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 
 WIDTHS = (1280, 390)        # a laptop, a phone
 REMOTE = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
+SAYS = re.compile(r"(?!\S+\.(png|gif|svg|jpe?g)$)\s*\S")           # words, not the name of a file
 BROKEN = "[...document.images].filter(i => i.getClientRects().length && !i.naturalWidth).map(i => i.src)"
 WIDEST = """[...document.querySelectorAll('article *')]
     .filter(e => e.getBoundingClientRect().right > innerWidth)
@@ -32,7 +33,7 @@ class Resources(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.outside = []
+        self.outside, self.wordless = [], []
         self.in_style = False
 
     def handle_starttag(self, tag, attrs):
@@ -42,6 +43,8 @@ class Resources(HTMLParser):
         places.append(attributes.get("href", "") if tag in ("link", "image", "use") else "")
         self.outside += [f"<{tag}> {place}" for place in places if REMOTE.match(place)]
         self.outside += outside_of_styles(attributes.get("style", ""))
+        if tag == "img" and not SAYS.match(attributes.get("alt", "")):
+            self.wordless.append(attributes.get("src", "")[:80])
 
     handle_startendtag = handle_starttag
 
@@ -57,6 +60,13 @@ def outside_of_styles(css):
     """What a style sheet loads from another place."""
     places = re.findall(r"(?:url\(|@import)\s*['\"]?([^'\")\s]+)", css)
     return [f"style {place}" for place in places if REMOTE.match(place)]
+
+
+def wordless_pictures(path):
+    """The pictures of a page whose ``alt`` is missing, or is a file name, as Sphinx writes it where there is none."""
+    page = Resources()
+    page.feed(path.read_text(errors="replace"))
+    return [f"no words for the picture {place}" for place in page.wordless]
 
 
 def outside_resources(path):
@@ -194,6 +204,7 @@ def main():
         return 2
     files = [*pages, *site.rglob("*.css"), *site.rglob("*.svg")]
     faults = [f"{path.relative_to(site)}: {what}" for path in files for what in outside_resources(path)]
+    faults += [f"{page.relative_to(site)}: {what}" for page in pages for what in wordless_pictures(page)]
     chromium = find_chromium()
     if chromium is None:
         print("skipped: pages were not opened, because Chromium is not installed (apt-get install chromium)")
