@@ -111,6 +111,11 @@ def test_nothing_is_left_in_english(source, language):
     assert [piece for _, text in cells(source, language) for piece in english_left(text)] == []
 
 
+@each_korean_lesson
+def test_each_text_would_be_found_if_it_were_still_english(source):
+    assert [text for text in translation.texts(build.read_source(source)) if not english_left(text)] == []
+
+
 @each_translation
 def test_bold_words_are_bold(source, language):
     assert [fault for _, text in cells(source, language) for fault in bold_that_stays_stars(text)] == []

@@ -60,6 +60,7 @@ def test_what_differs_is_named(right, wrong, kind):
 @pytest.mark.parametrize("left", [
     "No error.", "It is 0.", "이 셀은 the weights of every layer를 봅니다.", "## Where the weights are now",
     "| 줄 | what the backward pass needs |", "- Nothing moves in memory",
+    "여기서 token and channel을 봅니다.", "Use it",
 ])
 def test_english_that_is_left_is_found(left):
     assert len(english_left(f"{KOREAN}\n{left}\n")) == 1

@@ -26,6 +26,8 @@ ASIDE = re.compile(r"\([^()]*\)|(?<!\*)\*(?!\*)[^*]+\*(?!\*)")
 NAMES = {"Tolstikhin et al", "arXiv"}
 WORD = re.compile(r"[A-Za-z][A-Za-z'’-]+")
 MOST_WORDS = 3              # Latin words in a row: a name such as "Intel Xeon" has fewer, a forgotten sentence more
+SMALL_WORDS = re.compile(r"\b(?:the|is|are|of|and|or|it|its|that|this|to|with|for|from|our|only|then|use|on|by)\b",
+                         re.IGNORECASE)
 HANGUL = re.compile(r"[가-힣]")
 
 
@@ -81,14 +83,16 @@ def pieces(text):
 
 
 def english_left(translated):
-    """The pieces that look English: without a Hangul letter, or with more than three Latin words in a row.
+    """The pieces that look English: with a small word such as "the", or more than three Latin words in a row.
 
-    Names of things in code, formulas, parentheses and italics do not count.  A piece without Hangul may be one name
+    What stands in code, formulas, parentheses and italics does not count.  A piece without Hangul may only be one name
     of up to two words, such as "AdamW" or a row's "Mixer block".
     """
     found = []
     for piece in pieces(translated):
-        if HANGUL.search(piece):
+        if SMALL_WORDS.search(piece):
+            found.append(piece)
+        elif HANGUL.search(piece):
             runs = re.split(r"[^A-Za-z'’ ,-]+", piece)
             found += [piece] * any(len(WORD.findall(run)) > MOST_WORDS for run in runs)
         else:
