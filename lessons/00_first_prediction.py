@@ -14,7 +14,7 @@
 #
 # 1. say what goes into the model and what comes out,
 # 2. recognize the four steps of every training loop,
-# 3. say where the model's 72,714 parameters are.
+# 3. say where the model's 72,714 parameters are. <!-- printed -->
 
 # %%
 import inspect
@@ -33,8 +33,9 @@ FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 # ## Picture
 #
 # minimixer comes with 1,797 images of handwritten digits. An image has **H** x **W** = 8 x 8 pixels and one channel
-# (gray). A pixel is an integer from 0 (black) to 255 (white). 1,437 images are for training. The other 360 are for
-# testing: the model never learns from them.
+# (gray). A pixel is an integer from 0 (black) to 255 (white).
+#
+# 1,437 images are for training. The other 360 are for testing: the model never learns from them. <!-- printed -->
 
 # %%
 dataset = mm.data.load_digits()
@@ -326,6 +327,7 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 # - A training step is: forward, loss, backward, update.
 # - The small Mixer has 72,714 parameters. Almost all of them are in its four blocks.
 # - Predict with the same normalization as in training. Otherwise the answers are worthless, and no error tells you.
+#   <!-- printed -->
 #
 # **What the library does differently:** `fit` also warms the learning rate up and lowers it again, clips the gradients
 # (lesson 11), splits the batch among several threads (lesson 23), and can be stopped and resumed.
