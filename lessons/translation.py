@@ -23,6 +23,7 @@ DOCS = LESSONS.parent / "docs"
 LANGUAGES = {"ko": "영어"}      # each with its word for "English", beside links to lessons that it does not have
 OWN = "own"                     # marks a part that translates nothing
 MARK = re.compile(rf"^<!-- ([0-9a-f]{{8}}|{OWN}) -->\n", re.MULTILINE)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?:(?P<lesson>\d\d_\w+)\.ipynb|\.\./\.\./docs/(?P<page>[\w-]+\.md)(?P<heading>#[^)]*)?)\)")
 
@@ -30,8 +31,8 @@ Parts = list[tuple[str, str]]       # of each part: the fingerprint of the Engli
 
 
 def fingerprint(text: str) -> str:
-    """Eight digits that change with the words of a text, and stay when its lines are broken elsewhere."""
-    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
+    """Eight digits that change with the words of a text; line breaks and comments do not count."""
+    return hashlib.sha256(" ".join(COMMENT.sub(" ", text).split()).encode()).hexdigest()[:8]
 
 
 def read(text: str) -> Parts:

@@ -48,7 +48,6 @@ def test_a_faithful_translation_has_no_fault():
     ("16개", "18개", "number"), ("16개", "여러 개", "number"), ("32의 ", "", "number"), ("x_i", "x_j", "formula"),
     ("`x`", "`y`", "code"), ("`x`", "x", "code"), ("01_tensors", "02_autograd", "link"), ("## ", "### ", "heading"),
     ("- 기울기", "기울기", "list item"), ("| 가 | 나 |", "", "row of a table"), ("2 * x", "3 * x", "code block"),
-    ("<!-- printed -->", "", "comment"),
 ])
 def test_what_differs_is_named(right, wrong, kind):
     assert right in KOREAN
