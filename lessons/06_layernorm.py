@@ -51,7 +51,9 @@ rng = np.random.default_rng(0)
 heights, spreads = np.array([[3.0], [-2.0], [0.0], [1.0]]), np.array([[1.0], [0.5], [2.0], [0.3]])
 x = heights + spreads * rng.standard_normal((4, 6))                                     # (S, C)
 after = (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)                      # (S, C)
-plots.weight_maps(np.stack([x, after]), ["before", "after"], names=("S", "C"), numbers=True)
+plots.weight_maps(np.stack([x, after]), ["before", "after"], names=("S", "C"), numbers=True,
+                  alt="Four rows of six numbers. Before LayerNorm, every row has its own mean and spread. After it, "
+                      "all have the same, and only the pattern of each row is left.")
 
 # %% [markdown]
 # ## Predict
@@ -209,7 +211,9 @@ gy = rng.standard_normal((4, 6))                                                
 terms = three_terms(gy, normalized, rstd, weight)
 gx = sum(terms)                                                                 # (S, C)
 scaled = [np.broadcast_to(t, (4, 6)) / rstd for t in (*terms, gx)]
-plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"], names=("S", "C"))
+plots.weight_maps(np.stack(scaled), ["direct", "mean", "variance", "their sum"], names=("S", "C"),
+                  alt="The three terms and their sum, as tables of 4 rows and 6 columns. The direct term has the "
+                      "largest numbers; the one through the mean has the same number in all columns of a row.")
 
 # %% [markdown]
 # (Each row is shown divided by its $r$, so that you can see all of them.) The three maps look different. The first is

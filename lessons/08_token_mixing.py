@@ -400,7 +400,9 @@ for step in first_block[:7]:
 # %%
 micro = mm.nn.mixer("micro")                                            # S = 64 = 8 x 8 positions
 units = micro.blocks[0].token_mixing.fc1.weight.data                    # (S, D_S)
-plots.weight_maps(units.T[:8].reshape(8, 8, 8), [f"unit {d}" for d in range(8)], columns=4)
+plots.weight_maps(units.T[:8].reshape(8, 8, 8), [f"unit {d}" for d in range(8)], columns=4,
+                  alt="The weights of eight hidden units, each on the 8 x 8 positions of the patches. Untrained, they "
+                      "are noise without any pattern.")
 
 # %% [markdown]
 # **The price.** The weights have S in their shape. So a Mixer takes images of only one size:

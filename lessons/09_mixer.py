@@ -244,8 +244,10 @@ scale = ...
 
 # %%
 def arrives(number):
+    if number == 0:
+        return "With 0, the blocks would do nothing at all."
     found = cosine(32, lambda x, f, norm: x + float(number) * f(norm(x)))
-    return (number != 0 and found >= 0.9) or f"With {number}, the cosine after 32 blocks is {found:.2f}."
+    return found >= 0.9 or f"With {number}, the cosine after 32 blocks is {found:.2f}."
 
 
 mm.exercises.turn(scale, right=arrives)
