@@ -81,7 +81,7 @@ class Ours(Learner):
 
 
 class Theirs(Learner):
-    """Eager PyTorch, as its users write it: fused AdamW, and its own Muon for the matrices of the blocks."""
+    """Eager PyTorch, as its users write it: fused AdamW, and its own Muon for the same matrices as ours."""
 
     def start(self, dataset: Dataset) -> None:
         import torch

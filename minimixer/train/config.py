@@ -111,20 +111,22 @@ def _check(holds: bool, name: str, value: object, expected: str) -> None:
         raise UsageError(f"{flag(name)} is {printable(value)}: expected {expected}")
 
 
-CIFAR = TrainConfig(data="cifar10", model="nano", epochs=10, label_smoothing=0.1, crop_padding=4, flip=True)
+CIFAR = TrainConfig(data="cifar10", model="nano", epochs=6, optimizer="muon", lr=0.012, label_smoothing=0.1,
+                    crop_padding=4, flip=True)
 
 GROUPS = {"data": Data, "augment": Augment, "model": Model, "recipe": Recipe, "machine": Machine, "output": Output}
 
 PRESETS |= {
-    "digits": TrainConfig(patch_size=2, batch_size=64, lr=4e-3, label_smoothing=0.1, warmup_steps=50),
+    "digits": TrainConfig(patch_size=2, batch_size=64, epochs=10, optimizer="muon", lr=0.01, label_smoothing=0.1,
+                          warmup_steps=20),
     "cifar10": CIFAR,
     "cifar10-micro": replace(
-        CIFAR, model="micro", epochs=300, lr=1e-3, warmup_steps=2000, randaugment=2, magnitude=9, cutmix=1.0,
+        CIFAR, model="micro", epochs=200, lr=0.01, warmup_steps=2000, randaugment=2, magnitude=9, cutmix=1.0,
         mixing=0.5, ema=0.9995),
     "cifar10-micro-cpu": replace(
-        CIFAR, model="micro", epochs=30, batch_size=64, lr=1.5e-3, warmup_steps=800, cutmix=1.0, mixing=0.25,
-        ema=0.999),
-    "cifar100": replace(CIFAR, data="cifar100", epochs=20),
+        CIFAR, model="micro", epochs=40, lr=0.01, warmup_steps=400, randaugment=1, magnitude=7, cutmix=1.0,
+        mixing=0.33, ema=0.999),
+    "cifar100": replace(CIFAR, data="cifar100", epochs=12),
     "photos": TrainConfig(
         data="photos", model="nano", epochs=60, batch_size=32, warmup_steps=60, label_smoothing=0.1, crop_padding=8,
         flip=True, randaugment=2, magnitude=5, ema=0.99),

@@ -77,7 +77,7 @@ class Recipe:
     max_steps: int | None = None
     """Stop after this many steps, with the schedule fitted to them."""
     optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
-    """Muon takes the matrices of the blocks, AdamW the rest; SGD uses momentum 0.9."""
+    """Muon takes the matrices of stem and blocks, AdamW the rest; SGD uses momentum 0.9."""
     lr: float = 2e-3
     """Peak learning rate."""
     schedule: ScheduleKind = "cosine"

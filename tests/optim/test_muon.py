@@ -108,35 +108,45 @@ def test_ten_steps_agree_with_pytorch(rng):
     assert np.allclose(p.data, twin.detach().numpy(), atol=2e-3)            # PyTorch multiplies in bfloat16
 
 
-def test_it_takes_the_matrices_of_blocks_and_leaves_the_rest_to_adamw(rng):
+def test_it_takes_the_matrices_of_stem_and_blocks_and_leaves_the_rest_to_adamw(rng):
     model, twin = (nn.mixer("pico", seed=1) for _ in range(2))
     gradients = [rng.standard_normal(p.shape).astype(np.float32) for p in model.parameters()]
     muon_, adamw = optim.Muon(model, 0.01), optim.AdamW(twin.parameters(), 0.01, weight_decay=0.0)
     for optimizer in (muon_, adamw):
         optimizer.step(gradients)
     for (name, ours), theirs in zip(model.named_parameters(), twin.parameters(), strict=True):
-        in_blocks = name.startswith("blocks.") and ours.ndim == 2
-        assert np.allclose(ours.data, theirs.data, atol=1e-7) != in_blocks, name
+        of_muon = ours.ndim == 2 and name != "head.weight"
+        assert np.allclose(ours.data, theirs.data, atol=1e-7) != of_muon, name
     sizes = {name: v.size for (name, _), v in zip(model.named_parameters(), muon_.state["v"], strict=True)}
-    assert sizes["blocks.0.token_mixing.fc1.weight"] == 0
-    assert sizes["stem.weight"] > 0
+    assert sizes["stem.weight"] == sizes["blocks.0.token_mixing.fc1.weight"] == 0
+    assert sizes["head.weight"] > 0
 
 
-def test_it_takes_the_matrices_between_the_first_and_the_last_of_another_model():
+def test_of_a_vit_it_leaves_the_positions_to_adamw():
+    model = nn.build("vit-pico")
+    optimizer = optim.Muon(model)
+    left = [name for name, p, own in zip(optimizer.names, optimizer.params, optimizer.is_matrix, strict=True)
+            if p.ndim == 2 and not own]
+    assert left == ["position", "head.weight"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_it_takes_the_matrices_before_the_last_of_another_model(named):
     class Three(nn.Module):
         def __init__(self):
             self.a, self.b, self.c = nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 2)
 
     model = Three()
-    optimizer = optim.Muon(model)
-    assert [p for p, own in zip(optimizer.params, optimizer.is_matrix, strict=True) if own] == [model.b.weight]
+    optimizer = optim.Muon(model if named else model.parameters())
+    assert [p for p, own in zip(optimizer.params, optimizer.is_matrix, strict=True) if own] == [
+        model.a.weight, model.b.weight]
 
 
 def test_what_is_no_matrix_is_refused():
     vector = Tensor(np.ones(3), requires_grad=True)
     with pytest.raises(ValueError, match=r"among the parameters, got one of shape \(3,\): leave it out of matrices"):
         optim.Muon([vector], matrices=[vector])
-    with pytest.raises(ValueError, match="between the first and the last, and here is none: use AdamW"):
+    with pytest.raises(ValueError, match="before the last, and here is none: use AdamW"):
         optim.Muon([vector])
 
 

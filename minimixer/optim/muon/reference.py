@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrices are made orthogonal, for the matrices of the blocks; AdamW for the rest.
+"""Muon: momentum whose matrices are made orthogonal, for the matrices of all layers but the last; AdamW for the rest.
 
 A gradient step follows the few directions in which a matrix's gradient is largest.  Muon (Jordan et al. 2024) keeps the
 directions and makes all of them equally long: of the momentum M = U S V^T it takes U V^T.  Scaled by
@@ -54,13 +54,13 @@ def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Se
 
 
 class Muon(Optimizer):
-    """Muon for the matrices of a model's blocks, AdamW for its stem, head, biases and norms.
+    """Muon for the matrices of a model's stem and blocks, AdamW for its head, biases and norms.
 
     Parameters
     ----------
     params : Module or sequence of Tensor
-        Its matrices are those of two axes whose names begin with ``blocks.`` or, if there are none, or no names, those
-        of two axes between the first and the last.
+        Its matrices are the parameters of two axes called ``weight`` or, if there are none, or no names, all of two
+        axes; but for the last one, the head's.
     lr, weight_decay, eps : float
         The learning rate is for both.  A step multiplies a decaying parameter by ``1 - lr * weight_decay``.
     momentum : float
@@ -86,8 +86,8 @@ class Muon(Optimizer):
         super().__init__(params, lr, weight_decay, decay_vectors, ["m", "v"])
         chosen = hidden_matrices(self.names, self.params) if matrices is None else list(matrices)
         if matrices is None and not chosen:
-            raise ValueError("Muon is for the matrices between the first and the last, and here is none: use AdamW, or "
-                             "say which it takes, matrices=[...]")
+            raise ValueError("Muon is for the matrices before the last, and here is none: use AdamW, or say which it "
+                             "takes, matrices=[...]")
         if wrong := [t.shape for t in chosen if t.ndim != 2 or not any(t is p for p in self.params)]:
             raise ValueError(f"Muon is for matrices among the parameters, got one of shape {wrong[0]}: leave it out of "
                              "matrices=[...], and AdamW takes it")
@@ -113,4 +113,5 @@ class Muon(Optimizer):
 def hidden_matrices(names: Sequence[str], params: Sequence[Tensor]) -> list[Tensor]:
     """The matrices that Muon takes of parameters."""
     matrices = [(name, p) for name, p in zip(names, params, strict=True) if p.ndim == 2]
-    return [p for name, p in matrices if name.startswith("blocks.")] or [p for _, p in matrices[1:-1]]
+    of_layers = [p for name, p in matrices if name.endswith("weight")]          # a ViT's positions are no layer's
+    return (of_layers or [p for _, p in matrices])[:-1]
