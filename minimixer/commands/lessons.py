@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from signal import SIGINT
 from typing import Annotated
@@ -82,8 +83,11 @@ def copy_lessons(folder: Path, /, force: bool = False, lang: Language = ENGLISH)
 
 
 def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_browser: bool = False,
-                 allow_root: bool = False, ip: Ip = None, port: Port = None, lang: Language = ENGLISH) -> int:
+                 allow_root: bool = False, ip: Ip = None, port: Port = None, lang: Language = ENGLISH,
+                 *, jupyter: tyro.conf.Suppress[tuple[str, ...]] = ()) -> int:
     """Copy the missing notebooks into a folder, and start Jupyter there.
+
+    What follows -- goes to Jupyter as it is, such as: -- --ServerApp.token=secret
 
     Parameters
     ----------
@@ -107,19 +111,22 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
         raise UsageError(_no_lesson(lesson, list(known), lang))
     if port is not None and not 0 < port < 1 << 16:
         raise UsageError(f"--port is {port}: expected a number from 1 to 65535")
-    copy(folder, lang=lang)
     start = folder if lang == ENGLISH else folder / lang
     place = start / known[number].path.name if lesson else start
+    shown = not no_browser and has_browser()
+    options = [WITHOUT_ASKING, *["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
+               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else []),
+               *_root(start, folder)]
+    check_jupyter(jupyter, options)
+    copy(folder, lang=lang)
     if importlib.util.find_spec("jupyterlab") is None:
         raise MinimixerError(f"JupyterLab is not installed: {INSTALL}, then run this again; the notebooks are in "
                              f"{folder}, and any other notebook editor opens them too")
-    shown = not no_browser and has_browser()
     print(f"JupyterLab opens {place} in your browser; Ctrl-C here ends it." if shown else
           f"JupyterLab serves {place.resolve()}: open the address that it prints below; Ctrl-C here ends it.",
           flush=True)
-    options = [*["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
-               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
-    code, signal = serve([sys.executable, "-m", "jupyterlab", WITHOUT_ASKING, *options, *_shown(place, folder)])
+    opened = [] if place == start != folder else [str(place)]
+    code, signal = serve([sys.executable, "-m", "jupyterlab", *options, *jupyter, *opened])
     if signal:
         return OK if signal == SIGINT else 128 + signal
     if code:
@@ -130,13 +137,10 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
     return OK
 
 
-def _shown(place: Path, folder: Path) -> list[str]:
-    """What makes Jupyter begin at a place in a folder, and open what the notebooks there link to."""
-    start = place if place.is_dir() else place.parent
-    if start == folder:
-        return [str(place)]
-    return [f"--ServerApp.root_dir={folder.resolve()}", f"--FileContentsManager.preferred_dir={start.resolve()}",
-            *[str(place)] * (place != start)]
+def _root(start: Path, folder: Path) -> list[str]:
+    """What makes Jupyter begin in a folder inside the one whose notebooks it may open."""
+    return [] if start == folder else [f"--ServerApp.root_dir={folder.resolve()}",
+                                       f"--FileContentsManager.preferred_dir={start.resolve()}"]
 
 
 def _no_lesson(lesson: str, known: Sequence[str], lang: str) -> str:
@@ -183,7 +187,21 @@ def has_browser() -> bool:
     return True
 
 
+def check_jupyter(words: Sequence[str], options: Sequence[str]) -> None:
+    """Raise UsageError for an option of Jupyter that stands after -- and is among ``options`` already."""
+    given = {option.partition("=")[0] for option in options}
+    for word in words:
+        if (name := word.partition("=")[0]) in given:
+            raise UsageError(f"{printable(name)} after -- is given to Jupyter already: leave it out there")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one of list, copy and open, and return the exit code."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    own, jupyter = arguments[:at], tuple(arguments[at + 1:])
+    if at < len(arguments) and own[:1] != ["open"]:
+        raise UsageError(f"-- {command_line(*jupyter)} has no effect here: only minimixer lessons open gives options "
+                         "to Jupyter")
+    opened: Callable[..., int] = partial(open_lessons, jupyter=jupyter)
     return run_subcommand("lessons", "Notebooks in which you build minimixer, from broadcasting to a Mixer.",
-                          arguments or ["--help"], list=list_lessons, copy=copy_lessons, open=open_lessons)
+                          own or ["--help"], list=list_lessons, copy=copy_lessons, open=opened)

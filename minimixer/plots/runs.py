@@ -9,10 +9,12 @@ from minimixer.backend import Array
 from minimixer.plots.style import BLUE, GREEN, ORANGE, canvas, declutter, figure, label, save
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> None:
+def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "", training: str = "training",
+           floor: float = 0.0) -> None:
     """Plot training loss, test loss and test accuracy over epochs into a PNG file; with validation, those of that.
 
     Parameters
@@ -21,33 +23,46 @@ def curves(metrics: Sequence[dict[str, Any]], path: Path, title: str = "") -> No
         The lines of ``metrics.jsonl``.
     path : Path
     title : str
+    training : str
+        Name of the training loss, which says how its labels differ from those of the test.
+    floor : float
+        The smallest training loss that these labels allow, in nats: a dotted line, if it is above 0.
     """
-    training = [(m["epoch"], m["train_loss"]) for m in metrics if "train_loss" in m]
-    part = "validation" if any("validation_loss" in m for m in metrics) else "test"
-    tests = [(m["epoch"], m[f"{part}_loss"], m[f"{part}_accuracy"]) for m in metrics if f"{part}_loss" in m]
-    fig = figure(9, 3.6)
+    fig = figure(10, 3.8)
     losses, accuracies = fig.subplots(1, 2)
-    if training:
-        epochs, loss = zip(*training, strict=True)
+    if found := [(m["epoch"], m["train_loss"]) for m in metrics if "train_loss" in m]:
+        epochs, loss = zip(*found, strict=True)
         losses.plot(epochs, loss, color=BLUE, linewidth=0.6, alpha=0.35)
-        losses.plot(epochs, _smooth(loss), color=BLUE, linewidth=1.8, label="training")
-    if tests:
+        losses.plot(epochs, _smooth(loss), color=BLUE, linewidth=1.8, label=training)
+        if floor > 0:
+            losses.axhline(floor, color=BLUE, linewidth=1.2, linestyle=":", label=f"its floor, {floor:.2f}")
+    part = "validation" if any("validation_loss" in m for m in metrics) else "test"
+    if tests := [(m["epoch"], m[f"{part}_loss"], m[f"{part}_accuracy"]) for m in metrics if f"{part}_loss" in m]:
         epochs, loss, accuracy = zip(*tests, strict=True)
         losses.plot(epochs, loss, color=ORANGE, marker="o", markersize=3, label=part)
-        accuracies.plot(epochs, [100 * a for a in accuracy], color=GREEN, marker="o", markersize=3)
-        best = max(accuracy)
-        at = epochs[accuracy.index(best)]
-        accuracies.plot(at, 100 * best, marker="o", markersize=9, fillstyle="none", color=GREEN)
-        accuracies.text(0.97, 0.06, f"best {100 * best:.2f} % after epoch {at:g}", ha="right",
-                        transform=accuracies.transAxes)
+        best = max(range(len(tests)), key=lambda i: (accuracy[i], -loss[i]))
+        _accuracies(accuracies, epochs, [100 * a for a in accuracy], best, part)
     losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", title="loss")
-    losses.legend(frameon=False)
+    losses.legend(frameon=False, fontsize=9)
     accuracies.set(xlabel="epoch", ylabel="accuracy (%)", title=f"{part} accuracy")
     for axes in (losses, accuracies):
+        axes.xaxis.get_major_locator().set_params(integer=True)
         declutter(axes)
     if title:
         fig.suptitle(label(title))
     save(fig, path)
+
+
+def _accuracies(axes: "Axes", epochs: Sequence[float], percent: Sequence[float], best: int, part: str) -> None:
+    """The accuracy after each epoch: the last one first, then the best one with the images that chose it."""
+    axes.plot(epochs, percent, color=GREEN, marker="o", markersize=3)
+    axes.plot(epochs[-1], percent[-1], color=GREEN, marker="o", markersize=7)
+    axes.plot(epochs[best], percent[best], marker="o", markersize=11, fillstyle="none", color=GREEN)
+    chosen = f",\nchosen on these {part} images" if len(percent) > 1 else ""
+    first = f"{percent[-1]:.2f} % after the last epoch"
+    second = f"best (ring): {percent[best]:.2f} % after epoch {epochs[best]:g}{chosen}"
+    for y, words, weight in ((0.22, first, "bold"), (0.06, second, "normal")):
+        axes.text(0.97, y, words, weight=weight, ha="right", transform=axes.transAxes)
 
 
 def confusion(counts: Array, class_names: Sequence[str], path: Path | None = None, title: str = "", *,

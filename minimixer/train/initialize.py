@@ -133,6 +133,8 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     ema = optim.EMA(start.model.parameters(), config.ema) if config.ema else None
     about = {"model_name": start.name, "model": asdict(start.sizes), "class_names": dataset.class_names,
              "mean": start.mean.tolist(), "std": start.std.tolist(), "data": dataset.name, "side": side,
+             "images": {name.removesuffix("_images"): len(array) for name, array in dataset.arrays.items()
+                        if name.endswith("_images")},
              **({"own_model": told["own_model"]} if start.is_own else {})}
     origin = origin_of(config, settings_of(config, told), dataset, device, workers.compiled,
                        begun_as(out) if config.resume else None)

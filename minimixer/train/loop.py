@@ -156,7 +156,7 @@ def train(run: Run, callbacks: Sequence[Callback] = ()) -> History:
                 if epoch_ends:                                              # test, with the averaged weights if any
                     with state.ema.in_place_of_parameters() if state.ema is not None else nullcontext():
                         loss_of_test, accuracy, logits = test(run)
-                        improved = not history.best_accuracy >= accuracy
+                        improved = history.would_be_best(part, accuracy, loss_of_test)
                         if improved:
                             history.best_accuracy, best_logits = accuracy, logits
                         log(**{f"{part}_loss": loss_of_test, f"{part}_accuracy": accuracy})

@@ -25,6 +25,15 @@ def last_test(metrics: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((line for line in reversed(list(metrics)) if "test_accuracy" in line), None)
 
 
+def best_of(metrics: Iterable[Mapping[str, Any]]) -> str:
+    """The best accuracy, when it was reached, and the images that chose it; there must be a test."""
+    part, tests = tests_of(metrics)
+    name = f"{part}_accuracy"
+    best = max(tests, key=lambda line: (line[name], -line[f"{part}_loss"]))     # as History.would_be_best
+    chosen = f", chosen by {len(tests):,} tests on the same {part} images" if len(tests) > 1 else ""
+    return f"{best[name]:.2%} after epoch {best['epoch']:g}{chosen}"
+
+
 def counted(dataset: Dataset) -> str:
     """How many images each part of a data set has."""
     check = "" if dataset.validation_images is None else f", {len(dataset.validation_images):,} validation"

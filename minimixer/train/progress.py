@@ -14,7 +14,7 @@ from minimixer.text import printable
 from minimixer.train.callbacks import Callback, Progress
 from minimixer.train.estimate import Estimate, duration
 from minimixer.train.initialize import Run
-from minimixer.train.measured import counted, last_test
+from minimixer.train.measured import best_of, counted, last_test, tests_of
 from minimixer.train.signals import name_of
 
 REFRESH = 0.1       # seconds between two states of the live line, at least
@@ -65,10 +65,12 @@ def ending(progress: Progress) -> list[str]:
         return [f"Stopped at step {progress.step:,} by {name_of(signal)}; {left}", resume_command(out)]
     if not progress.history.is_tested:
         return [f"Ended at step {progress.step:,}; metrics.jsonl holds no test, so there is no report.  Weights: {out}"]
-    final = last_test(progress.history.metrics) if progress.part != "test" else None
-    tested = f"; with these weights, {final['test_accuracy']:.2%} of the test images" if final else ""
-    return [f"Best {progress.part} accuracy {progress.history.best_accuracy:.2%}{tested}, "
+    metrics, part = progress.history.metrics, progress.part
+    final = last_test(metrics) if part != "test" else None
+    tested = [f"With the best weights, {final['test_accuracy']:.2%} of the test images."] if final else []
+    return [f"{part.capitalize()} accuracy {tests_of(metrics)[1][-1][f'{part}_accuracy']:.2%} after the last epoch, "
             f"{duration(progress.history.wall_seconds)}.",
+            f"Best: {best_of(metrics)}.", *tested,
             f"Curves, confusion, mistakes, weights: {out / 'report.md'}"]
 
 

@@ -49,6 +49,16 @@ class History:
         if self.lock is not None:
             self.lock.check()
 
+    def would_be_best(self, part: str, accuracy: float, loss: float) -> bool:
+        """Whether weights with this test are better than all before: more accurate, or as accurate with a lower loss.
+
+        On few images many epochs are equally accurate, and the first of them is the least trained one.
+        """
+        if not self.best_accuracy >= accuracy:          # also if there was no test yet
+            return True
+        as_good = [line[f"{part}_loss"] for line in self.metrics if line.get(f"{part}_accuracy") == accuracy]
+        return accuracy == self.best_accuracy and bool(as_good) and loss < min(as_good)
+
     @property
     def is_tested(self) -> bool:
         """Whether ``metrics`` holds a test; a callback may stop a run before its first."""

@@ -133,6 +133,33 @@ def test_a_language_or_translation_that_is_missing_is_said(tmp_path, capsys, mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_open_gives_jupyter_what_follows_two_dashes(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
+    commands = []
+    monkeypatch.setattr(lessons, "serve", lambda command: commands.append(command) or (0, 0))
+    folder = ["--folder", str(tmp_path)]
+    own = ["--allow-root", "--no-browser", "--ip", "0.0.0.0", "--port", "8899"]
+    assert cli.main(["lessons", "open", *own, *folder, "--", "--ServerApp.token=a b", "--debug"]) == 0
+    words = commands[0][1:]
+    assert words[:2] == ["-m", "jupyterlab"]
+    for option in ("--allow-root", "--no-browser", "--ip=0.0.0.0", "--port=8899"):
+        assert option in words
+    assert words[-3:] == ["--ServerApp.token=a b", "--debug", str(tmp_path)]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["open", "--port", "8899", "--", "--port=9"], "--port after -- is given to Jupyter already: leave it out there"),
+    (["open", "--no-browser", "--", "--no-browser"], "--no-browser after -- is given to Jupyter already"),
+    (["open", "--", "--ServerApp.answer_yes=False"], "--ServerApp.answer_yes after -- is given to Jupyter already"),
+    (["list", "--", "--debug"], "-- --debug has no effect here: only minimixer lessons open gives options to Jupyter"),
+    (["copy", "x", "--", "a b"], "-- 'a b' has no effect here")])
+def test_options_that_jupyter_would_not_get_or_get_twice_are_refused(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["lessons", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("arguments", [["open", "77"], ["bogus"], ["copy"]])
 def test_what_cannot_be_understood_ends_with_2(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -40,10 +40,12 @@ def test_predict_shows_five_bars_per_image(trained_run, digits, tmp_path, capsys
     assert main([str(trained_run), path]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(str(trained_run / "best.safetensors"))
-    assert lines[2] == path
-    assert len(lines[3:]) == 5
-    shares = [float(line.split()[1].rstrip("%")) for line in lines[3:]]
-    for share, line in zip(shares, lines[3:], strict=True):
+    assert lines[1] == "It knows only 0, 1, 2, 3, 4, 5, 6, 7, 8, 9: each answer is one of these."
+    assert lines[2].startswith("It was right on ")
+    assert lines[5] == path
+    assert len(lines[6:]) == 5
+    shares = [float(line.split()[1].rstrip("%")) for line in lines[6:]]
+    for share, line in zip(shares, lines[6:], strict=True):
         assert line.count("█") == pytest.approx(predict.BAR * share / 100, abs=0.51)
     assert shares == sorted(shares, reverse=True)
 
@@ -55,6 +57,36 @@ def test_predict_turns_dark_writing_into_bright(trained_run, digits, tmp_path, c
     main([str(trained_run), str(tmp_path / "bright.png"), "--json"])
     dark, bright = (json.loads(line)["predictions"] for line in capsys.readouterr().out.splitlines())
     assert dark == bright
+
+
+def best_class(trained, image):
+    """The most probable class of one image, (8, 8, 1)."""
+    return trained.class_names[trained.predict(image[None])[0].argmax()]
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_predict_notices_dark_writing_and_offers_it_inverted(invert, trained_run, digits, tmp_path, capsys):
+    digit = digits.test_images[3]
+    Image.fromarray((digit if invert else 255 - digit)[..., 0]).save(tmp_path / "a.png")
+    options = [str(trained_run), str(tmp_path / "a.png"), *["--invert"] * invert]
+    trained = load_run(trained_run)
+    answers = best_class(trained, 255 - digit), best_class(trained, digit)
+    assert main(options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[6].split()[0] == answers[0]                           # the answer is that of the image as it is
+    assert lines[-1].startswith("  It is dark on light, the training images were light on dark: "
+                                f"{'without' if invert else 'with'} --invert the answer is {answers[1]} (")
+    assert main([*options, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["predictions"][0]["class"], said["predictions_if_inverted"][0]["class"]) == answers
+
+
+def test_predict_says_nothing_of_writing_as_it_was_trained_on(trained_run, digits, tmp_path, capsys):
+    path = image(digits, 3, tmp_path / "a.png")
+    assert main([str(trained_run), path]) == 0
+    assert "--invert" not in capsys.readouterr().out
+    assert main([str(trained_run), path, "--json"]) == 0
+    assert "predictions_if_inverted" not in json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("as_json", [True, False])

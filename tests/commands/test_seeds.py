@@ -31,7 +31,7 @@ def test_every_seed_is_reported_and_a_second_call_only_reads(tmp_path, capsys):
     assert text.endswith(capsys.readouterr().out)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-*/*")}
     assert main([*command, "--lr", "0.1"]) == 2
-    assert "holds a run with other settings (--lr 0.1 instead of 0.004)" in capsys.readouterr().err
+    assert "holds a run with other settings (--lr 0.1 instead of 0.01)" in capsys.readouterr().err
 
 
 def test_what_cannot_be_asked_for(tmp_path, capsys):
@@ -60,7 +60,7 @@ def test_the_same_command_goes_on_wherever_a_seed_was_stopped(tmp_path, capsys):
     (started / "last.safetensors").unlink()                     # killed before its first checkpoint
     command = [*QUICK, "--out", str(tmp_path), "--seeds", "0", "1"]
     assert main([*command, "--lr", "0.5"]) == 2
-    assert "seed-0 holds a run with other settings (--lr 0.5 instead of 0.004)" in capsys.readouterr().err
+    assert "seed-0 holds a run with other settings (--lr 0.5 instead of 0.01)" in capsys.readouterr().err
     assert main(command) == 0
     assert [row["steps"] for row in json.loads((tmp_path / "seeds.json").read_text())] == [6, 6]
 

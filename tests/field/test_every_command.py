@@ -178,7 +178,8 @@ def test_other_commands_refuse_them_too(command, tmp_path, monkeypatch, capsys):
 # eval, play and ship ask the rules of training about the data set that they find (``--data-dir`` and its kin).
 ALWAYS_OF = {
     "Evaluation": {"run", "data", "data_dir", "download", "test_share", "part", "json", "device", "blas_tune"},
-    "ExportConfig": {"run", "file", "format", "out"}, "Prediction": {"files", "invert", "json", "top", "device"},
+    "ExportConfig": {"run", "file", "format", "out"},
+    "Prediction": {"files", "example", "seen", "invert", "json", "top", "device"},
     "ImportConfig": {"file", "out", "image_size", "num_classes", "labels", "mean", "std", "allow_nonfinite"},
     "Inspection": {"model", "image_size", "json"}, "Playing": {"run", "out", "no_open"}, "Seeds": {"out", "seeds"},
     "Shipment": {"run", "out", "title", "data_dir", "workers", "blas_tune"}, "GpuRace": {"block", "folder", "rounds"},
@@ -189,7 +190,7 @@ ALWAYS_OF = {
     "Race": {"sizes", "batches", "modes", "contenders", "threads", "rounds", "full", "memory", "json", "markdown",
              "blas_tune"},
     "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"}}
-NO_OPTIONS = {"Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
+NO_OPTIONS = {"Answer", "Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
 
 
 def test_each_option_of_every_command_acts_always_or_has_a_rule():

@@ -181,6 +181,15 @@ def test_a_plot_is_written_whole_and_through_no_link(make, tmp_path):
     assert not style.is_plot(mine)
 
 
+def test_predict_draws_over_drawings_only(tmp_path, capsys):
+    path = tmp_path / "seen.png"
+    path.write_text("years of work")
+    refused(capsys, path, "predict", "--example", "--seen", path, option="--seen")
+    path.unlink()
+    for _ in range(2):
+        assert main(["predict", "--example", "--seen", str(path)]) == 0
+
+
 def test_an_exercise_is_not_begun_through_a_link(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ex01_unbroadcast.py").symlink_to(tmp_path / "elsewhere")

@@ -105,6 +105,7 @@ READ = [
     ("run/best.safetensors", "eval", "run/best.safetensors"),
     ("a.png", "predict", "run", "a.png"),
     ("run/best.safetensors", "predict", "run/best.safetensors", "a.png"),
+    ("seen.png", "predict", "run", "a.png", "--seen", "seen.png"),
     ("run/best.safetensors", "inspect", "run/best.safetensors"),
     ("run/best.safetensors", "play", "run/best.safetensors", "--no-open"),
     ("run/play.html", "play", "run", "--no-open"),

@@ -106,7 +106,7 @@ def test_an_edited_seed_is_refused_and_an_edited_rate_is_said(run):
     with pytest.raises(CheckpointError, match=r"was made with --seed 0, but config.json says 1: restore config.json"):
         resumed(run)
     edit(run / "config.json", seed=0, lr=0.001)
-    assert resumed(run) == ["Resumed with --lr 0.001 instead of 0.004"]
+    assert resumed(run) == ["Resumed with --lr 0.001 instead of 0.01"]
 
 
 def test_other_data_of_the_same_shape_are_refused(run, monkeypatch):

@@ -129,6 +129,40 @@ def test_a_figure_shows_itself_without_pyplot():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+METRICS = [{"epoch": 0.5, "train_loss": 1.0}, {"epoch": 1, "train_loss": 0.8},
+           *({"epoch": epoch, "P_loss": 1 / epoch, "P_accuracy": accuracy}
+             for epoch, accuracy in enumerate((0.5, 0.75, 0.75, 0.625), 1))]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved."""
+    figures = []
+    monkeypatch.setattr(plots.runs, "save", lambda figure, path: figures.append(figure))
+    return figures
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_curves_state_the_last_accuracy_first_and_which_images_chose_the_best(part, drawn, tmp_path):
+    metrics = [{name.replace("P", part): value for name, value in line.items()} for line in METRICS]
+    plots.curves(metrics, tmp_path / "c.png", "t", "training, smoothed labels", 0.5)
+    shown = words(drawn[0])
+    assert [text for text in shown if "%" in text] == [
+        "62.50 % after the last epoch", f"best (ring): 75.00 % after epoch 3,\nchosen on these {part} images"]
+    legend = [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]
+    assert legend == ["training, smoothed labels", "its floor, 0.50", part]
+    [floor] = [line for line in drawn[0].axes[0].lines if line.get_label().startswith("its floor")]
+    assert list(floor.get_ydata()) == [0.5, 0.5]
+    assert floor.get_linestyle() == ":"
+
+
+def test_curves_draw_no_floor_at_zero_and_one_test_has_chosen_nothing(drawn, tmp_path):
+    plots.curves([{"epoch": 1, "train_loss": 1.0}, {"epoch": 1, "test_loss": 1.0, "test_accuracy": 0.5}],
+                 tmp_path / "c.png")
+    assert not [text for text in words(drawn[0]) if "chosen" in text]
+    assert [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()] == ["training", "test"]
+
+
 @pytest.mark.parametrize("title", ["", "what they show"])
 def test_a_grid_shows_every_image_in_reading_order(tmp_path, title):
     from matplotlib.image import imread

@@ -39,7 +39,13 @@ def test_the_report_states_what_the_metrics_hold(reported, tmp_path):
     history = fit(replace(QUICK, out=tmp_path / "run"))
     [(run, best, again)] = reported
     text = (history.out / "report.md").read_text()
-    assert f"{history.best_accuracy:.2%} after epoch" in text
+    tests = [line for line in history.metrics if "test_accuracy" in line]
+    best_test = max(tests, key=lambda line: (line["test_accuracy"], -line["test_loss"]))
+    assert f"| test accuracy after the last epoch | {tests[-1]['test_accuracy']:.2%}, loss" in text
+    assert (f"| best test accuracy | {history.best_accuracy:.2%} after epoch {best_test['epoch']:g}, chosen by "
+            f"{len(tests)} tests on the same test images |") in text
+    assert "| training loss | " in text
+    assert "nats in the end, on smoothed labels: no model gets below 0.500 on these, and the test loss is on" in text
     assert f"{run.state.model.num_parameters():,} parameters" in text
     assert "See it: `minimixer play`" in text
     for picture in ("curves.png", "confusion.png", "mistakes.png"):
@@ -66,7 +72,28 @@ def test_a_run_without_mistakes_has_a_report_too(reported, tmp_path):
     fit(replace(QUICK, out=tmp_path / "run", max_steps=2))
     [(run, _, _)] = reported
     report.write(run, np.eye(10, dtype=np.float32)[run.dataset.test_labels] * 9)
-    assert "Hardest classes: 0 (100%)" in (tmp_path / "run" / "report.md").read_text()
+    text = (tmp_path / "run" / "report.md").read_text()
+    assert "No class is clearly harder or easier than the rest. (The rule: " in text
+
+
+def test_the_report_names_classes_that_are_harder_and_states_the_rule():
+    counts = np.diag([900, 990, 900, 999])
+    counts[0, 1], counts[1, 0], counts[2, 1], counts[3, 1] = 100, 10, 100, 1
+    said = report.classes_told_apart(counts, ["cat", "a*b", "dog", "ship"])
+    assert said.startswith("Harder than the rest: cat (90%), dog (90%). "
+                           "Easier than the rest: ship (100%), a\\*b (99%). (The rule: ")
+    assert "Wilson" in said
+    many = report.classes_told_apart(np.diag([100] * 20) + 100 * np.eye(40, k=20, dtype=int)[:20, :20],
+                                     [str(i) for i in range(20)])
+    assert many.startswith("No class")
+
+
+def test_a_long_list_of_classes_is_cut_short():
+    right = np.array([90] * 10 + [10] * 10)
+    counts = np.diag(right)
+    counts[np.arange(20), (np.arange(20) + 1) % 20] += 100 - right
+    said = report.classes_told_apart(counts, [f"c{i}" for i in range(20)])
+    assert "c14 (10%) and 5 more. Easier than the rest: " in said
 
 
 def test_two_runs_never_share_a_folder(tmp_path):

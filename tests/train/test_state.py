@@ -11,6 +11,8 @@ from minimixer.parallel import Group, Workers
 from minimixer.train import PRESETS, checkpoint
 from minimixer.train.initialize import initialize
 from minimixer.train.loop import train_step
+from minimixer.train.measured import best_of
+from minimixer.train.state import History
 
 QUICK = replace(PRESETS["digits"], max_steps=30, workers=1, ema=0.9)
 
@@ -116,6 +118,25 @@ class Receiver(Group):
     def broadcast_arrays(self, arrays):
         for array, sent in zip(arrays, self.sender.arrays, strict=True):
             array[...] = sent
+
+
+def test_of_equally_accurate_weights_those_with_the_lower_loss_are_better(tmp_path):
+    history = History(tmp_path)
+    chosen = []
+    for accuracy, loss in ((0.9, 0.5), (0.8, 0.1), (0.9, 0.5), (0.9, 0.6), (0.9, 0.4), (0.9, 0.45), (0.95, 0.7)):
+        if history.would_be_best("test", accuracy, loss):
+            history.best_accuracy = accuracy
+            chosen.append((accuracy, loss))
+        history.metrics.append({"epoch": len(history.metrics) + 1, "test_accuracy": accuracy, "test_loss": loss})
+    assert chosen == [(0.9, 0.5), (0.9, 0.4), (0.95, 0.7)]
+    assert best_of(history.metrics[:6]) == "90.00% after epoch 5, chosen by 6 tests on the same test images"
+    assert best_of(history.metrics[:1]) == "90.00% after epoch 1"
+
+
+def test_without_the_lines_of_its_tests_the_best_weights_stay(tmp_path):
+    history = History(tmp_path, best_accuracy=0.9)
+    assert not history.would_be_best("test", 0.9, 0.1)
+    assert history.would_be_best("test", 0.91, 0.1)
 
 
 def test_a_broadcast_puts_every_process_where_the_first_one_is(start):

@@ -141,7 +141,7 @@ def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
             fit(replace(QUICK, out=tmp_path, resume=True, **settings))
 
     refused("was made with --patch-size 2, but config.json says 4", patch_size=4)
-    refused("was made with --optimizer adamw, but config.json says sgd", optimizer="sgd")
+    refused("was made with --optimizer muon, but config.json says sgd", optimizer="sgd")
     arrays, metadata = checkpoint.read(last)        # of a version that did not say where it came from
     old = {name: value for name, value in metadata.items() if name not in ("settings", "begun")}
     checkpoint.write(last, arrays, old)
