@@ -231,6 +231,17 @@ def doubts(notebook: Any, source: Path, given: argparse.Namespace) -> list[str]:
     return found
 
 
+def write_text(lessons: Sequence[Path], *, all_named: bool) -> int:
+    """Write the notebooks of other languages; return 1 if one cannot be written, or a lesson that was named has none."""
+    found = [f"{source.stem}: {line}" for source in lessons for line in write_translations(source)]
+    if all_named:
+        found += [f"{source.stem} has no text in another language" for source in lessons
+                  if not translation.languages(source.stem)]
+    for line in found:
+        print(line)
+    return int(bool(found))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build or check the notebooks; return 1 if a lesson fails or a notebook does not match its source."""
     parser = argparse.ArgumentParser(prog="build.py", description="Execute the lessons and write their notebooks.")
@@ -242,14 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.check and given.solutions:
         parser.error("--check compares with the notebooks, which hold no solutions in their cells: leave out one")
+    if given.text and (given.check or given.fast or given.solutions):
+        parser.error("--text executes nothing: leave out --check, --fast and --solutions")
+    if given.text:
+        return write_text(sources(given.lessons), all_named=bool(given.lessons))
     failed = False
     for source in sources(given.lessons):
-        if given.text:
-            found = write_translations(source)
-            for line in found:
-                print(f"{source.stem}: {line}")
-            failed |= bool(found)
-            continue
         notebook = solved(read_source(source)) if given.solutions else read_source(source)
         stated = stated_seconds(notebook)
         try:

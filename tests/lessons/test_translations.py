@@ -167,6 +167,14 @@ def test_a_page_is_cut_at_its_headings_but_not_inside_of_code():
         "# A\n\none", "## B\n\n```\n## no\n```", "## C"]
 
 
+def test_text_alone_says_what_it_cannot_do(capsys):
+    assert build.main(["01", "--text"]) == 1
+    assert capsys.readouterr().out == "01_tensors has no text in another language\n"
+    with pytest.raises(SystemExit):
+        build.main(["--text", "--fast"])
+    assert "leave out --check, --fast and --solutions" in capsys.readouterr().err
+
+
 def test_a_notebook_that_is_behind_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(translation, "LESSONS", tmp_path)
     monkeypatch.setattr(build, "NOTEBOOKS", tmp_path / "notebooks")
