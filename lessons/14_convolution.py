@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 Is it a CNN?
 #
-# - **Time:** 12 minutes, 10 seconds of computing (measured on 2 cores)
+# - **Time:** 23 minutes to read, 25 to do, 10 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 07 to 09
 # - **Previous:** [13 Inside a trained Mixer](13_inside.ipynb)
 # - **Next:** [15 Mixer and Transformer](15_transformer.ipynb)
@@ -30,8 +30,10 @@ from minimixer.ops.unfold import Unfold
 # ## Picture
 #
 # A convolution moves a small window over an image. At each position it multiplies the window by a **filter** and sums.
-# Two numbers describe it: the **kernel** size K (the window has K x K pixels) and the **stride** (how far the window
-# moves). We use images of 12 x 12 pixels and patches with P = 3. So the table of patches has 4 x 4 entries, S = 16.
+# Two numbers describe it: the **kernel** size (kernel 3 means windows of 3 x 3 pixels) and the **stride** (how far the
+# window moves). In general, a window has **KH x KW** pixels: the height and the width of the kernel.
+#
+# We use images of 12 x 12 pixels and patches with P = 3. So the table of patches has 4 x 4 entries, S = 16.
 
 # %%
 figure = plots.figure(8.4, 3.0)
@@ -46,6 +48,7 @@ for panel, cells, kernel, stride, text in zip(
     if stride < cells:
         panel.bar(stride + kernel / 2, kernel, kernel, color=plots.BLUE, alpha=0.35)
     panel.set_title(text, fontsize=10)
+figure.alt = "Three grids: windows of 3 x 3 pixels side by side, of one patch, and of all 4 x 4 patches at once."
 figure
 
 # %% [markdown]
@@ -78,13 +81,13 @@ figure
 # %% [markdown]
 # ## Build
 #
-# First a convolution in NumPy, with loops, so that nothing is hidden. $x$ is the image, $(r, c)$ the position of the
-# window, $T$ the stride, $(i, j)$ a pixel in the window, $k$ an input channel, $o$ an output channel:
+# First a convolution in NumPy, with loops, so that nothing is hidden. $x$ is the image, $(u, v)$ the position of the
+# window, $t$ the stride, $(i, j)$ a pixel in the window, $m$ an input channel, $o$ an output channel:
 #
-# $$y_{r,c,o} = b_o + \sum_{i=0}^{K-1} \sum_{j=0}^{K-1} \sum_{k} x_{rT+i,\; cT+j,\; k}\; W_{(i,j,k),\,o}$$
+# $$y_{u,v,o} = b_o + \sum_{i=0}^{KH-1} \sum_{j=0}^{KW-1} \sum_{m} x_{ut+i,\; vt+j,\; m}\; W_{(i,j,m),\,o}$$
 #
-# The filters form one matrix $W$. Each row of it belongs to one pixel $(i, j)$ and one channel $k$ of the window. The
-# rows are in this order: $i$ first, then $j$, then $k$.
+# The filters form one matrix $W$. Each row of it belongs to one pixel $(i, j)$ and one channel $m$ of the window. The
+# rows are in this order: $i$ first, then $j$, then $m$.
 
 
 # %%
@@ -92,9 +95,9 @@ def convolve(x, weight, bias, kernel, stride):
     """x: (H, W, I), weight: (kernel * kernel * I, O) -> (H', W', O)."""
     rows, columns = ((n - kernel) // stride + 1 for n in x.shape[:2])
     y = np.empty((rows, columns, weight.shape[1]))
-    for r, c in np.ndindex(rows, columns):
-        window = x[r * stride:r * stride + kernel, c * stride:c * stride + kernel]      # (kernel, kernel, I)
-        y[r, c] = window.reshape(-1) @ weight + bias                                    # (O,)  the three sums
+    for u, v in np.ndindex(rows, columns):
+        window = x[u * stride:u * stride + kernel, v * stride:v * stride + kernel]      # (kernel, kernel, I)
+        y[u, v] = window.reshape(-1) @ weight + bias                                    # (O,)  the three sums
     return y
 
 
@@ -123,7 +126,26 @@ print("table of patches:", convolved.shape)                                     
 print("equal to 1e-12:", np.abs(patches - convolved.reshape(16, 6)).max() < 1e-12)
 
 # %% [markdown]
-# **Channel mixing.** Kernel 1: the window is one patch. The three sums become one, over $k$. That is a Linear layer.
+# **Your turn.** Column 2 of `model.stem.weight`, (P P 3, C), is a filter. Set `filter_2` to it as a small color
+# image, shape (3, 3, 3): row, column, color.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# filter_2 = model.stem.weight.data[:, 2].reshape(3, 3, 3)                    # (row, column, color)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+filter_2 = ...
+
+# %%
+mm.exercises.turn(filter_2, right=model.stem.weight.data.reshape(3, 3, 3, 6)[..., 2],
+                  hint="take one column first, then fold its 27 numbers in the order of the rows")
+
+# %% [markdown]
+# **Channel mixing.** Kernel 1: the window is one patch. The three sums become one, over $m$. That is a Linear layer.
 
 # %%
 table = rng.standard_normal((4, 4, 6))                                                  # (4, 4, C)
@@ -133,17 +155,17 @@ by_linear = linear(mm.Tensor(table.reshape(1, 16, 6))).data[0]                  
 print("equal to 1e-12:", np.abs(by_linear - convolved_1x1.reshape(16, 7)).max() < 1e-12)
 
 # %% [markdown]
-# **Token mixing.** Take channel $k$ alone: it is a grayscale image of 4 x 4 "pixels". The D_S = 5 hidden units are five
+# **Token mixing.** Take one channel alone: it is a grayscale image of 4 x 4 "pixels". The D_S = 5 hidden units are five
 # filters of 4 x 4, as large as this image. There is only one position for the window, so the result is 1 x 1 with D_S
 # channels. We use the same five filters for each channel.
 
 # %%
 fc1 = block.token_mixing.fc1                                                            # weight: (S, D_S)
 hidden = fc1(mm.Tensor(table.reshape(1, 16, 6)).swapaxes(1, 2)).data[0]                 # (C, D_S)  the Mixer's way
-for k in range(6):
-    one_channel = table[:, :, k:k + 1]                                                  # (4, 4, 1)
+for c in range(6):
+    one_channel = table[:, :, c:c + 1]                                                  # (4, 4, 1)
     filtered = convolve(one_channel, fc1.weight.data, fc1.bias.data, kernel=4, stride=1)        # (1, 1, D_S)
-    assert np.abs(filtered[0, 0] - hidden[k]).max() < 1e-12
+    assert np.abs(filtered[0, 0] - hidden[c]).max() < 1e-12
 print("all six channels are equal to 1e-12")
 
 # %% [markdown]
@@ -151,6 +173,38 @@ print("all six channels are equal to 1e-12")
 
 # %%
 plots.weight_maps(fc1.weight.data.T.reshape(5, 4, 4), [f"filter {d}" for d in range(5)])
+
+# %% [markdown]
+# **What sharing means.** A usual depth-wise convolution has filters of its own for each channel. `nn.Conv2d` calls this
+# `groups=C`, and keeps its weights as (C, S, D_S): one matrix per channel. With the right weights, it computes token
+# mixing.
+
+# %%
+def depthwise(weights):
+    """weights: (C, S, D_S) -> what a depth-wise convolution makes of the table, (C, D_S)."""
+    conv = nn.Conv2d(6, 6 * 5, kernel_size=4, padding=0, groups=6, bias=False)
+    conv.filters.weight.data = np.asarray(weights)
+    return conv(mm.Tensor(table[None])).data.reshape(6, 5) + fc1.bias.data              # (C, D_S)
+
+
+# %% [markdown]
+# **Your turn.** Set `separate`, shape (C, S, D_S) = (6, 16, 5), so that this convolution gives what the Mixer gives.
+# How many numbers does it need, and how many does the Mixer keep?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# separate = np.repeat(fc1.weight.data[None], 6, axis=0)      # the same filters six times: 480 numbers, not 80
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+separate = ...
+
+# %%
+mm.exercises.turn(separate, right=lambda weights: bool(np.abs(depthwise(weights) - hidden).max() < 1e-12),
+                  hint="what does token mixing do differently for channel 1 than for channel 0?")
 
 # %% [markdown]
 # ## Check
@@ -165,10 +219,10 @@ print(inspect.getsource(Unfold.forward))
 # %% [markdown]
 # | line | meaning |
 # | --- | --- |
-# | `F.unfold(...)` | all windows, each flattened to a row: (B, H', W', K * K * I) |
+# | `F.unfold(...)` | all windows, each flattened to a row: (B, H', W', KH * KW * I) |
 # | `self.filters(windows)` | one Linear layer for all of them: $W$ and $b$ of our formula |
 # | `xp.pad(...)` | zeros around the image; we need none, so we pass `padding=0` |
-# | `for i, window in places(...)` | a loop over the K * K pixels *of the window*, not over the positions |
+# | `for i, window in places(...)` | a loop over the KH * KW pixels *of the window*, not over the positions |
 # | `y[:, :, :, i] = padded[window]` | pixel number i of all windows at once |
 #
 # A convolution is a Linear layer on windows. This is why the three identities hold.
@@ -262,7 +316,14 @@ print("shape:", as_convnet(mix_tokens_wrong).shape)
 digit = np.zeros((18, 18, 1))
 digit[5:13, 5:13] = mm.data.load_digits().train_images[3] / 255.0                       # 8 x 8 pixels in the middle
 moved = np.roll(digit, 3, axis=1)                                                       # 3 pixels to the right
-plots.weight_maps(np.stack([digit[..., 0], moved[..., 0]]), ["digit", "moved"])
+figure_of_digits = plots.figure(5.0, 2.6)
+for panel, pixels, title in zip(figure_of_digits.subplots(1, 2), (digit, moved), ("digit", "moved"), strict=True):
+    panel.imshow(pixels, cmap="gray")
+    panel.set(title=title, xticks=np.arange(2.5, 15, 3), yticks=np.arange(2.5, 15, 3))
+    panel.tick_params(length=0, labelbottom=False, labelleft=False)
+    panel.grid(color=plots.ORANGE, linewidth=0.8)                       # the cuts between the patches
+figure_of_digits.alt = "A handwritten 3 in the middle of 18 x 18 pixels, and the same 3 one patch further right."
+figure_of_digits
 
 # %% [markdown]
 # Three layers see both images. Then we move the first result by one patch (or by 3 pixels) and compare it with the
@@ -280,8 +341,8 @@ def tokens_of(image):                                                   # (1, 18
     return full_size(x).swapaxes(1, 2).reshape(1, 6, 6, 4)
 
 
-def error_of_moving(layer, steps):
-    before, after = (layer(mm.Tensor(p[None].astype(np.float32))).data for p in (digit, moved))
+def error_of_moving(layer, steps, second=moved):
+    before, after = (layer(mm.Tensor(image[None].astype(np.float32))).data for image in (digit, second))
     return np.abs(np.roll(before, steps, axis=2) - after).max() / np.abs(after).max()
 
 
@@ -290,13 +351,37 @@ print(f"stem of a Mixer:       {error_of_moving(stem, 1):.2f}")
 print(f"stem, token mixing:    {error_of_moving(tokens_of, 1):.2f}")
 
 # %% [markdown]
-# 0.00 means that the output moved exactly with the image. The stem moves too, but only in steps of a whole patch.
-# **Token mixing does not move**: its error is as large as the output itself. We draw one channel after token mixing.
-# Left: computed, then moved. Right: moved, then computed. A typical CNN would give two equal images.
+# 0.00 means that the output moved exactly with the image. **Token mixing does not move**: its error is as large as the
+# output itself. We draw one channel after token mixing. Left: computed, then moved. Right: moved, then computed. A
+# typical CNN would give two equal images.
 
 # %%
-answers = [tokens_of(mm.Tensor(p[None].astype(np.float32))).data[0, :, :, 0] for p in (digit, moved)]
+answers = [tokens_of(mm.Tensor(image[None].astype(np.float32))).data[0, :, :, 0] for image in (digit, moved)]
 plots.weight_maps(np.stack([np.roll(answers[0], 1, axis=1), answers[1]]), ["compute, move", "move, compute"])
+
+# %% [markdown]
+# **Your turn.** We moved the digit by 3 pixels, one patch. Now move it by 1, 2, 3, 4, 5 or 6 pixels. After which of
+# these moves has the output of the *stem* the same numbers as before, moved by some patches? Set `exact` to a list.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# exact = [3, 6]                  # whole patches; after other moves, a patch holds other pixels than before
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+exact = ...
+
+# %%
+def moves_exactly(pixels):
+    image = np.roll(digit, pixels, axis=1)
+    return min(error_of_moving(stem, steps, image) for steps in range(6)) < 1e-6
+
+
+mm.exercises.turn(exact, right=[pixels for pixels in range(1, 7) if moves_exactly(pixels)],
+                  hint="which pixels share a patch after the move?")
 
 # %% [markdown]
 # A Mixer must learn from examples what a CNN has by construction: that a cat on the left is the same as a cat on the
@@ -343,4 +428,4 @@ print("shuffled patches, shuffled weights:", compare(mixer_logits.data, logits_o
 #
 # **What the library does differently:** the Mixer does not compute with convolutions. `F.patches` is a reshape and a
 # swap of axes, `swapaxes` is a view, and each MLP is two large products. That gives the same result with less copying:
-# `unfold` copies each pixel up to K x K times.
+# `unfold` copies each pixel up to KH x KW times.

@@ -119,7 +119,7 @@ class Conv2d(Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, H, W, in) -> (B, H', W', out)."""
         check_channels(x, self.in_channels)
-        windows = F.unfold(x, self.kernel_size, self.stride, self.padding)      # (B, H', W', K * K * in)
+        windows = F.unfold(x, self.kernel_size, self.stride, self.padding)      # (B, H', W', KH * KW * in)
         return self.filters(windows)                                            # (B, H', W', out)
 
     def __repr__(self) -> str:
