@@ -1,9 +1,9 @@
-"""Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast] [--solutions] [--text]``.
+"""Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast] [--solutions]``.
 
 Each lesson is written as ``lessons/NN_name.py`` in percent format.  This script executes it without a network and
 writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.  Where
 ``lessons/ko/NN_name.md`` has the text in another language, ``lessons/notebooks/ko/NN_name.ipynb`` gets the same code
-and outputs; ``--text`` writes these alone, and executes nothing.
+and outputs.  To write these alone, without executing anything: ``lessons/translate.py``.
 """
 
 import argparse
@@ -193,16 +193,6 @@ def differences(built: Any, fresh: Any, *, with_outputs: bool) -> list[str]:
     return found
 
 
-def write_translations(source: Path) -> list[str]:
-    """Write a lesson's notebooks in other languages from the built English one; describe what hinders it."""
-    if not translation.languages(source.stem):
-        return []
-    built = nbformat.read(notebook_of(source), as_version=4) if notebook_of(source).exists() else None
-    if built is None or differences(built, read_source(source), with_outputs=False):
-        return [f"first build the English notebook: python lessons/build.py {source.stem[:2]}"]
-    return translation.write_all(built, source.stem, NOTEBOOKS)
-
-
 def stated_seconds(notebook: Any) -> float:
     """Return the computing time that the first cell states."""
     found = re.search(r"\*\*Time:\*\*.* (\d+) seconds? of computing", notebook.cells[0].source)
@@ -231,17 +221,6 @@ def doubts(notebook: Any, source: Path, given: argparse.Namespace) -> list[str]:
     return found
 
 
-def write_text(lessons: Sequence[Path], *, all_named: bool) -> int:
-    """Write the notebooks of other languages; return 1 if one cannot be written, or a lesson that was named has none."""
-    found = [f"{source.stem}: {line}" for source in lessons for line in write_translations(source)]
-    if all_named:
-        found += [f"{source.stem} has no text in another language" for source in lessons
-                  if not translation.languages(source.stem)]
-    for line in found:
-        print(line)
-    return int(bool(found))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build or check the notebooks; return 1 if a lesson fails or a notebook does not match its source."""
     parser = argparse.ArgumentParser(prog="build.py", description="Execute the lessons and write their notebooks.")
@@ -249,14 +228,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; compare with the existing notebooks")
     parser.add_argument("--fast", action="store_true", help="write nothing; run the lessons with shortened training")
     parser.add_argument("--solutions", action="store_true", help="write nothing; run the lessons with their solutions")
-    parser.add_argument("--text", action="store_true", help="execute nothing; write the notebooks of other languages")
     given = parser.parse_args(arguments)
     if given.check and given.solutions:
         parser.error("--check compares with the notebooks, which hold no solutions in their cells: leave out one")
-    if given.text and (given.check or given.fast or given.solutions):
-        parser.error("--text executes nothing: leave out --check, --fast and --solutions")
-    if given.text:
-        return write_text(sources(given.lessons), all_named=bool(given.lessons))
     failed = False
     for source in sources(given.lessons):
         notebook = solved(read_source(source)) if given.solutions else read_source(source)
@@ -272,7 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = doubts(notebook, source, given)
         if not (given.check or given.fast or given.solutions):
             translation.write(notebook, notebook_of(source))
-            found += write_translations(source)
+            found += translation.write_all(notebook, source.stem, NOTEBOOKS)
         for line in found:
             print(f"    {line}")
         failed |= bool(found)

@@ -2,16 +2,14 @@
 
 ``lessons/ko/NN_name.md`` holds the Markdown cells of a lesson in Korean, in their order; ``docs/ko`` holds pages, whose
 parts are the sections of the English page.  Before each part stands a line ``<!-- 1a2b3c4d -->``, the fingerprint of
-the English text that it translates.  So a later change of the English text shows which part is behind::
-
-    python lessons/translation.py           # every part that is behind; nothing if none is
+the English text that it translates.  So a later change of the English text shows which part is behind:
+``python lessons/translate.py --check``.
 """
 
 import hashlib
 import json
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -124,22 +122,3 @@ def pages(language: str) -> list[tuple[Path, Path]]:
     """The English and the translated pages of the documentation that are translated section by section."""
     return [(DOCS / path.name, path) for path in sorted((DOCS / language).glob("*.md"))
             if MARK.search(path.read_text(encoding="utf-8"))]
-
-
-def all_behind(lessons: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """Every part of every language that is behind; ``lessons`` are names with their English Markdown cells."""
-    found = []
-    compared = [(lesson_text(language, stem), english) for stem, english in lessons for language in languages(stem)]
-    compared += [(path, sections(english.read_text(encoding="utf-8"))) for language in LANGUAGES
-                 for english, path in pages(language)]
-    for path, english in compared:
-        found += [f"{path.relative_to(LESSONS.parent)}: {problem}"
-                  for problem in behind(english, read(path.read_text(encoding="utf-8")))]
-    return found
-
-
-if __name__ == "__main__":
-    import build
-    lines = all_behind((source.stem, texts(build.read_source(source))) for source in build.sources())
-    print("\n".join(lines) or "nothing is behind")
-    sys.exit(bool(lines))

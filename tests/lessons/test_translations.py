@@ -21,10 +21,10 @@ from tests.support.translated import (
 )
 
 LESSONS = Path(__file__).parents[2] / "lessons"
-specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
-build = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(build)
-translation = build.translation
+specification = importlib.util.spec_from_file_location("lessons_translate", LESSONS / "translate.py")
+translate = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(translate)
+build, translation = translate.build, translate.translation
 
 TRANSLATED = [(source, language) for source in build.sources() for language in translation.languages(source.stem)]
 each_translation = pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_every_text_translates_the_english_text_of_today(source, language):
 @each_translation
 def test_a_translated_notebook_has_the_code_and_outputs_of_the_english_one(source, language):
     english, translated = (nbformat.read(build.notebook_of(source, name), as_version=4) for name in ("", language))
-    assert translated == translation.translate(english, language, source.stem), "run python lessons/build.py --text"
+    assert translated == translation.translate(english, language, source.stem), "run python lessons/translate.py"
     assert changed_cells(english, translated) == []
 
 
@@ -167,12 +167,19 @@ def test_a_page_is_cut_at_its_headings_but_not_inside_of_code():
         "# A\n\none", "## B\n\n```\n## no\n```", "## C"]
 
 
-def test_text_alone_says_what_it_cannot_do(capsys):
-    assert build.main(["01", "--text"]) == 1
-    assert capsys.readouterr().out == "01_tensors has no text in another language\n"
-    with pytest.raises(SystemExit):
-        build.main(["--text", "--fast"])
-    assert "leave out --check, --fast and --solutions" in capsys.readouterr().err
+def test_a_lesson_that_is_named_and_has_no_text_is_said(capsys):
+    assert translate.main(["01"]) == translate.main(["01", "--check"]) == 1
+    assert capsys.readouterr().out == 2 * "01_tensors has no text in another language\n"
+
+
+def test_what_is_behind_is_listed(tmp_path, monkeypatch, capsys):
+    assert translate.main(["--check"]) == 0
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(translation, "fingerprint", lambda text: "00000000")
+    assert translate.main(["--check"]) == 1
+    found = capsys.readouterr().out
+    assert "ko/02_autograd.md: " in found
+    assert "docs/ko/get-started.md: " in found
 
 
 def test_a_notebook_that_is_behind_is_not_written(tmp_path, monkeypatch):
@@ -180,15 +187,15 @@ def test_a_notebook_that_is_behind_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "NOTEBOOKS", tmp_path / "notebooks")
     source = tmp_path / "99_test.py"
     source.write_text("# %% [markdown]\n# # 99 Test, see [98](98_other.ipynb)\n\n# %%\n1\n")
-    assert build.write_translations(source) == []                   # there is none
+    assert translation.languages(source.stem) == []
     (tmp_path / "ko").mkdir()
     (tmp_path / "ko" / "99_test.md").write_text("<!-- 00000000 -->\n# 99 시험\n", encoding="utf-8")
-    assert "first build the English notebook" in build.write_translations(source)[0]
+    assert "first build the English notebook" in translate.write(source)[0]
     translation.write(build.read_source(source), build.notebook_of(source))
     mark = translation.fingerprint(translation.texts(build.read_source(source))[0])
     assert f"ko/99_test.md: new or changed in English, to be translated under <!-- {mark} -->" in \
-        build.write_translations(source)[1]
+        translate.write(source)[1]
     (tmp_path / "ko" / "99_test.md").write_text(f"<!-- {mark} -->\n# 99 시험, [98](98_other.ipynb)\n", encoding="utf-8")
-    assert build.write_translations(source) == []
+    assert translate.write(source) == []
     built = nbformat.read(build.notebook_of(source, "ko"), as_version=4)
     assert [cell.source for cell in built.cells] == ["# 99 시험, [98](../98_other.ipynb) (영어)", "1"]
