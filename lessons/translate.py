@@ -1,4 +1,4 @@
-"""Write the lessons in other languages, or say which text is behind: ``python lessons/translate.py [NN ...] [--check]``.
+"""Write the lessons in other languages, or say what is behind: ``python lessons/translate.py [NN ...] [--check]``.
 
 Nothing is executed: code and outputs are those of the built English notebooks.  What is written where: translation.py.
 """
