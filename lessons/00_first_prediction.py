@@ -147,7 +147,8 @@ plots.lines(np.arange(len(losses)), {"cross-entropy of the batch": losses}, xlab
 # %% tags=["measured"]
 after = probabilities(dataset.test_images)                              # (360, 10)
 print(f"correct answers: {(after.argmax(1) == dataset.test_labels).mean():.1%} of 360 images")
-drawing = plots.figure(7.5, 2.6)
+drawing = plots.figure(7.5, 2.6, alt="A handwritten digit, and bars of the ten probabilities for it: nearly equal "
+                           "before training, one high bar after it.")
 left, right = drawing.subplots(1, 2, width_ratios=[1, 3])
 left.imshow(dataset.test_images[chosen, ..., 0], cmap="gray")
 left.set_axis_off()

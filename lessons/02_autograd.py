@@ -288,7 +288,8 @@ print(f"{len(history[0])} weights; points that are right: {share_right(history[0
 # Draw what the network answers at every place of the plane. The line between the two colors is its **boundary**:
 
 # %%
-drawing = plots.figure(11, 1.9)
+drawing = plots.figure(11, 1.9, alt="Five drawings of the two moons and the network's boundary, after 0, 10, 100, "
+                           "300 and 1000 steps. It moves, and bends into the gap between the moons.")
 grid = np.meshgrid(np.linspace(-1.5, 2.5, 81), np.linspace(-1.1, 1.6, 55))       # two arrays (55, 81)
 for panel, step in zip(drawing.subplots(1, 5), (0, 10, 100, 300, 1000), strict=True):
     z_grid = net([], [Value(number) for number in history[step]], *map(np.ravel, grid)).data.reshape(55, 81)

@@ -144,7 +144,7 @@ def linear_layers(scale, depth=8):
 # %%
 def draw(panels, ylabel):
     """One drawing per entry: title -> {label: a size before and after each layer}."""
-    figure = plots.figure(8.4, 3.2)
+    figure = plots.figure(8.4, 3.2, alt=f"Curves of {ylabel} by layer, on a logarithmic axis: {'; '.join(panels)}.")
     for axes, (title, curves) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
         for (label, values), color in zip(curves.items(), (plots.RED, plots.GREEN, plots.BLUE), strict=True):
             axes.plot(range(len(values)), values, color=color, marker="o", markersize=3, label=label)

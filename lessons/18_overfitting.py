@@ -45,7 +45,8 @@ FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 # %%
 digits = mm.data.load_digits()
 with_validation = mm.data.load("digits", validation=0.2, quiet=True)
-figure = plots.figure(8.4, 2.0)
+figure = plots.figure(8.4, 2.0, alt="One bar cut in three: training images set the weights, validation images "
+                          "choose, test images judge once.")
 axes, start = figure.subplots(), 0
 for (part, use), color in zip({"train": "sets the weights", "validation": "chooses", "test": "judges, once"}.items(),
                               (plots.BLUE, plots.ORANGE, plots.GREEN), strict=True):
@@ -189,7 +190,8 @@ def shift(images, rng):
 two = digits.train_images[[int(np.argmax(digits.train_labels == digit)) for digit in (3, 5)]]
 several = np.repeat(two, 6, axis=0)                                             # (12, 8, 8, 1)
 changed = np.concatenate([warp(several, np.random.default_rng(2)), shift(several, np.random.default_rng(3))])
-gallery = plots.figure(8.4, 1.9)
+gallery = plots.figure(8.4, 1.9, alt="Two digits, each warped six times in the upper row and shifted six times in "
+                           "the lower row.")
 for panel, image in zip(gallery.subplots(2, 12, squeeze=False).flat, changed, strict=True):
     panel.imshow(image[..., 0], cmap="gray")
     panel.set_axis_off()

@@ -490,7 +490,8 @@ for name in ("CNN, 2012", "Mixer, 2021", "ConvMixer, 2022"):
 # Dark: weak or nothing.
 
 # %% tags=["measured"]
-gallery = plots.figure(8.4, 3.0)
+gallery = plots.figure(8.4, 3.0, alt="Two test digits, and beside each the seven maps of how far one place sees, "
+                           "one for each kind of model.")
 grid = gallery.subplots(2, 8)
 for panels, image in zip(grid, (digits.test_images[0], digits.test_images[5]), strict=True):
     for panel in panels:

@@ -64,7 +64,8 @@ def photo(digit_image, rng, paper=None):
 # %%
 example = photo(digits.train_images[3], np.random.default_rng(0))
 square = example[:, 6:38]                                                       # (32, 32, 3)  the middle
-figure = plots.figure(8.4, 2.6)
+figure = plots.figure(8.4, 2.6, alt="A photo of a digit, the square in its middle, and this square cut into 8 x 8 "
+                          "patches.")
 panels = figure.subplots(1, 3)
 for panel, image, title in zip(panels, (example, square, square), (
         "the file, 32 x 44", "what the model sees, 32 x 32", "S = 8 x 8 patches, P = 4"), strict=True):
@@ -197,7 +198,8 @@ print("class names:", data.class_names)
 # %%
 def gallery(images, titles, columns=12):
     rows = -(-len(images) // columns)
-    drawing = plots.figure(8.4, 0.95 * rows + 0.2)
+    drawing = plots.figure(8.4, 0.95 * rows + 0.2, alt=f"{len(images)} small images in rows of {columns}, each with "
+                               f"its title: {', '.join(dict.fromkeys(titles))}.")
     for panel in drawing.subplots(rows, columns, squeeze=False).flat:
         panel.set_axis_off()
     for panel, image, title in zip(drawing.axes, images, titles, strict=False):

@@ -12,6 +12,7 @@ import math
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -88,14 +89,15 @@ def execute(notebook: Any, *, fast: bool = False) -> list[float]:
     seconds: list[float] = []
     paths = os.pathsep.join([str(LESSONS.parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, FAST: "1" if fast else "0", "PYTHONPATH": paths}
-    # The kernel listens on local Unix sockets: no TCP port is opened.
-    config = Config({"KernelManager": {"transport": "ipc"}})
-    client = NotebookClient(notebook, config=config, kernel_name="python3", kernel_manager_class=AsyncKernelManager,
-                            timeout=SECONDS_PER_CELL, record_timing=False, coalesce_streams=True,
-                            extra_arguments=[f"--IPKernelApp.exec_lines={NO_NETWORK}"],
-                            on_cell_executed=lambda **_: seconds.append(time.perf_counter() - start))
-    start = time.perf_counter()
-    client.execute(env=environment)
+    with tempfile.TemporaryDirectory() as sockets:      # of its own: in the working folder, two builds would share them
+        # The kernel listens on local Unix sockets: no TCP port is opened.
+        config = Config({"KernelManager": {"transport": "ipc", "ip": str(Path(sockets, "kernel"))}})
+        client = NotebookClient(notebook, config=config, kernel_name="python3", kernel_manager_class=AsyncKernelManager,
+                                timeout=SECONDS_PER_CELL, record_timing=False, coalesce_streams=True,
+                                extra_arguments=[f"--IPKernelApp.exec_lines={NO_NETWORK}"],
+                                on_cell_executed=lambda **_: seconds.append(time.perf_counter() - start))
+        start = time.perf_counter()
+        client.execute(env=environment)
     notebook.metadata["language_info"] = nbformat.from_dict({"name": "python"})     # the kernel has added its version
     return seconds
 

@@ -121,6 +121,15 @@ def test_a_marked_paragraph_must_have_a_number(prose):
 
 
 @pytest.mark.lesson
+def test_builds_in_one_folder_share_no_sockets(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    notebook = notebook_with(tmp_path, "import os; print(os.listdir())")
+    monkeypatch.chdir(tmp_path / "here")
+    build.execute(notebook)
+    assert build.printed(notebook.cells[1]) == "[]\n"
+
+
+@pytest.mark.lesson
 @pytest.mark.parametrize("code", ["import socket; socket.create_connection(('127.0.0.1', 80))",
                                   "import urllib.request; urllib.request.urlopen('http://example.org')"])
 def test_a_lesson_cannot_use_the_network(tmp_path, code):

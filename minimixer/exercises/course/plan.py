@@ -30,9 +30,9 @@ WEEKS = (
          "Derive on paper and write the backward passes of a linear layer, GELU and LayerNorm."),
     Week("The Mixer", ("07", "08", "09"), ("ex07", "ex08", "ex09"),
          "Cut images into patches, mix tokens and channels, and put a whole block together."),
-    Week("Training", ("10",), ("ex10", "ex11", "ex12"),
+    Week("Training", ("10", "11", "12"), ("ex10", "ex11", "ex12"),
          "Write the loss, the optimizer and the schedule, and train the model from week four with them."),
-    Week("A model of your own", ("11", "12", "13"), (),
+    Week("A model of your own", ("13", "18", "20", "21"), (),
          "Train on images of your own, find what the model gets wrong, and show it to the others."),
 )
 

@@ -57,7 +57,7 @@ def reference(logits: Array, labels: Array) -> Any:
 MEAN = "The loss is the mean over the B images."
 
 EXERCISE = Exercise(
-    id="ex10", name="cross_entropy", title="Softmax and cross-entropy", lesson="10, training: loss, AdamW, schedules",
+    id="ex10", name="cross_entropy", title="Softmax and cross-entropy", lesson="10, the loss",
     tasks=(
         Task("forward", "CrossEntropy.forward", 5, ("loss", ("saved p", "saved labels")),
              lambda: forward_cases(reference, [*INPUTS, LARGE, APART]), vary=forward,

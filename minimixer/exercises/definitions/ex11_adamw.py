@@ -203,7 +203,7 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
 
 
 EXERCISE = Exercise(
-    id="ex11", name="adamw", title="A step of AdamW", lesson="10, training: loss, AdamW, schedules",
+    id="ex11", name="adamw", title="A step of AdamW", lesson="11, the optimizer",
     tasks=(Task("adamw_step", "adamw_step", 10, ("p", "m", "v"), cases, tolerance=1e-9,
                 vary=rule,
                 rows="one number in the first step, with m = v = 0",

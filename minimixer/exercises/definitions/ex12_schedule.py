@@ -231,7 +231,7 @@ def _mistakes() -> list[tuple[str, str, str, dict[str, Any]]]:
 
 
 EXERCISE = Exercise(
-    id="ex12", name="schedule", title="Warm-up and cosine", lesson="10, training: loss, AdamW, schedules",
+    id="ex12", name="schedule", title="Warm-up and cosine", lesson="11, the optimizer",
     tasks=(Task("learning_rate", "learning_rate", 10, "rate of every step", cases, tolerance=1e-9, call=call,
                 vary=schedule,
                 rows="a run of five steps, two of them the warm-up",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minimixer.exercises.task import Exercise
 
-SECTIONS = {"ex10": "The loss", "ex11": "AdamW", "ex12": "The learning rate"}       # of lesson 10; else Build
+SECTIONS = {"ex11": "AdamW", "ex12": "The schedule"}        # of lesson 11; else Build
 # Mistakes with shapes are those of lesson 01, whatever the exercise.
 ABOUT_SHAPES = {"shapes-do-not-fit", "axis-lost", "transposed", "extra-axis", "not-summed", "fixed-axes", "flattened"}
 PACKAGE = Path(__file__).parent.parent.parent

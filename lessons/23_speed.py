@@ -1,10 +1,12 @@
 # %% [markdown]
-# # 12 Making it fast
+# # 23 Making it fast
 #
-# - **Time:** 12 minutes, 60 seconds of computing (measured on 2 cores)
-# - **Needs:** lessons 04, 05 and 09
-# - **Previous:** [11 Devices](11_devices.ipynb)
-# - **Next:** [13 Inside a trained Mixer](13_inside.ipynb)
+# This lesson is optional: no other one needs it.
+#
+# - **Time:** 28 minutes to read, 30 to do, 60 seconds of computing (measured on 2 cores)
+# - **Needs:** lessons 05, 08 and 09
+# - **Previous:** [22 One code, two devices](22_devices.ipynb)
+# - **Next:** none
 
 # %% [markdown]
 # ## Goal
@@ -23,6 +25,7 @@
 import inspect
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +35,10 @@ from minimixer import plots
 from minimixer.bench import ladder
 from minimixer.ops import layout, registry
 from minimixer.ops.gelu import GELU, inplace
-from minimixer.ops.op import Op
+from minimixer.ops.linear import inplace as linear_inplace
 from minimixer.parallel import ShardedModel, Workers
 from minimixer.parallel.shards import shards
 from minimixer.tensor import apply
-
-FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 
 # %% [markdown]
 # First, how to measure. Other programs, and the changing clock rate of the processor, make single times useless. So we
@@ -45,6 +46,9 @@ FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
 
 
 # %%
+FAST = os.environ.get("MINIMIXER_LESSON_FAST") == "1"
+
+
 def milliseconds(candidates, rounds=7):
     """The smallest time of each candidate; candidates maps names to functions without arguments."""
     best = dict.fromkeys(candidates, np.inf)
@@ -113,6 +117,31 @@ drawing
 
 # %% [markdown]
 # ## Build
+
+# %% [markdown]
+# **Your turn.** On which side of the roofline's edge is the largest Linear of micro? It multiplies a (8192, 128)
+# matrix, 128 images of 64 patches, with a (128, 512) matrix. Numbers have 4 bytes; each array is moved once. Set
+# `linear_intensity`, the operations per byte.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# linear_intensity = 2 * 8192 * 128 * 512 / (4 * (8192 * 128 + 128 * 512 + 8192 * 512))     # 50.6
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+linear_intensity = ...
+
+# %%
+moved_numbers = 8192 * 128 + 128 * 512 + 8192 * 512
+mm.exercises.turn(linear_intensity, right=2 * 8192 * 128 * 512 / (4 * moved_numbers),
+                  hint="a product of (n, k) and (k, m) does 2 n k m operations on n k + k m + n m numbers")
+
+# %% [markdown]
+# The GELU after it reads and writes 4,194,304 numbers, and does little with each. The two need different cures:
+# products want all cores, and everything else wants fewer passes through memory.
 #
 # **In place.** Each `*` and `+` in a NumPy formula creates a new array. `out=` and `*=` write into an existing one.
 # Here is GELU in three versions (lesson 05): $y = x\,s$ with
@@ -165,7 +194,45 @@ plots.lines(sizes, {"in blocks": [found[n] for n in sizes], "formula": [found["f
 # The curve has a valley. On its left side, the calls cost too much; on its right side, the blocks no longer fit into
 # the cache. Where the valley lies, and how deep it is, depends on the machine. In our measurement, working in place
 # gains most, and blocks gain the rest. `tanh` itself takes most of the remaining time.
+
+# %% [markdown]
+# **Your turn.** Compute $y = 3x^2 - 2x$ in place: set `quadratic` to a function of `x` and `y`, arrays of one shape,
+# that writes the result into `y`, returns it, leaves `x` alone and makes no new array.
 #
+# <details><summary>Solution</summary>
+#
+# ```python
+# def quadratic(x, y):
+#     np.multiply(x, 3, out=y)                # 3 x
+#     y -= 2
+#     y *= x                                  # (3 x - 2) x
+#     return y
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+quadratic = ...
+
+
+# %%
+def is_in_place(answer):
+    x, y = np.linspace(-1, 1, 1 << 18, dtype=np.float32), np.empty(1 << 18, np.float32)      # 1 MB each
+    kept = x.copy()
+    tracemalloc.start()
+    written = answer(x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    if written is not y or not np.array_equal(x, kept):
+        return "it must return y itself, and leave x as it was"
+    if peak > 1 << 16:
+        return f"it made new arrays, {peak:,} bytes: begin with np.multiply(x, 3, out=y), then change y in place"
+    return np.allclose(y, 3 * kept**2 - 2 * kept, atol=1e-5)
+
+
+mm.exercises.turn(quadratic, right=is_in_place)
+
+# %% [markdown]
 # **Sums as products.** LayerNorm needs the mean of each row. A mean is a product with a vector whose entries are all
 # $1/C$, and BLAS, the library that multiplies matrices for NumPy, is better at it than `mean`. (`Workers(1)` limits
 # BLAS to one thread. For such small products, waking a second thread costs more than it gains.)
@@ -188,13 +255,32 @@ for way, best in means.items():
 #
 # **Shards and threads.** NumPy lets other Python threads run while it computes. So two threads can work at the same
 # time, each on its own images, forward and backward. Then the gradients of the shards are added. The number of images
-# per shard follows from the size of the model's largest array, here that of micro:
+# per shard follows from the size of the model's largest array, which has at most 2 MB (2,097,152 bytes) per shard. Here
+# is that of micro:
 
 # %%
 config = mm.nn.MIXERS["micro"]
 print("the largest array per image:", 4 * config.widest_array, "bytes")
 for part in shards(128, config):
     print("images", part.start, "to", part.stop - 1)
+
+# %% [markdown]
+# **Your turn.** The largest array of the smaller model pico has 64 x 128 numbers of 4 bytes per image. Into how many
+# shards does minimixer cut a batch of 1,024 images? Set `parts`.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# parts = 1024 * 64 * 128 * 4 // 2_097_152    # 16
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+parts = ...
+
+# %%
+mm.exercises.turn(parts, right=len(shards(1024, mm.nn.MIXERS["pico"])), hint="how many bytes has the array in all?")
 
 # %% [markdown]
 # ## Check
@@ -266,13 +352,60 @@ print(source[source.index("@compiled\ndef gelu("):source.index("@compiled\ndef g
 print(inspect.getsource(registry.choose))
 
 # %% [markdown]
+# **A swap that costs nothing.** Lesson 08 found that $(X^T W)^T = W^T X$: a product with a swapped view can be computed
+# in the memory as it lies, so that no number has to be moved first. The Linear that training runs on the CPU finds this
+# by itself. Its file, `minimixer/ops/linear/inplace.py`, is beside the reference from lesson 04, and a test proves the
+# two equal:
+
+# %%
+print(inspect.getsource(linear_inplace.Linear.forward))
+
+# %% [markdown]
+# | line | meaning |
+# | --- | --- |
+# | `dense(x)` | is `x` a swapped view of dense memory? Then it returns the underlying memory, (B, S, C), and True |
+# | `weight.T @ x` | (D_S, S) @ (B, S, C) gives (B, D_S, C): no number was moved |
+# | `y += bias[:, None]` | the bias belongs to D_S, which is now the second-to-last axis: (D_S, 1) |
+# | `y.swapaxes(-1, -2)` | from outside it looks like (B, C, D_S), as it should |
+# | the rest | the usual Linear, on rows (lesson 04) |
+#
+# The GELU and the second Linear find the same order again. After the second `swapaxes` the memory is dense in its
+# original order, as if nothing had been swapped at all:
+
+# %%
+token_mlp = mm.nn.MlpBlock(4, 3, init=mm.nn.lecun_normal(np.random.default_rng(0)))                 # S = 4, D_S = 3
+tokens_in = mm.Tensor(np.random.default_rng(4).standard_normal((2, 4, 6)).astype(np.float32))       # (B, S, C)
+inside = token_mlp(tokens_in.swapaxes(1, 2))                                                        # (B, C, S)
+print("as the MLP returns it: dense", inside.data.flags.c_contiguous)
+print("after the second swap: dense", inside.swapaxes(1, 2).data.flags.c_contiguous)
+
+# %% [markdown]
+# What does this save? We compare with a Linear that is given the same numbers in a copy that is dense as (B, C, S), and
+# with the time of making that copy. (B, S, C) = (8, 196, 768), D_S = 384, as in Mixer-B/16.
+
+# %% tags=["measured"]
+token_linear = mm.nn.Linear(196, 384, mm.nn.lecun_normal(np.random.default_rng(0)))
+token_view = np.random.default_rng(1).standard_normal((8, 196, 768), np.float32).swapaxes(1, 2)     # (B, C, S), a view
+token_copy = token_view.copy()                                                                      # (B, C, S), dense
+with mm.no_grad():
+    found_times = milliseconds({"Linear on the view": lambda: token_linear(mm.Tensor(token_view)),
+                                "Linear on the copy": lambda: token_linear(mm.Tensor(token_copy)),
+                                "making the copy": token_view.copy})
+for what, took in found_times.items():
+    print(f"{what:<20}{took:8.1f} ms")
+
+# %% [markdown]
+# Compare the first two rows: the order of the numbers in memory should make little difference to the product. What is
+# saved is the copy, twice in each block and twice more on the way back.
+
+# %% [markdown]
 # ## Break it
 #
 # In place is dangerous. Let us avoid the last new array too, and write the result over `x` itself.
 
 
 # %%
-class GreedyGelu(Op):
+class GreedyGelu(GELU):
     """GELU that writes its result over its input."""
 
     @staticmethod
@@ -280,8 +413,6 @@ class GreedyGelu(Op):
         y, saved = GELU.forward(xp, x)
         x[...] = y                                          # no new array!
         return x, saved                                     # saved holds x, which is no longer x
-
-    backward = GELU.backward
 
 
 values = np.linspace(-2.0, 2.0, 5)

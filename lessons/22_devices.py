@@ -1,10 +1,12 @@
 # %% [markdown]
-# # 11 One code, two devices
+# # 22 One code, two devices
 #
-# - **Time:** 12 minutes, 5 seconds of computing (measured on 2 cores)
+# This lesson is optional: no other one needs it.
+#
+# - **Time:** 20 minutes to read, 20 to do, 5 seconds of computing (measured on 2 cores)
 # - **Needs:** lessons 05 and 09; no GPU
-# - **Previous:** [10 Training: loss, AdamW, learning rate](10_training.ipynb)
-# - **Next:** [12 Making it fast](12_speed.ipynb)
+# - **Previous:** [21 Your own Mixer](21_own_mixer.ipynb)
+# - **Next:** [23 Making it fast](23_speed.ipynb)
 
 # %% [markdown]
 # ## Goal
@@ -43,7 +45,8 @@ print(backend.choose_device("auto"))
 # is called **xp**: it is `numpy` or `cupy`, and `xp.tanh(x)` is right in both cases.
 
 # %%
-axes = plots.figure(8.4, 2.7).subplots()
+axes = plots.figure(8.4, 2.7, alt="Two boxes, the device cpu with NumPy arrays and the device gpu with "
+                        "CuPy arrays. x.to('gpu') copies one way, x.numpy() the other.").subplots()
 axes.set(xlim=(0, 10), ylim=(0, 4))
 axes.set_axis_off()
 for left, color, name, text in (
@@ -170,6 +173,35 @@ print(type(near_y).__name__, "and", type(far_y).__name__)
 print("equal:", np.array_equal(near_y, backend.to_numpy(far_y)))
 
 # %% [markdown]
+# **Your turn.** Write an op for every device: set `softplus` to a function of `xp` and `x` that returns $\ln(1 + e^x)$.
+# It must also be right for 1000, where $e^x$ overflows: use $\max(x, 0) + \ln(1 + e^{-|x|})$.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def softplus(xp, x):
+#     return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))            # (...)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+softplus = ...
+
+
+# %%
+def works_on_both(answer):
+    points = np.array([-1000.0, -1.0, 0.0, 2.0, 1000.0])
+    near, away = answer(np, points), answer(far, backend.to_device(points, "far"))
+    if not isinstance(away, FarArray):
+        return f"given a far array it returns {type(away).__name__}, expected FarArray: use xp for every function"
+    right = np.logaddexp(0, points)
+    return bool(np.allclose(near, right) and np.allclose(backend.to_numpy(away), right))
+
+
+mm.exercises.turn(softplus, right=works_on_both)
+
+# %% [markdown]
 # ## Check
 #
 # **First check: the library's op.** `gradcheck` copies its points to any device and compares the gradient there with
@@ -253,6 +285,26 @@ except TypeError as refusal:
     print("far:  ", refusal)
 
 # %% [markdown]
+# **Your turn.** Repair `with_positions`: set `repaired` to a function of `xp` and `x` that adds 0, 1, 2, ... along the
+# last axis, on either device.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def repaired(xp, x):
+#     return x + xp.arange(x.shape[-1])       # (...)
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+repaired = ...
+
+# %%
+mm.exercises.turn(repaired, right=lambda answer: np.array_equal(
+    answer(np, x), backend.to_numpy(answer(far, far_x))) and np.array_equal(answer(np, x), x + np.arange(7)))
+
+# %% [markdown]
 # **Cure.** In `forward` and `backward` use only `xp`, operators and array methods. And run every test on a device that
 # refuses everything else. In minimixer, every test of an op also runs on a stand-in like ours, only more complete
 # (`tests/support/standin.py`), so the bug is found on a machine without a GPU.
@@ -293,7 +345,7 @@ print("same logits:  ", np.allclose(on_cpu[0], on_far[0], atol=1e-4))
 print("same gradient:", np.allclose(on_cpu[1], on_far[1], atol=1e-4))
 
 # %% [markdown]
-# The last digits differ, because on the CPU minimixer uses faster forms of its ops (lesson 12), which add in a
+# The last digits differ, because on the CPU minimixer uses faster forms of its ops (lesson 23), which add in a
 # different order. A GPU adds in yet another order. So compare two devices with a tolerance, never with `==`.
 #
 # **The weights are the same**, because *NumPy draws all random numbers, on the CPU*, and they are then copied. CuPy's
@@ -311,8 +363,29 @@ print("same gradient:", np.allclose(on_cpu[1], on_far[1], atol=1e-4))
 #
 # The third and the fifth row belong together. `float(loss)` makes the CPU wait until the GPU is done. If this happens
 # in every step, it costs speed: the GPU has nothing to do while Python prepares the next step.
+
+# %% [markdown]
+# **Your turn.** One trap is the same on both devices. `w` has the dtype float32. Which dtypes have `w * 2.0`,
+# `w * np.float32(2)` and `w * np.float64(2)`? Set `dtypes` to three texts, such as `("int64", "int64", "int64")`.
 #
-# **One trap is the same on both, and shows up without a GPU.** Multiply a float32 array by the constant $\sqrt{2}$,
+# <details><summary>Solution</summary>
+#
+# ```python
+# dtypes = ("float32", "float32", "float64")
+# ```
+#
+# </details>
+
+# %% tags=["your-turn"]
+dtypes = ...
+
+# %%
+w = np.ones(3, np.float32)
+mm.exercises.turn(dtypes, right=tuple(str(y.dtype) for y in (w * 2.0, w * np.float32(2), w * np.float64(2))),
+                  hint="a Python number adopts the dtype of the array; a NumPy number has one of its own")
+
+# %% [markdown]
+# Here is the trap in a formula. Multiply a float32 array by the constant $\sqrt{2}$,
 # once as a NumPy number and once as a Python number:
 
 # %%
