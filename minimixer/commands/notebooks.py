@@ -55,10 +55,10 @@ def _read(path: Path) -> Lesson:
     first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     title = re.search(r"^# \d+ (.+)$", first, re.M)
     facts = re.findall(r"^- \*\*[^*:]+:\*\* (.+)$", first, re.M)       # time, needs, ...: so named in any language
-    times = re.findall(r"\d+", facts[0].partition(" (")[0]) if len(facts) > 1 else []       # to read, (to do), seconds
-    if not title or len(times) not in (2, 3):
+    times = re.findall(r"\d+", facts[0].partition(" (")[0]) if len(facts) > 1 else []       # to read, to do, seconds
+    if not title or len(times) != 3:
         raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], times[0], times[1] if len(times) == 3 else "", facts[1], path)
+    return Lesson(path.stem[:2], title[1], times[0], times[1], facts[1], path)
 
 
 def targets(folder: Path, lang: str = ENGLISH) -> dict[Path, Path]:

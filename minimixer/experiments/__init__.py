@@ -1,4 +1,4 @@
 """The paper's claims, tested again at small scale; each module is one experiment.
 
-A change here changes a published verdict: run the experiment again and update docs/claims.md.
+A change here changes a published verdict: run the experiment again, then docs/build_claims.py with its results.
 """

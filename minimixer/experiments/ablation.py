@@ -1,138 +1,104 @@
 """``minimixer experiments ablation``: what a Mixer loses without its parts, and what a position embedding adds.
 
-Compares the full Mixer; one without skip connections; one without token mixing, in which patches meet only in the final
-mean; and one with a learned vector added to every patch, as in a ViT.  All start from the same weights.
+Compares the full Mixer; Mixers without skip connections, LayerNorm or token mixing; Mixers whose token mixing is a
+mean, a fixed random matrix, or an MLP per channel; and one with a learned vector added to every patch, as in a ViT.
+All start from the same weights and have the learning rate of the full Mixer.  Depth may make skips and norms matter
+more, so these are also removed from a deeper Mixer.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from minimixer.bench.report import table
 from minimixer.console import at_least
-from minimixer.experiments.learning import last, learn, load_data, name_of, plot_curves, spread
-from minimixer.experiments.options import Learning
-from minimixer.nn import Linear, MixerBlock, MlpMixer, Module
-from minimixer.nn.vit import POSITION_STD
-from minimixer.parallel import Workers
+from minimixer.experiments.ablated import VARIANTS
+from minimixer.experiments.figures import by_arm, figure_title, quantities, tidy
+from minimixer.experiments.lab import Lab, trained
+from minimixer.experiments.learning import Training
+from minimixer.experiments.options import Learning, OptimizerName
+from minimixer.experiments.rates import tuned
+from minimixer.experiments.runs import Arm, Runs, paired
+from minimixer.experiments.verdicts import Claim, Part
+from minimixer.nn import MlpMixer
 from minimixer.plots import figure
-from minimixer.tensor import Tensor
 from minimixer.train.initialize import build_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-class WithoutSkips(Module):
-    """A Mixer block without residual connections.  x: (B, S, C) -> the same shape."""
-
-    def __init__(self, block: MixerBlock):
-        self.token_norm, self.token_mixing = block.token_norm, block.token_mixing
-        self.channel_norm, self.channel_mixing = block.channel_norm, block.channel_mixing
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (B, S, C) -> the same shape."""
-        x = self.token_mixing(self.token_norm(x).swapaxes(1, 2)).swapaxes(1, 2)         # (B, S, C)
-        return self.channel_mixing(self.channel_norm(x))
-
-
-class WithoutTokenMixing(Module):
-    """The channel-mixing half of a Mixer block: patches do not interact.  x: (B, S, C) -> the same shape."""
-
-    def __init__(self, block: MixerBlock):
-        self.channel_norm, self.channel_mixing = block.channel_norm, block.channel_mixing
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (B, S, C) -> the same shape."""
-        return x + self.channel_mixing(self.channel_norm(x))
-
-
-class StemWithPosition(Module):
-    """A stem that adds a learned vector to every patch.  x: (B, S, P * P * channels) -> (B, S, C)."""
-
-    def __init__(self, stem: Linear, num_patches: int, seed: int):
-        shape = num_patches, stem.bias.size
-        position = np.random.default_rng(seed).normal(0, POSITION_STD, shape).astype(np.float32)
-        self.stem = stem
-        self.position = Tensor(position, requires_grad=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (B, S, P * P * channels) -> (B, S, C)."""
-        return self.stem(x) + self.position
-
-
-def without_skips(model: Any, seed: int) -> Any:
-    """Remove the skip connections of a Mixer, in place."""
-    model.blocks = [WithoutSkips(block) for block in model.blocks]
-    return model
-
-
-def without_token_mixing(model: Any, seed: int) -> Any:
-    """Remove the token mixing of a Mixer, in place."""
-    model.blocks = [WithoutTokenMixing(block) for block in model.blocks]
-    return model
-
-
-def with_position(model: Any, seed: int) -> Any:
-    """Add a position embedding to a Mixer, in place."""
-    model.stem = StemWithPosition(model.stem, model.config.num_patches, seed)
-    return model
-
-
-def unchanged(model: Any, seed: int) -> Any:
-    """The full Mixer."""
-    return model
-
-
-VARIANTS: dict[str, Callable[[MlpMixer, int], MlpMixer]] = {
-    "Mixer": unchanged, "no skips": without_skips, "no token mixing": without_token_mixing,
-    "position added": with_position}
+DEEP = "Mixer", "no skips", "no LayerNorm"      # the variants that are also trained deeper
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Learning):
     """Options of ``experiments ablation``."""
 
-    blocks: int | None = None
-    """Number of Mixer blocks; by default that of the size."""
+    steps: int = 1000
+    """Steps per training run."""
+    optimizer: OptimizerName = "adamw"
+    """Optimizer of all variants; Muon would leave out the MLPs per channel, whose weights have three axes."""
+    depths: tuple[int, ...] = (4, 16)
+    """Numbers of blocks: all variants at the first, those without skips or LayerNorm at all of them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, blocks=self.blocks)
+        at_least(1, depths=min(self.depths, default=0))
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Train every variant with every seed."""
-    options = options.small
-    dataset = load_data(options)
-    groups: dict[str, list[Any]] = {name: [] for name in VARIANTS}
-    with Workers(options.workers) as workers:
-        for seed in options.seeds:
-            for name, change in VARIANTS.items():
-                config = options.config(options.model, seed)
-                model: Any = build_model(config, dataset)
-                if options.blocks is not None:
-                    model = MlpMixer(replace(model.config, num_blocks=options.blocks), seed)
-                groups[name].append(learn(name, config, workers, dataset, change(model, seed))[1])
-    return {"data": dataset.name, "model": options.model, "blocks": len(model.blocks), "groups": groups}
+def arm_name(variant: str, depth: int) -> str:
+    """The name of one of the arms."""
+    return f"{variant}, {depth} blocks"
 
 
-def report(found: dict[str, Any]) -> str:
-    """One row per variant."""
-    whole = mean(last(found["groups"]["Mixer"]))
-    rows = [[name, f"{curves[0]['parameters']:,}", spread(last(curves)), f"{100 * (mean(last(curves)) - whole):+.1f}",
-             f"{mean(last(curves, 'train_loss')):.3f}"] for name, curves in found["groups"].items()]
-    return table(["variant", "parameters", "accuracy, %", "difference to Mixer", "training loss, nats"], rows)
+def arms(lab: Lab, runs: Runs) -> list[Arm]:
+    """Every variant at the first depth, and some at the others."""
+    first, *deeper = (2, 3) if lab.options.quick else dict.fromkeys(lab.options.depths)
+    lr = tuned(lab, "Mixer")
+    return [Arm(arm_name(variant, depth), {"variant": variant, "depth": depth, "lr": lr})
+            for depth in (first, *deeper) for variant in (VARIANTS if depth == first else DEEP)]
 
 
-def draw(found: dict[str, Any]) -> "Figure":
-    """Accuracy and training loss of every variant."""
-    fig = figure(9, 3.8)
+def training(lab: Lab, arm: Arm, seed: int) -> Training:
+    """One variant at one depth."""
+    of = arm.settings
+    config = lab.options.config(lab.options.model, seed, of["lr"])
+    whole: Any = build_model(config, lab.dataset)
+    model = MlpMixer(replace(whole.config, num_blocks=of["depth"]), seed)
+    return Training(config, lab.dataset, VARIANTS[of["variant"]](model, seed))
+
+
+def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
+    """Train one variant."""
+    return trained(lab, arm, training(lab, arm, seed))[1]
+
+
+def lost(runs: Runs, *variants: str) -> list[Part]:
+    """How many points the Mixer is ahead of variants, at every depth at which they were measured."""
+    depths = dict.fromkeys(int(line["settings"]["depth"]) for line in runs)
+    return [Part(arm_name(variant, depth),
+                 paired(runs.values(arm_name("Mixer", depth)), runs.values(arm_name(variant, depth)), 100))
+            for variant in variants for depth in depths if arm_name(variant, depth) in runs.arms]
+
+
+CLAIMS = (
+    Claim("A Mixer needs no position embedding", "section 2", "no figure", "points lost by adding one",
+          lambda runs: lost(runs, "position added"), low=-1, high=1),
+    Claim("Sharing one token-mixing MLP among all channels costs nothing", "section 2", "no figure",
+          "points lost by an MLP per channel", lambda runs: lost(runs, "token mixing per channel"), low=-1),
+    Claim("(Ours) A Mixer needs token mixing that is learned", "no figure", "not tested", "points lost",
+          lambda runs: lost(runs, "no token mixing", "mean for token mixing", "random token mixing"), low=0),
+    Claim("(Ours) A Mixer needs skip connections", "no figure", "adopted from ResNet, not tested", "points lost",
+          lambda runs: lost(runs, "no skips"), low=0),
+    Claim("(Ours) A Mixer needs LayerNorm", "no figure", "adopted from the Transformer, not tested", "points lost",
+          lambda runs: lost(runs, "no LayerNorm"), low=0))
+
+
+def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Draw the accuracy of every variant, and what each loses."""
+    fig = figure(10.5, 4.4)
     accuracies, losses = fig.subplots(1, 2)
-    plot_curves(accuracies, found["groups"], title="test accuracy")
-    plot_curves(losses, found["groups"], "train_loss", "training loss")
-    fig.suptitle(f"{name_of(found['data'])}: Mixer {found['model']}, {found['blocks']} blocks, ablated")
+    by_arm(accuracies, runs, runs.arms)
+    tidy(accuracies, "test accuracy (%)", "", "every variant")
+    quantities(losses, claims, "points lost, paired by seed")
+    fig.suptitle(figure_title(runs, "a Mixer, ablated"))
     return fig

@@ -5,6 +5,7 @@ depthwise convolution whose filters cover the whole grid of patches and are shar
 gradients are compared in float64.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,13 @@ import numpy as np
 
 from minimixer import functional as F
 from minimixer.autograd import grad
-from minimixer.bench.report import table
-from minimixer.experiments.learning import tidy
+from minimixer.console import at_least
+from minimixer.experiments.figures import tidy
+from minimixer.experiments.lab import Lab
 from minimixer.experiments.options import Options as Common
 from minimixer.experiments.options import Size
+from minimixer.experiments.runs import Arm, Runs
+from minimixer.experiments.verdicts import Claim, Part
 from minimixer.nn import Conv2d, Linear, MlpBlock, MlpMixer, mixer
 from minimixer.plots import BLUE, RED, figure
 from minimixer.tensor import Tensor
@@ -71,14 +75,21 @@ class Options(Common):
     """Size of the Mixer."""
     images: int = 4
     """Number of random images."""
-    seed: int = 0
-    """Seed of the weights and the images."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, images=self.images)
 
 
-def measure(options: Options) -> dict[str, Any]:
+def arms(lab: Lab, runs: Runs) -> list[Arm]:
+    """One Mixer with random weights per seed."""
+    return [Arm("Mixer")]
+
+
+def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
     """Compute logits and gradients both ways."""
-    rng = np.random.default_rng(options.seed)
-    model = mixer(options.model, options.seed)
+    options, rng = lab.options, np.random.default_rng(seed)
+    model = mixer(options.model, seed)
     for p in model.parameters():                        # biases and the head start at zero, which would hide errors
         p.data = p.data + 0.1 * rng.standard_normal(p.shape)
     images = Tensor(rng.standard_normal((options.images, 32, 32, 3)), requires_grad=True)
@@ -89,10 +100,11 @@ def measure(options: Options) -> dict[str, Any]:
     mixers, convolved = (grad(F.cross_entropy(one, labels), leaves) for one in logits.values())
     # Some gradients are zero up to rounding: LayerNorm removes what fc2's bias adds to all channels of a patch.
     smallest = 1e-3 * max(np.abs(g).max() for g in mixers)
-    return {"model": options.model, "logits": {way: one.data.tolist() for way, one in logits.items()},
+    gradients = {name: relative(one, other, smallest)
+                 for name, one, other in zip(names, mixers, convolved, strict=True)}
+    return {"logits": {way: one.data.tolist() for way, one in logits.items()},
             "logits_differ": relative(*(one.data for one in logits.values())),
-            "gradients_differ": {name: relative(one, other, smallest)
-                                 for name, one, other in zip(names, mixers, convolved, strict=True)}}
+            "gradients": gradients, "gradients_differ": max(gradients.values())}
 
 
 def relative(one: Any, other: Any, smallest: float = 0.0) -> float:
@@ -100,34 +112,34 @@ def relative(one: Any, other: Any, smallest: float = 0.0) -> float:
     return float(np.abs(one - other).max() / max(np.abs(one).max(), smallest))
 
 
-def report(found: dict[str, Any]) -> str:
-    """The largest differences of the logits and of the gradients, by part."""
-    gradients = found["gradients_differ"]
-    largest = {"logits": found["logits_differ"]}
-    largest |= {f"gradients: {part.replace('_', ' ')}": max(of for name, of in gradients.items() if part in name)
-                for part in ("images", "stem", "token_mixing", "channel_mixing")}
-    largest["gradients: all"] = max(gradients.values())
-    return table(["Mixer and convolutions, float64", "largest relative difference"],
-                 [[name, f"{value:.1e}" if value else "bitwise equal"] for name, value in largest.items()])
+CLAIMS = (
+    Claim("A Mixer is a very special CNN", "section 1", "stated, as an identity",
+          "largest relative difference of a Mixer and its convolutions, in float64",
+          lambda runs: [Part(what, runs.values("Mixer", f"{what}_differ")) for what in ("logits", "gradients")]
+          if runs.lines else [], unit="relative", high=TOLERANCE, exact=True, digits=None),)
 
 
-def draw(found: dict[str, Any]) -> "Figure":
-    """Plot logits against logits, and the differences of all gradients."""
+def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Plot logits against logits, and the differences of all gradients, of every seed."""
     fig = figure(9, 3.8)
     logits, differences = fig.subplots(1, 2)
-    ours, theirs = (np.ravel(found["logits"][way]) for way in ("Mixer", "convolutions"))
-    ends = [min(ours), max(ours)]
+    results = list(runs.results("Mixer").values())
+    pairs = [[np.ravel(result["logits"][way]) for way in ("Mixer", "convolutions")] for result in results]
+    ends = [min(ours.min() for ours, _ in pairs), max(ours.max() for ours, _ in pairs)]
     logits.plot(ends, ends, color="0.6", linewidth=1)
-    logits.plot(ours, theirs, marker="o", markersize=4, linestyle="", color=BLUE)
-    differ = found["logits_differ"]
+    for ours, theirs in pairs:
+        logits.plot(ours, theirs, marker="o", markersize=3, linestyle="", color=BLUE)
+    differ = max(result["logits_differ"] for result in results)
     tidy(logits, "logit, by the Mixer", "logit, by convolutions",
          f"logits: relative difference {differ:.0e}" if differ else "logits: bitwise equal")
-    values = np.maximum(list(found["gradients_differ"].values()), 1e-17)
-    differences.semilogy(range(len(values)), values, marker=".", linestyle="", color=BLUE)
+    for result in results:
+        values = np.maximum(list(result["gradients"].values()), 1e-17)
+        differences.semilogy(range(len(values)), values, marker=".", linestyle="", color=BLUE)
     differences.axhline(TOLERANCE, color=RED, linewidth=1, linestyle="--")
     differences.text(0, 1.4 * TOLERANCE, "1e-12", color=RED, fontsize=9)
     differences.set_ylim(5e-18, 1e-11)
     tidy(differences, "parameter, from the images to the head", "relative difference",
          "gradients (1e-17 means bitwise equal)")
-    fig.suptitle(f"Mixer {found['model']} with random weights, computed in two ways, in float64")
+    fig.suptitle(f"Mixer {runs.settings['model']} with random weights, computed in two ways, in float64, "
+                 f"{len(results)} seed{'s' * (len(results) != 1)}")
     return fig

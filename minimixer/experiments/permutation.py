@@ -6,17 +6,21 @@ rounding.  Second: with the same initial weights, not permuted, do results agree
 ConvNet lose?  Third: shuffle all pixels by one permutation; how much do both lose?
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minimixer.bench.report import table
 from minimixer.data import Dataset
-from minimixer.experiments.learning import LOOKS, compared, last, learn, load_data, name_of, plot_curves, spread, tidy
+from minimixer.experiments.figures import LOOKS, by_arm, figure_title, finite, tidy
+from minimixer.experiments.lab import Lab, trained
+from minimixer.experiments.learning import Kind, Training, compared, learn
 from minimixer.experiments.options import Learning
-from minimixer.nn import MlpMixer
+from minimixer.experiments.rates import tuned
+from minimixer.experiments.runs import Arm, Runs, paired, ratio
+from minimixer.experiments.verdicts import Claim, Part, Values
+from minimixer.nn import MIXERS, MlpMixer
 from minimixer.ops.patches import Patches
 from minimixer.parallel import Workers
 from minimixer.plots import figure
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INPUTS = {"original": "original", "patches": "patches and their pixels shuffled", "pixels": "all pixels shuffled"}
-EXACT_STEPS = 20
+TRAINED: tuple[Kind, ...] = ("Mixer", "ConvNet")
+EXACT, EXACT_STEPS = "exact", 20
 RULES = 0           # seed of the permutations, which are the same in every training run
 
 
@@ -110,79 +115,107 @@ def exact(config: TrainConfig, dataset: Dataset, shuffled: Dataset, rules: tuple
 class Options(Learning):
     """Options of ``experiments permutation``."""
 
-
-def measure(options: Options) -> dict[str, Any]:
-    """Run all three tests."""
-    options = options.small
-    dataset = load_data(options)
-    side, rng = dataset.train_images.shape[1], np.random.default_rng(RULES)
-    first = options.config(options.model, options.seeds[0])
-    model: Any = build_model(first, dataset)
-    patch = model.config.patch_size
-    rules = rng.permutation((side // patch) ** 2), rng.permutation(patch**2)
-    data = {"original": dataset, "patches": reordered(dataset, pixel_order(side, patch, *rules)),
-            "pixels": reordered(dataset, rng.permutation(side**2))}
-    groups: dict[str, dict[str, list[Any]]] = {kind: {order: [] for order in data} for kind in ("Mixer", "ConvNet")}
-    with Workers(options.workers) as workers:
-        found = exact(replace(first, batch_size=min(64, options.batch_size)), dataset, data["patches"], rules, workers)
-        for seed in options.seeds:
-            for kind, orders in groups.items():
-                for order, curves in orders.items():
-                    config, model = compared(kind, options.config(options.model, seed), dataset)
-                    curves.append(learn(f"{kind}, {INPUTS[order]}", config, workers, data[order], model)[1])
-    return {"data": dataset.name, "model": options.model, "patch_size": patch, "exact": found, "groups": groups,
-            "example": [data[kind].test_images[1].tolist() for kind in data]}
+    steps: int = 2000
+    """Steps per training run: after only a few hundred, a Mixer has not begun to use which pixels are neighbors."""
 
 
-def report(found: dict[str, Any]) -> str:
-    """The largest differences of the exact test, and one row per model and kind of images."""
-    rows = []
-    for model, kinds in found["groups"].items():
-        whole = mean(last(kinds["original"]))
-        for kind, curves in kinds.items():
-            ends = last(curves)
-            loss = f"{100 * (ends_mean - whole) / whole:+.0f} %" if (ends_mean := mean(ends)) != whole else ""
-            deviation = f"{100 * stdev(ends):.1f}" if len(ends) > 1 else ""
-            rows.append([model, INPUTS[kind], spread(ends), deviation, loss])
-    largest = {label: max(differences) for label, differences in found["exact"]["differences"].items()}
-    return (f"Largest difference of the training losses over {EXACT_STEPS} steps in float64, shuffled against original "
-            f"images:\n{largest['permuted']:.1e} nats with permuted initial weights, {largest['unpermuted']:.1e} with "
-            "unpermuted ones.\n\n"
-            + table(["model", "images", "accuracy, %", "standard deviation", "relative change"], rows, 2))
+def arms(lab: Lab, runs: Runs) -> list[Arm]:
+    """The exact test, and both kinds of models on the three kinds of images."""
+    rates = {kind: tuned(lab, kind) for kind in TRAINED}
+    return [Arm(EXACT, {"lr": rates["Mixer"]}),
+            *(Arm(f"{kind}, {order}", {"kind": kind, "order": order, "lr": rates[kind]})
+              for order in INPUTS for kind in TRAINED)]
 
 
-def draw(found: dict[str, Any]) -> "Figure":
-    """Draw an image in the three orders, the exact differences, and the curves of both models."""
-    fig = figure(9.6, 6.6)
-    grid = fig.add_gridspec(2, 2, height_ratios=(1, 1.5))
-    examples = grid[0, 0].subgridspec(1, 3)
-    titles = "original", "patches and\ntheir pixels", "all pixels"
-    for column, (title, image) in enumerate(zip(titles, found["example"], strict=True)):
-        axes = fig.add_subplot(examples[column])
-        pixels = np.array(image, np.uint8)
-        axes.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray")
-        axes.set_title(title, fontsize=9)
-        axes.set_axis_off()
-    axes = fig.add_subplot(grid[0, 1])
-    _draw_exact(axes, found["exact"]["differences"])
-    top, below = 0.0, []
-    for column, (model, kinds) in enumerate(found["groups"].items()):
-        axes = fig.add_subplot(grid[1, column])
-        plot_curves(axes, {INPUTS[kind]: curves for kind, curves in kinds.items()}, title=model)
-        below.append(axes)
-        top = max(top, axes.get_ylim()[1])
-    for axes in below:
-        axes.set_ylim(0, top)
-    fig.suptitle(f"{name_of(found['data'])}: shuffled images, {found['model']} models, patches of "
-                 f"{found['patch_size']} x {found['patch_size']} pixels")
+def rules_of(lab: Lab) -> tuple[np.ndarray, np.ndarray]:
+    """The permutations of the patches and of the pixels inside them."""
+    rng, side, patch = np.random.default_rng(RULES), lab.dataset.train_images.shape[1], patch_of(lab)
+    return rng.permutation((side // patch) ** 2), rng.permutation(patch**2)
+
+
+def patch_of(lab: Lab) -> int:
+    """The side of a patch in pixels."""
+    return lab.options.config(lab.options.model, 0, 0.0).patch_size or MIXERS[lab.options.model].patch_size
+
+
+def images_of(lab: Lab, order: str) -> Dataset:
+    """The images in one of the three orders."""
+    side = lab.dataset.train_images.shape[1]
+    if order == "original":
+        return lab.dataset
+    pixels = (pixel_order(side, patch_of(lab), *rules_of(lab)) if order == "patches"
+              else np.random.default_rng((RULES, 1)).permutation(side**2))
+    return lab.kept(order, lambda: reordered(lab.dataset, pixels))
+
+
+def training(lab: Lab, arm: Arm, seed: int) -> Training:
+    """A model on images in one of the orders; images are not shifted or flipped, which would undo their order."""
+    of, options = arm.settings, lab.options
+    config = options.config(options.model, seed, of["lr"], augment=False)
+    config, model = compared(of.get("kind", "Mixer"), config, lab.dataset)
+    return Training(config, images_of(lab, of.get("order", "original")), model)
+
+
+def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
+    """Train one model, or make the exact test."""
+    if arm.name != EXACT:
+        return trained(lab, arm, training(lab, arm, seed))[1]
+    config = replace(lab.options.config(lab.options.model, seed, arm.settings["lr"], augment=False),
+                     batch_size=min(64, lab.options.batch_size))
+    found = exact(config, lab.dataset, images_of(lab, "patches"), rules_of(lab), lab.workers)
+    return {**found, **{f"largest_{label}": max(values) for label, values in found["differences"].items()}}
+
+
+def planned(lab: Lab) -> list[tuple[Arm, float]]:
+    """The arms to time; the exact test takes no longer than a few of their steps."""
+    return [(arm, lab.options.seeds) for arm in arms(lab, Runs([])) if arm.name != EXACT]
+
+
+def lost(runs: Runs, kind: str, order: str) -> Values:
+    """How many points a model loses on images in another order."""
+    return paired(runs.values(f"{kind}, original"), runs.values(f"{kind}, {order}"), 100)
+
+
+def lost_share(runs: Runs, kind: str, order: str) -> Values:
+    """Which share of its accuracy a model loses, in percent."""
+    whole = runs.values(f"{kind}, original")
+    return {seed: None if value is None else 100 * value
+            for seed, value in ratio(paired(whole, runs.values(f"{kind}, {order}")), whole).items()}
+
+
+CLAIMS = (
+    Claim("Shuffled patches change nothing for a Mixer whose weights are shuffled, too", "figure 4", "curves coincide",
+          "largest difference of a training loss, over 20 steps in float64",
+          lambda runs: [Part("with matching weights", runs.values(EXACT, "largest_permuted"))], unit="nats", high=1e-9,
+          exact=True, digits=None),
+    Claim("Shuffled patches do not matter to a Mixer", "figure 4", "curves coincide", "accuracy lost",
+          lambda runs: [Part("Mixer", lost(runs, "Mixer", "patches"))], low=-1, high=1),
+    Claim("Shuffled patches harm a ConvNet", "figure 4", "the curve of ResNet50 drops", "accuracy lost",
+          lambda runs: [Part("ConvNet", lost(runs, "ConvNet", "patches"))], low=0),
+    Claim("With all pixels shuffled, a Mixer loses too", "figure 4", "Mixer-B/16 loses about 45 % of its accuracy",
+          "accuracy lost", lambda runs: [Part("Mixer", lost(runs, "Mixer", "pixels"))], low=0),
+    Claim("With all pixels shuffled, a ConvNet loses more than a Mixer", "figure 4",
+          "ResNet50 loses about 75 % of its accuracy, Mixer-B/16 about 45 %", "difference of the shares lost",
+          lambda runs: [Part("ConvNet - Mixer", paired(lost_share(runs, "ConvNet", "pixels"),
+                                                       lost_share(runs, "Mixer", "pixels")))], unit="% of accuracy",
+          low=0))
+
+
+def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Plot the accuracy on images in the three orders, and the differences of the exact test."""
+    fig = figure(9.4, 3.8)
+    axes, differences = fig.subplots(1, 2, width_ratios=(1.2, 1))
+    named = [arm for arm in runs.arms if arm != EXACT]
+    by_arm(axes, runs, named, names=[f"{kind}, {INPUTS[order]}" for kind, order in (arm.split(", ") for arm in named)])
+    tidy(axes, "test accuracy (%)", "", "one permutation for all images")
+    for label, (color, line, marker) in zip(("permuted", "unpermuted"), LOOKS, strict=False):
+        for i, result in enumerate(runs.results(EXACT).values()):
+            values = np.maximum(result.get("differences", {}).get(label, []), 1e-17)
+            differences.semilogy(range(1, len(values) + 1), values, color=color, linestyle=line, marker=marker,
+                                 markersize=3, linewidth=0.8, label=None if i else f"initial weights {label}")
+        for value in finite(runs.values(EXACT, f"largest_{label}")):
+            differences.axhline(value, color=color, linestyle=line, linewidth=0.8)
+    differences.set_xlim(0, EXACT_STEPS + 0.5)
+    tidy(differences, "steps", "difference (nats)", "loss in float64, shuffled against original")
+    fig.suptitle(figure_title(runs, "shuffled images"))
     return fig
-
-
-def _draw_exact(axes: Any, differences: dict[str, list[float]]) -> None:
-    for (label, values), (color, line, marker) in zip(differences.items(), LOOKS, strict=False):
-        axes.semilogy(range(1, len(values) + 1), np.maximum(values, 1e-17), color=color, linestyle=line,
-                      marker=marker, markersize=3, label=f"initial weights {label}")
-    axes.axhline(1e-9, color="0.4", linewidth=0.9, linestyle=(0, (1, 2)))
-    axes.text(4, 1.6e-9, "1e-9", fontsize=8, color="0.3")
-    tidy(axes, "steps", "difference (nats)", "training loss in float64: shuffled against original")
-    axes.set_xticks(range(0, len(differences["permuted"]) + 1, 5))

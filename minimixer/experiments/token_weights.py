@@ -6,17 +6,23 @@ selected, untrained weights are treated the same way for comparison.  After a sh
 close to their initial values; so what training added is also shown separately.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minimixer.bench.report import table
 from minimixer.console import at_least
+from minimixer.experiments.figures import figure_title, quantities
 from minimixer.experiments.frequency import evenly, mean_frequency, mosaic, opposite_pairs
-from minimixer.experiments.learning import trained_mixer
+from minimixer.experiments.lab import Lab
+from minimixer.experiments.learning import Training
+from minimixer.experiments.mixers import mixer_of, mixer_training
 from minimixer.experiments.options import Trained
+from minimixer.experiments.rates import tuned
+from minimixer.experiments.runs import Arm, Runs, paired
+from minimixer.experiments.verdicts import Claim, Part
 from minimixer.nn import MlpMixer
 from minimixer.plots import figure
 
@@ -30,8 +36,10 @@ OPPOSITE = -0.8         # correlation below which two units count as opposites
 class Options(Trained):
     """Options of ``experiments token-weights``."""
 
+    steps: int = 2000
+    """Steps per training run."""
     blocks: int = 3
-    """Number of blocks to show, from the first."""
+    """Number of blocks to look at, from the first."""
     units: int = 64
     """Maximum number of units to draw per block."""
 
@@ -52,38 +60,68 @@ def describe(weight: np.ndarray) -> dict[str, Any]:
             "maps": [maps[[i, j]].astype(float).round(4).tolist() for i, j, _ in pairs]}
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Describe the first blocks of the trained and of the untrained Mixer."""
-    options = options.small
-    source, model = trained_mixer(options)
-    untrained = MlpMixer(model.config, seed=options.seeds[0])
-    found = []
-    for blocks in list(zip(model.blocks, untrained.blocks, strict=True))[:options.blocks]:
+def arms(lab: Lab, runs: Runs) -> list[Arm]:
+    """One Mixer per seed, or the one of ``--run``."""
+    if lab.options.run is not None:
+        return [Arm("Mixer", {"run": lab.options.run.name}, once=True)]
+    return [Arm("Mixer", {"lr": tuned(lab, "Mixer")})]
+
+
+def training(lab: Lab, arm: Arm, seed: int) -> Training:
+    """A Mixer."""
+    return mixer_training(lab, arm, seed)
+
+
+def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
+    """Describe the first blocks of a Mixer before and after training; seed 0 also keeps the weights, to be drawn."""
+    source, model, curve = mixer_of(lab, arm, seed)
+    untrained = MlpMixer(model.config, seed=seed)
+    found: dict[str, Any] = {**curve, "source": source, "patches": model.config.num_patches}
+    maps = []
+    for number, blocks in enumerate(zip(model.blocks, untrained.blocks, strict=True), 1):
+        if number > lab.options.blocks:
+            break
         after, before = (block.token_mixing.fc1.weight.data for block in blocks)
-        entry = {"trained": describe(after), "untrained": describe(before)}
-        if options.run is None:                 # the initial weights of a given run are not known
-            entry["added"] = describe(after - before)
-        found.append(entry)
-    return {"source": source, "patches": model.config.num_patches, "units": options.units, "blocks": found}
+        parts = {"trained": describe(after), "untrained": describe(before)}
+        if lab.options.run is None:             # the initial weights of a given run are not known
+            parts["added"] = describe(after - before)
+        for part, of in parts.items():
+            found[f"correlation, block {number}, {part}"] = median(of["correlations"])
+            found[f"frequency, block {number}, {part}"] = mean(of["frequencies"])
+        maps.append(parts)
+    return {**found, "blocks": maps} if seed == 0 else found
 
 
-def report(found: dict[str, Any]) -> str:
-    """Rows for every block: trained, untrained, and what training added."""
-    rows = []
-    for number, block in enumerate(found["blocks"], 1):
-        for label, of in block.items():
-            correlations = of["correlations"]
-            rows.append([f"{number}, {label}", str(2 * len(correlations)), f"{median(correlations):.2f}",
-                         f"{min(correlations):.2f}", f"{mean(c < OPPOSITE for c in correlations):.0%}",
-                         f"{mean(of['frequencies']):.2f}"])
-    return (f"{found['source']}; S = {found['patches']} patches.\n\n"
-            + table(["block", "units", "median correlation of opposites", "lowest", f"below {OPPOSITE:g}",
-                     "cycles per image"], rows))
+def compared_with_noise(runs: Runs, what: str) -> list[Part]:
+    """How a number of each block differs from that of the untrained weights."""
+    numbers = dict.fromkeys(key.split(", ")[1] for result in runs.results("Mixer").values() for key in result
+                            if key.startswith(f"{what}, "))
+    found = []
+    for block in numbers:
+        trained, untrained = (runs.values("Mixer", f"{what}, {block}, {part}") for part in ("trained", "untrained"))
+        found.append(Part(block, paired(trained, untrained)))
+    return found
 
 
-def draw(found: dict[str, Any]) -> "Figure":
-    """Draw units above their opposites, from low to high frequency: trained, and what training added."""
-    blocks, columns, shown = found["blocks"], 8, found["units"] // 2        # both count units with their opposites
+CLAIMS = (
+    Claim("Token mixing learns pairs of units with opposite phase", "figures 5, 6", "shown, not counted",
+          "median correlation of opposite units, trained minus untrained",
+          lambda runs: compared_with_noise(runs, "correlation"), unit="correlation", high=0, digits=2),
+    Claim("(Ours) Token mixing learns units that are smoother than noise", "figures 5, 6", "shown, not counted",
+          "mean frequency of a unit, trained minus untrained", lambda runs: compared_with_noise(runs, "frequency"),
+          unit="cycles per image", high=0, digits=2))
+
+
+def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Draw units above their opposites, from low to high frequency: trained, and what training added, with seed 0.
+
+    Without the weights, only the quantities are drawn.
+    """
+    found = runs.results("Mixer").get(0, {})
+    if "blocks" not in found:
+        return draw_quantities(runs, claims)
+    blocks, columns = found["blocks"], 8
+    shown = runs.settings.get("units", 64) // 2             # both count units with their opposites
     parts = [part for part in ("trained", "added") if part in blocks[0]]
     rows = -(-min(shown, len(blocks[0]["trained"]["maps"])) // columns)
     fig = figure(3.4 * len(blocks) + 0.2, len(parts) * (0.93 * rows + 0.4) + 0.7)
@@ -101,4 +139,13 @@ def draw(found: dict[str, Any]) -> "Figure":
                    f"(untrained {untrained:.2f})", together=2)
     fig.suptitle(f"Token mixing: units above their opposites, low frequencies first\n{found['source']}",
                      fontsize=11)
+    return fig
+
+
+def draw_quantities(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Draw each claim's quantities, compared with untrained weights."""
+    fig = figure(9, 2.8)
+    for axes, claim in zip(fig.subplots(1, len(claims)), claims, strict=True):
+        quantities(axes, [claim], claim["quantity"])
+    fig.suptitle(figure_title(runs, "token mixing, compared with untrained weights"))
     return fig

@@ -51,10 +51,14 @@ def label(text: object, limit: int | None = 120) -> str:
     return printable(text, limit).replace("$", r"\$")
 
 
-def save(fig: "Figure", path: Path) -> None:
-    """Write a PNG file, whole or not at all, marked as a plot of minimixer; equal plots give equal bytes."""
+def save(fig: "Figure", path: Path, source: str | None = None) -> None:
+    """Write a PNG file, whole or not at all, marked as a plot of minimixer; equal plots give equal bytes.
+
+    ``source`` is written into the file, too: what the plot was made of.
+    """
     with replacing(path) as unfinished:
-        fig.savefig(unfinished, format="png", metadata={"Software": MARK})
+        fig.savefig(unfinished, format="png",
+                    metadata={"Software": MARK} | ({} if source is None else {"Source": source}))
 
 
 def is_plot(path: Path) -> bool:

@@ -8,16 +8,19 @@ import pytest
 from PIL import Image
 
 from minimixer import nn
-from minimixer.commands.experiments import EXPERIMENTS
+from minimixer.commands import experiments as commands
 from minimixer.data import load_digits
-from minimixer.experiments import ablation, cnn_identity, complexity, data_size, permutation, stored
+from minimixer.experiments import ablated, cnn_identity, complexity, data_size, permutation, stored
 from minimixer.experiments.frequency import mean_frequency, mosaic, opposite_pairs
 from minimixer.experiments.learning import KINDS, compared, learn
+from minimixer.experiments.report import judged, report
+from minimixer.experiments.table import EXPERIMENTS
 from minimixer.experiments.token_weights import OPPOSITE, describe
 from minimixer.parallel import Workers
 from minimixer.plots import figure
 from minimixer.tensor import Tensor
 from minimixer.train import PRESETS, fit
+from minimixer.train.lock import FolderLock
 from tests.support.commands import experiments as main
 
 
@@ -39,10 +42,15 @@ def test_it_runs_writes_and_draws_the_same_again(name, tmp_path, capsys):
     assert main([name, "--quick", "--workers", "1", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     content = json.loads((tmp_path / f"{name}-quick.json").read_text())         # beside a full measurement
+    module, runs = EXPERIMENTS[name].load(), stored.runs_of(content)
     assert content["experiment"] == name
-    assert 0 < content["seconds"] < 60
+    assert 0 < content["seconds"] < 300
     assert content["expected_minutes"] == EXPERIMENTS[name].minutes
-    assert EXPERIMENTS[name].load().report(content["found"]) in printed
+    assert {line["seed"] for line in runs} == {0, 1}
+    assert content["claims"] == judged(module.CLAIMS, runs)
+    assert all(part["values"].keys() == {"0", "1"} for claim in content["claims"] for part in claim["parts"]
+               if not claim["exact"])
+    assert report(module, runs, content["claims"]) in printed
     plot = tmp_path / f"{name}-quick.png"
     first = plot.read_bytes()
     with Image.open(plot) as image:
@@ -50,7 +58,7 @@ def test_it_runs_writes_and_draws_the_same_again(name, tmp_path, capsys):
     plot.unlink()
     assert main([name, "--quick", "--redraw", "--out", str(tmp_path)]) == 0
     assert plot.read_bytes() == first
-    assert EXPERIMENTS[name].load().report(content["found"]) in capsys.readouterr().out
+    assert report(module, runs, content["claims"]) in capsys.readouterr().out
 
 
 def test_every_module_that_measures_is_listed(capsys):
@@ -64,8 +72,16 @@ def test_every_module_that_measures_is_listed(capsys):
     (["ablation", "--steps", "0"], "--steps is 0: expected a whole number from 1"),
     (["ablation", "--redraw", "--out", "nowhere"], "run the experiment first, without --redraw"),
     (["data-size", "--percents", "0"], "expected numbers above 0, up to 100"),
-    (["patch-size", "--data", "digits", "--patch-sizes", "3"], "patches of 3 pixels do not tile"),
+    (["patch-size", "--data", "digits", "--patch-sizes", "4", "3"], "patches of 3 pixels do not tile"),
+    (["embedding-filters", "--data", "digits", "--patch-sizes", "3"], "patches of 3 pixels do not tile"),
+    (["data-size", "--data", "digits", "--percents", "1", "50"], "--percents names 1, which is 10 of the images"),
     (["token-weights", "--run", "no-such-run"], "there is no run no-such-run"),
+    (["ablation", "--seeds", "0"], "--seeds is 0: expected a whole number from 1"),
+    (["pareto", "--widths", "1"], "--widths names 1.0: expected two or more different values"),
+    (["pareto", "--widths", "1", "99"], "expected factors from 0.1 to 16"),
+    (["robustness", "--severities", "6"], "expected whole numbers from 1 to 5"),
+    (["all", "--steps", "5"], "--steps has no effect on all experiments at once"),
+    (["optimizers", "--lr", "1"], "--lr has no effect on this comparison"),
 ])
 def test_wrong_usage_is_one_sentence(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -73,10 +89,33 @@ def test_wrong_usage_is_one_sentence(arguments, message, capsys, tmp_path, monke
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
-def test_files_of_older_versions_can_be_drawn(tmp_path):
-    path = tmp_path / "old.json"
-    path.write_text('{"found": {"pictures": [3], "stems": [{"colour": [0.5]}]}}')
-    assert stored.read(path) == {"found": {"images": [3], "stems": [{"color": [0.5]}]}}
+def test_files_of_older_versions_are_not_drawn_but_named(tmp_path, capsys):
+    (tmp_path / "ablation.json").write_text('{"experiment": "ablation", "found": {"groups": []}}')
+    assert main(["ablation", "--redraw", "--out", str(tmp_path)]) == 2
+    assert "holds no runs by arm and seed: an older version may have written it" in capsys.readouterr().err
+
+
+def test_all_hands_each_experiment_what_it_has(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(commands, "run", lambda name, options: asked.setdefault(name, options) and 60.0)
+    assert main(["all", "--seeds", "3", "--data", "digits", "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert list(asked) == list(EXPERIMENTS)
+    assert {name: options.seeds for name, options in asked.items()} == {
+        name: 1 if name == "learning-rates" else 3 for name in EXPERIMENTS}
+    assert {options.out for options in asked.values()} == {tmp_path}
+    assert {options.data for options in asked.values() if hasattr(options, "data")} == {"digits"}
+    assert asked["complexity"].workers == 1
+    assert asked["data-size"].percents == data_size.Options.percents
+
+
+def test_two_commands_do_not_measure_into_one_folder(tmp_path, capsys):
+    lock = FolderLock(tmp_path)
+    try:
+        assert main(["cnn-identity", "--quick", "--out", str(tmp_path)]) == 1
+    finally:
+        lock.release()
+    assert "another run is writing into" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock"]
 
 
 def test_missing_data_are_said_to_be_missing(tmp_path, capsys, monkeypatch):
@@ -146,7 +185,7 @@ def test_shuffled_images_hold_the_old_patches(rng, rules):
 
 def test_ablated_mixers_differ_as_they_say(rng):
     images = Tensor(rng.standard_normal((2, 32, 32, 3)).astype(np.float32))
-    models = {name: change(nn.mixer("pico"), 0) for name, change in ablation.VARIANTS.items()}
+    models = {name: change(nn.mixer("pico"), 0) for name, change in ablated.VARIANTS.items()}
     for model in models.values():
         model.head.weight.data = np.random.default_rng(1).standard_normal((64, 10)).astype(np.float32)
     logits = {name: model(images).data for name, model in models.items()}
@@ -155,14 +194,20 @@ def test_ablated_mixers_differ_as_they_say(rng):
     assert counts["position added"] - counts["Mixer"] == 64 * 64
     assert counts["Mixer"] - counts["no token mixing"] == sum(
         p.size for name, p in nn.mixer("pico").named_parameters() if "token_" in name)
-    for name in list(ablation.VARIANTS)[1:]:
+    assert counts["Mixer"] - counts["no LayerNorm"] == 2 * 64 * 9
+    assert counts["mean for token mixing"] == counts["random token mixing"] == counts["no token mixing"] + 4 * 2 * 64
+    assert counts["token mixing per channel"] - counts["mean for token mixing"] == 64 * (
+        counts["Mixer"] - counts["mean for token mixing"])
+    for name in list(ablated.VARIANTS)[1:]:
         assert np.abs(logits[name] - logits["Mixer"]).max() > 1e-3
 
     models["position added"].stem.position.data[:] = 0
     assert np.array_equal(models["position added"](images).data, logits["Mixer"])
     order = permutation.pixel_order(32, 4, rng.permutation(64), np.arange(16))
     shuffled = Tensor(permutation.reorder(images.data, order))
-    assert np.allclose(models["no token mixing"](shuffled).data, logits["no token mixing"], atol=1e-4)
+    for blind in ("no token mixing", "mean for token mixing"):
+        assert np.allclose(models[blind](shuffled).data, logits[blind], atol=1e-4)
+    assert not np.allclose(models["random token mixing"](shuffled).data, logits["random token mixing"], atol=1e-2)
     assert not np.allclose(models["Mixer"](shuffled).data, logits["Mixer"], atol=1e-2)
 
 
@@ -171,8 +216,30 @@ def test_without_skips_a_block_forgets_its_input(rng):
     for p in block.channel_mixing.parameters():
         p.data[:] = 0
     x = Tensor(rng.standard_normal((1, 64, 64)).astype(np.float32))
-    assert np.all(ablation.WithoutSkips(block)(x).data == 0)
-    assert np.array_equal(ablation.WithoutTokenMixing(block)(x).data, x.data)
+    assert np.all(ablated.WithoutSkips(block)(x).data == 0)
+    assert np.array_equal(ablated.WithoutTokenMixing(block)(x).data, x.data)
+
+
+def test_equal_mlps_per_channel_are_the_shared_one(rng):
+    block = nn.mixer("pico").blocks[0]
+    shared, own = block.token_mixing, ablated.MixingPerChannel(64, 64, 32, rng)
+    for p in shared.parameters():
+        p.data = rng.standard_normal(p.shape).astype(np.float32) / 8
+    for weight, bias, linear in ((own.weight1, own.bias1, shared.fc1), (own.weight2, own.bias2, shared.fc2)):
+        weight.data = np.stack([linear.weight.data] * 64)
+        bias.data = np.stack([linear.bias.data[None]] * 64)
+    y = Tensor(rng.standard_normal((3, 64, 64)).astype(np.float32))             # (B, C, S)
+    assert np.allclose(own(y).data, shared(y).data, atol=1e-5)
+
+
+def test_a_random_mix_stays_as_it_was_drawn(dataset, workers):
+    config = replace(PRESETS["digits"], max_steps=2, workers=1)
+    model = ablated.with_random_mixing(nn.mixer("pico", image_size=8, patch_size=2, in_channels=1), 7)
+    before = [block.token_mixing.weight.data.copy() for block in model.blocks]
+    learn("random", config, workers, dataset, model, tests=1)
+    assert all(np.array_equal(block.token_mixing.weight.data, old)
+               for block, old in zip(model.blocks, before, strict=True))
+    assert not np.array_equal(before[0], before[1])
 
 
 # data-size
@@ -244,11 +311,13 @@ def test_a_runs_own_mixer_is_shown_and_a_vit_is_refused(tmp_path, capsys):
         fit(replace(config, model=model, out=tmp_path / model))
     for name in ("token-weights", "embedding-filters"):
         assert main([name, "--run", str(tmp_path / "pico"), "--out", str(tmp_path)]) == 0
-        assert "pico, step 2" in capsys.readouterr().out
-        assert main([name, "--run", str(tmp_path / "vit-pico"), "--out", str(tmp_path)]) == 2
+        assert main([name, "--run", str(tmp_path / "vit-pico"), "--out", str(tmp_path / "other")]) == 2
         assert "holds a VisionTransformer: expected a Mixer" in capsys.readouterr().err
+        assert main([name, "--run", str(tmp_path / "vit-pico"), "--out", str(tmp_path)]) == 2
+        assert "holds runs with other settings (--run was" in capsys.readouterr().err
     content = json.loads((tmp_path / "embedding-filters.json").read_text())
-    assert [stem["patch_size"] for stem in content["found"]["stems"]] == [2]
+    assert [line["result"]["patch_size"] for line in content["runs"]] == [2]
+    assert content["runs"][0]["result"]["source"] == "pico, step 2"
 
 
 # what all that train share

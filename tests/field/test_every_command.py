@@ -14,10 +14,10 @@ import minimixer
 from minimixer.backend import gpu_problem
 from minimixer.cli import COMMANDS
 from minimixer.commands.bench import BENCHMARKS
-from minimixer.commands.experiments import EXPERIMENTS
 from minimixer.commands.train import ESTIMATED, parse
 from minimixer.console import check_effects, paths
 from minimixer.errors import UsageError
+from minimixer.experiments.table import EXPERIMENTS
 from minimixer.options import Rule, check, rules
 from minimixer.train import PRESETS, TrainConfig
 from minimixer.train.run_folder import read_config, write_config
@@ -156,8 +156,10 @@ def test_a_configuration_in_python_is_checked_and_a_saved_one_is_not(values, tmp
 
 @pytest.mark.parametrize("command", [
     "experiments permutation --data digits --download", "experiments ablation --quick --steps 5",
-    "experiments ablation --redraw --lr 0.1", "experiments complexity --quick --rounds 3",
-    "experiments token-weights --run x --batch-size 3", "experiments token-weights --seeds 0 1",
+    "experiments ablation --redraw --lr 0.1", "experiments complexity --quick --seeds 3",
+    "experiments token-weights --run x --batch-size 3", "experiments token-weights --run x --seeds 2",
+    "experiments all --lr 0.1", "experiments learning-rates --optimizer adamw", "experiments optimizers --lr 1",
+    "experiments data-size --quick --percents 5 10", "experiments patch-size --quick --estimate",
     "bench scaling --again x --rounds 3", "bench race --contenders numpy --plain-malloc",
     "bench learn --preset digits --data-dir x", "bench learn --contenders minimixer-muon --adamw-lr 1",
     "bench learn --contenders pytorch-adamw --muon-lr 1",
@@ -189,7 +191,8 @@ ALWAYS_OF = {
     "Learn": {"preset", "contenders", "epochs", "seeds", "tests", "threads", "json", "markdown", "plot", "blas_tune"},
     "Race": {"sizes", "batches", "modes", "contenders", "threads", "rounds", "full", "memory", "json", "markdown",
              "blas_tune"},
-    "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"}}
+    "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"},
+    "Every": {"out", "quick", "redraw", "blas_tune"}}
 NO_OPTIONS = {"Answer", "Flags", "Lesson", "Known", "Work", "Network", "Model", "Archive", "Experiment"}
 
 

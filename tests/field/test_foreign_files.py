@@ -163,7 +163,7 @@ def test_what_benchmarks_wrote_they_replace(tmp_path):
         style.save(style.figure(), there["plot"])
 
 
-@pytest.mark.parametrize("suffix", [".json", ".png"])
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".png"])
 def test_experiments_replace_their_own_files_only_and_say_so_before_they_measure(suffix, tmp_path, capsys):
     path = tmp_path / f"cnn-identity-quick{suffix}"
     path.write_text('{"experiment": "mine"}')

@@ -124,6 +124,7 @@ READ = [
     ("cifar/cifar-10-binary.tar.gz.part.json", "data", "download", "cifar10", "--data-dir", "cifar"),
     ("cifar/cifar-10-binary.tar.gz.part.lock", "data", "download", "cifar10", "--data-dir", "cifar"),
     ("stored/cnn-identity.json", "experiments", "cnn-identity", "--redraw", "--out", "stored"),
+    ("stored/cnn-identity-quick.jsonl", "experiments", "cnn-identity", "--quick", "--out", "stored"),
     ("stored/cnn-identity-quick.png", "experiments", "cnn-identity", "--quick", "--out", "stored"),
     ("run/best.safetensors", "experiments", "token-weights", "--run", "run/best.safetensors", "--out", "new"),
     ("mine/scaling.json", "bench", "scaling", "--again", "mine/scaling.json"),

@@ -25,11 +25,6 @@ FACTS = ["Time", "Needs", "Previous", "Next"]
 MOST_LINES = 15             # of code in a cell
 TO_START = 10               # seconds that a busy machine may take until the kernel is there
 
-# Lessons that may still lack the reader's turns and the times by the new rule.  It only shrinks.
-NOT_YET = set[str]()
-# Lessons that were not built since figures say in words what they show.  It only shrinks.
-NO_ALT_YET = {"00", "01", "02", "03", "04", "05", *map(str, range(10, 24))}
-
 each_lesson = pytest.mark.parametrize("source", build.sources(), ids=lambda path: path.stem)
 
 
@@ -81,9 +76,8 @@ def test_front_matter(source):
     assert re.match(rf"# {number:02d} \w", first)
     facts = dict(re.findall(r"^- \*\*(\w+):\*\* (.+)$", first, re.M))
     assert list(facts) == FACTS
-    computing = r"\d+ seconds? of computing \(measured on 2 cores\)"
-    if not (source.stem[:2] in NOT_YET and re.fullmatch(rf"\d+ minutes, {computing}", facts["Time"])):
-        assert re.fullmatch(rf"\d+ minutes to read, \d+ to do, {computing}", facts["Time"])
+    assert re.fullmatch(r"\d+ minutes to read, \d+ to do, \d+ seconds? of computing \(measured on 2 cores\)",
+                        facts["Time"])
     for fact, neighbour in (("Previous", number - 1), ("Next", number + 1)):
         link = re.search(r"\]\(((\d\d)_\w+)\.ipynb\)", facts[fact])
         assert link or facts[fact] == "none"
@@ -174,8 +168,7 @@ def test_the_readers_turns(source):
     tasks = [i for i, cell in enumerate(notebook.cells) if cell.source.startswith("**Your turn.**")]
     to_fill_in = [i for i, cell in enumerate(notebook.cells) if build.YOUR_TURN in cell.metadata.get("tags", [])]
     assert [i + 1 for i in tasks] == to_fill_in, "each task has its cell, tagged your-turn"
-    if to_fill_in or source.stem[:2] not in NOT_YET:
-        assert 2 <= len(to_fill_in) <= 3
+    assert 2 <= len(to_fill_in) <= 3
     allowed = [cell for name in HANDS_ON for cell in sections(notebook)[name]]
     solutions = [cell for _, cell, _ in build.turns(build.solved(notebook))]
     for (task, cell, check), solution in zip(build.turns(notebook), solutions, strict=True):
@@ -195,10 +188,7 @@ def test_the_readers_turns(source):
 @each_lesson
 def test_the_stated_reading_time(source):
     built = nbformat.read(build.notebook_of(source), as_version=4)
-    if build.stated_minutes(built) is not None:
-        assert build.stated_minutes(built) == build.reading_minutes(built)
-    else:
-        assert source.stem[:2] in NOT_YET
+    assert build.stated_minutes(built) == build.reading_minutes(built)
 
 
 @each_lesson
@@ -208,8 +198,7 @@ def test_prose_repeats_the_numbers_that_are_printed(source):
 
 @each_lesson
 def test_every_figure_says_in_words_what_it_shows(source):
-    if source.stem[:2] not in NO_ALT_YET:
-        assert build.without_alt(nbformat.read(build.notebook_of(source), as_version=4)) == []
+    assert build.without_alt(nbformat.read(build.notebook_of(source), as_version=4)) == []
 
 
 @each_lesson
