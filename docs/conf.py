@@ -58,7 +58,14 @@ def write_math(writer, node):
     raise nodes.SkipNode
 
 
+def say_language(app, page, template, context, doctree):
+    """Tell the browser which pages are Korean: fonts, line breaks and screen readers follow."""
+    if page.startswith(("ko/", "lessons/ko/")):
+        context["language"] = "ko"
+
+
 def setup(app):
     """Called by Sphinx at startup."""
+    app.connect("html-page-context", say_language)
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
     app.connect("config-inited", lambda app, config: pages.write(Path(app.srcdir)))

@@ -23,6 +23,8 @@ FIRST = ["functional", "nn", "optim", "data", "train", "plots", "gradcheck", "te
          "gpu"]                     # the other rooms follow alphabetically
 LESSONS = ("Each lesson is a notebook that runs on a laptop, without a network. These pages show the outputs of "
            "the last build.")
+LESSONS_IN = {"ko": ("레슨", "한국어로 읽을 수 있는 레슨입니다. 코드와 출력은 영어 레슨과 똑같습니다. 나머지 레슨은 "
+                     "[영어](../index.md)로 있습니다.")}
 REFERENCE = ("Every public name, room by room. Shapes are tuples of letters from the [glossary](../glossary.md); (...) "
              "stands for any axes.")
 FORMS = ("reference.py", "inplace.py", "compiled.py", "cuda.py", "kernel.cu")
@@ -34,14 +36,9 @@ def write(docs: Path) -> None:
     for folder in ("lessons", "reference"):
         shutil.rmtree(docs / folder, ignore_errors=True)
         (docs / folder).mkdir()
-    notebooks = sorted((ROOT / "lessons" / "notebooks").glob("[0-9]*.ipynb"))
-    names = {path.name for path in notebooks}
-    for notebook in notebooks:
-        text = re.sub(r"\[([^][\n]*)\]\((\d\d_\w+\.ipynb)\)", lambda link: link[0] if link[2] in names else link[1],
-                      notebook.read_text())         # a lesson not written yet has no page
-        text = text.replace("](../../docs/", "](../")
-        (docs / "lessons" / notebook.name).write_text(with_alt(text))
-    (docs / "lessons" / "index.md").write_text(index("Lessons", LESSONS, [path.stem for path in notebooks]))
+    notebooks(docs / "lessons", "Lessons", LESSONS)
+    for language, (title, text) in LESSONS_IN.items():
+        notebooks(docs / "lessons" / language, title, text, language)
 
     rooms = [info.name for info in pkgutil.iter_modules(minimixer.__path__) if info.name not in COMMAND_ROOMS]
     rooms.sort(key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
@@ -57,6 +54,19 @@ def write(docs: Path) -> None:
         shutil.copy(card, docs / "reference")
     entries = [*texts, "commands", *(card.stem for card in cards)]
     (docs / "reference" / "index.md").write_text(index("Reference", REFERENCE, entries))
+
+
+def notebooks(folder: Path, title: str, text: str, language: str = "") -> None:
+    """The lessons of a language, with an index."""
+    folder.mkdir(exist_ok=True)
+    built = ROOT / "lessons" / "notebooks" / language
+    paths = sorted(built.glob("[0-9]*.ipynb"))
+    for path in paths:
+        linked = re.sub(r"\[([^][\n]*)\]\(([./]*\d\d_\w+\.ipynb)\)",
+                        lambda link: link[0] if (built / link[2]).exists() else link[1],
+                        path.read_text(encoding="utf-8"))       # a lesson not written yet has no page
+        (folder / path.name).write_text(with_alt(linked.replace("../../docs/", "../")), encoding="utf-8")
+    (folder / "index.md").write_text(index(title, text, [path.stem for path in paths]), encoding="utf-8")
 
 
 def with_alt(notebook: str) -> str:

@@ -1,12 +1,13 @@
 """Build the notebooks: ``python lessons/build.py [NN ...] [--check] [--fast] [--solutions]``.
 
 Each lesson is written as ``lessons/NN_name.py`` in percent format.  This script executes it without a network and
-writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.
+writes ``lessons/notebooks/NN_name.ipynb`` with its outputs.  The same source gives the same notebook.  Where
+``lessons/ko/NN_name.md`` has the text in another language, ``lessons/notebooks/ko/NN_name.ipynb`` gets the same code
+and outputs.  To write these alone, without executing anything: ``lessons/translate.py``.
 """
 
 import argparse
 import copy
-import json
 import math
 import os
 import re
@@ -28,6 +29,9 @@ from traitlets.config import Config
 from minimixer.exercises.turns import RIGHT, UNTOUCHED
 
 LESSONS = Path(__file__).parent
+sys.path.insert(0, str(LESSONS))        # also where this file is loaded by its path
+import translation  # noqa: E402
+
 NOTEBOOKS = LESSONS / "notebooks"
 FAST = "MINIMIXER_LESSON_FAST"
 MEASURED = "measured"       # tags a cell whose output depends on the machine
@@ -59,9 +63,9 @@ def sources(chosen: Iterable[str] = ()) -> list[Path]:
     return [path for path in paths if not chosen or path.stem in chosen or path.stem[:2] in chosen]
 
 
-def notebook_of(source: Path) -> Path:
-    """Return the path of a lesson's notebook."""
-    return NOTEBOOKS / f"{source.stem}.ipynb"
+def notebook_of(source: Path, language: str = "") -> Path:
+    """Return the path of a lesson's notebook, by default of the English one."""
+    return NOTEBOOKS / language / f"{source.stem}.ipynb"
 
 
 def read_source(source: Path) -> Any:
@@ -242,11 +246,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         late = "" if given.fast or took <= stated else "  (more than stated)"
         print(f"{source.stem:<28}{took:6.1f} s, {stated:.0f} s stated{late}")
         found = doubts(notebook, source, given)
+        if not (given.check or given.fast or given.solutions):
+            translation.write(notebook, notebook_of(source))
+            found += translation.write_all(notebook, source.stem, NOTEBOOKS)
         for line in found:
             print(f"    {line}")
         failed |= bool(found)
-        if not (given.check or given.fast or given.solutions):
-            notebook_of(source).write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return int(failed)
 
 

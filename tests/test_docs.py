@@ -16,6 +16,7 @@ from minimixer.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+IN_KOREAN = [ROOT / "README.ko.md", *sorted((ROOT / "docs" / "ko").glob("*.md"))]     # their code is that of PAGES
 BLOCK = re.compile(r"(?:<!-- not run: (.+) -->\n+)?```python\n(.*?)```", re.DOTALL)
 CLASS = re.compile(r"class (\w+)")
 CLASSES = {name for path in (ROOT / "minimixer").rglob("*.py") for name in CLASS.findall(path.read_text())}
@@ -76,15 +77,15 @@ def test_parameter_counts_of_the_readme():
         assert f"{nn.mixer(name, seed=None).num_parameters():,}" == count
 
 
-def test_links_inside_the_repository_lead_somewhere():
-    for page in PAGES:
+def test_links_inside_the_repository_lead_somewhere():     # but those to pages that docs/pages.py writes
+    for page in PAGES + IN_KOREAN:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            if not (page.parent.name == "docs" and target.startswith(("lessons/", "reference/"))):    # by docs/pages.py
+            if not (page.parent != ROOT and target.removeprefix("../").startswith(("lessons/", "reference/"))):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_commands_that_pages_name_exist():
-    for page in PAGES:
+    for page in PAGES + IN_KOREAN:
         for line in re.findall(r"^\$ (.*)$", page.read_text(), re.MULTILINE):
             words = shlex.split(line.split("&&")[-1].removesuffix("\\"), comments=True)
             if words[0] == "minimixer" and words[1:]:

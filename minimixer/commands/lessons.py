@@ -1,14 +1,11 @@
 """``minimixer lessons``: list the notebooks, copy them to the student's folder, open them."""
 
 import importlib.util
-import json
 import os
-import re
 import subprocess
 import sys
 import webbrowser
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from signal import SIGINT
@@ -16,100 +13,49 @@ from typing import Annotated
 
 import tyro
 
+from minimixer.commands.notebooks import ENGLISH, copy, languages, lessons, targets
 from minimixer.console import run_subcommand, show, table
 from minimixer.errors import OK, MinimixerError, UsageError, command_line
-from minimixer.files import set_aside, write_atomically
 from minimixer.text import printable
 from minimixer.train.signals import signals_into
 
 LessonNumber = Annotated[str, tyro.conf.arg(metavar="[LESSON]", help_behavior_hint="")]
 Ip = Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")]
+Language = Annotated[str, tyro.conf.arg(metavar="LANGUAGE", help_behavior_hint="")]
 Port = Annotated[int | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")]
 WORKPLACE = Path("minimixer-lessons")
 WITHOUT_ASKING = "--ServerApp.answer_yes=True"      # or Ctrl-C would ask "Shut down this server (y/[n])?"
 INSTALL = 'pip install "minimixer[lessons]"'
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A notebook of the package, as its first cell describes it."""
-
-    number: str
-    title: str
-    reading: str            # minutes
-    doing: str
-    needs: str
-    path: Path
-
-
-def lessons() -> list[Lesson]:
-    """All lessons in order.  Raises MinimixerError if the package came without them."""
-    package = Path(__file__).parent.parent
-    # In a wheel they are inside the package, in a source checkout next to it.
-    for folder in (package / "_lessons", package.parent / "lessons" / "notebooks"):
-        if found := [_read(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]:
-            return found
-    raise MinimixerError("the notebooks are missing from minimixer/_lessons: install minimixer again")
-
-
-def _read(path: Path) -> Lesson:
-    first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-    title = re.search(r"^# \d+ (.+)$", first, re.M)
-    minutes = re.search(r"\*\*Time:\*\* (\d+) minutes? to read, (\d+) to do,", first)
-    needs = re.search(r"\*\*Needs:\*\* (.+)$", first, re.M)
-    if not title or not minutes or not needs:
-        raise MinimixerError(f"{path} does not start like a lesson: install minimixer again")
-    return Lesson(path.stem[:2], title[1], minutes[1], minutes[2], needs[1], path)
-
-
-def list_lessons() -> int:
-    """List the lessons, the minutes each takes to read and to do, and what it needs."""
-    rows = table("", "lesson", ">min to read", ">to do", "needs")
-    for lesson in lessons():
-        rows.add_row(lesson.number, lesson.title, lesson.reading, lesson.doing, lesson.needs)
-    show(rows)
-    print("\nminimixer lessons open 01   copies them to your folder and starts Jupyter")
-    return OK
-
-
-def copy(folder: Path, force: bool = False) -> tuple[list[Path], list[Path]]:
-    """Copy every notebook into a folder; existing files are kept, under another name if ``force``.
+def list_lessons(lang: Language = ENGLISH) -> int:
+    """List the lessons, the minutes each takes to read and to do, and what it needs.
 
     Parameters
     ----------
-    folder : Path
-        Created if missing.
-    force : bool
-        Put fresh notebooks in the place of those that differ, which get names such as ``01_arrays.yours-1.ipynb``.
-
-    Returns
-    -------
-    copied, kept : lists of Path
-        ``kept`` are existing files that differ, by the names they have now.
-
-    Raises
-    ------
-    UsageError
-        If the folder is a file.
+    lang
+        Language of the lessons: en (all of them) or ko (Korean, some of them).
     """
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder for the notebooks")
-    folder.mkdir(parents=True, exist_ok=True)
-    copied, kept = [], []
-    for lesson in lessons():
-        target, content = folder / lesson.path.name, lesson.path.read_bytes()
-        if os.path.lexists(target):
-            if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
-                continue
-            kept.append(set_aside(target) if force else target)
-            if not force:
-                continue
-        write_atomically(target, content)
-        copied.append(target)
-    return copied, kept
+    rows = table("", "lesson", ">min to read", ">to do", "needs")
+    for lesson in lessons(lang):
+        rows.add_row(lesson.number, lesson.title, lesson.reading, lesson.doing, lesson.needs)
+    show(rows)
+    command = command_line("minimixer", "lessons", "open", lessons(lang)[0].number, *_language(lang))
+    print(f"\n{command}   copies them to your folder and starts Jupyter")
+    if lang == ENGLISH:
+        for other in languages():
+            print(f"--lang {other} lists those that are translated: "
+                  f"{', '.join(lesson.number for lesson in lessons(other))}")
+    else:
+        print("the others are in English: minimixer lessons list")
+    return OK
 
 
-def copy_lessons(folder: Path, /, force: bool = False) -> int:
+def _language(lang: str) -> list[str]:
+    return [] if lang == ENGLISH else ["--lang", lang]
+
+
+def copy_lessons(folder: Path, /, force: bool = False, lang: Language = ENGLISH) -> int:
     """Copy the notebooks into a folder.  Existing notebooks are kept.
 
     Parameters
@@ -118,19 +64,26 @@ def copy_lessons(folder: Path, /, force: bool = False) -> int:
         Target folder; created if missing.
     force
         Copy those too that you have changed.  Yours are kept, as NAME.yours-1.ipynb.
+    lang
+        en, or ko for Korean: those that are translated come too, into a folder ko inside it.
     """
-    copied, kept = copy(folder, force)
-    already = len(lessons()) - len(copied) - len(kept)
-    print(f"copied {len(copied)} of {len(lessons())} notebooks to {folder}"
+    copied, kept = copy(folder, force, lang)
+    number = len(targets(folder, lang))
+    already = number - len(copied) - len(kept)
+    print(f"copied {len(copied)} of {number} notebooks to {folder}"
           + (f"; {already} are there already" if already else ""))
+    if lang != ENGLISH:
+        print(f"those in the language {lang} are in {folder / lang}: "
+              f"{', '.join(lesson.number for lesson in lessons(lang))}")
     if kept:
-        hint = "" if force else f"; for fresh ones, {command_line('minimixer', 'lessons', 'copy', f'{folder}-new')}"
+        again = command_line("minimixer", "lessons", "copy", f"{folder}-new", *_language(lang))
+        hint = "" if force else f"; for fresh ones, {again}"
         print(f"kept {len(kept)} of yours that differ ({', '.join(printable(path.name) for path in kept)}){hint}")
     return OK
 
 
 def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_browser: bool = False,
-                 allow_root: bool = False, ip: Ip = None, port: Port = None,
+                 allow_root: bool = False, ip: Ip = None, port: Port = None, lang: Language = ENGLISH,
                  *, jupyter: tyro.conf.Suppress[tuple[str, ...]] = ()) -> int:
     """Copy the missing notebooks into a folder, and start Jupyter there.
 
@@ -150,25 +103,30 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
         Address that Jupyter listens on; 0.0.0.0 lets other machines connect.
     port
         Port that it listens on.
+    lang
+        en, or ko for Korean, which some lessons have.
     """
-    known = {entry.number: entry for entry in lessons()}
-    if lesson and lesson.zfill(2) not in known:
-        raise UsageError(f"there is no lesson {lesson!r}: expected one of {', '.join(known)}")
+    number, known = lesson.zfill(2), {entry.number: entry for entry in lessons(lang)}
+    if lesson and number not in known:
+        raise UsageError(_no_lesson(lesson, list(known), lang))
     if port is not None and not 0 < port < 1 << 16:
         raise UsageError(f"--port is {port}: expected a number from 1 to 65535")
+    start = folder if lang == ENGLISH else folder / lang
+    place = start / known[number].path.name if lesson else start
     shown = not no_browser and has_browser()
     options = [WITHOUT_ASKING, *["--no-browser"] * (not shown), *["--allow-root"] * allow_root,
-               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else [])]
+               *([f"--ip={ip}"] if ip is not None else []), *([f"--port={port}"] if port is not None else []),
+               *_root(start, folder)]
     check_jupyter(jupyter, options)
-    copy(folder)
-    place = folder / known[lesson.zfill(2)].path.name if lesson else folder
+    copy(folder, lang=lang)
     if importlib.util.find_spec("jupyterlab") is None:
         raise MinimixerError(f"JupyterLab is not installed: {INSTALL}, then run this again; the notebooks are in "
                              f"{folder}, and any other notebook editor opens them too")
     print(f"JupyterLab opens {place} in your browser; Ctrl-C here ends it." if shown else
           f"JupyterLab serves {place.resolve()}: open the address that it prints below; Ctrl-C here ends it.",
           flush=True)
-    code, signal = serve([sys.executable, "-m", "jupyterlab", *options, *jupyter, str(place)])
+    opened = [] if place == start != folder else [str(place)]
+    code, signal = serve([sys.executable, "-m", "jupyterlab", *options, *jupyter, *opened])
     if signal:
         return OK if signal == SIGINT else 128 + signal
     if code:
@@ -177,6 +135,19 @@ def open_lessons(lesson: LessonNumber = "", /, folder: Path = WORKPLACE, no_brow
         raise MinimixerError(f"JupyterLab ended with exit code {code}, its last lines say why{root}; the notebooks are "
                              f"in {folder}, and any other notebook editor opens them too")
     return OK
+
+
+def _root(start: Path, folder: Path) -> list[str]:
+    """What makes Jupyter begin in a folder inside the one whose notebooks it may open."""
+    return [] if start == folder else [f"--ServerApp.root_dir={folder.resolve()}",
+                                       f"--FileContentsManager.preferred_dir={start.resolve()}"]
+
+
+def _no_lesson(lesson: str, known: Sequence[str], lang: str) -> str:
+    if lang != ENGLISH and any(entry.number == lesson.zfill(2) for entry in lessons()):
+        return (f"lesson {lesson} is not translated: the language {lang} has {', '.join(known)}; leave out --lang for "
+                "the English one")
+    return f"there is no lesson {lesson!r}: expected one of {', '.join(known)}"
 
 
 def serve(command: Sequence[str]) -> tuple[int, int]:

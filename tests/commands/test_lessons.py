@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minimixer import cli
-from minimixer.commands import lessons
+from minimixer.commands import lessons, notebooks
 
 
 def test_list_names_every_lesson(capsys, monkeypatch):
@@ -24,7 +24,7 @@ def test_list_shows_minutes_to_read_and_to_do(tmp_path, capsys, monkeypatch):
     folder.mkdir(parents=True)
     first = "# 01 Tensors\n- **Time:** 20 minutes to read, 25 to do, 5 seconds of computing\n- **Needs:** NumPy\n"
     (folder / "01_tensors.ipynb").write_text(json.dumps({"cells": [{"source": first}]}))
-    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "commands" / "lessons.py"))
+    monkeypatch.setattr(notebooks, "__file__", str(tmp_path / "minimixer" / "commands" / "notebooks.py"))
     assert cli.main(["lessons", "list"]) == 0
     assert re.search(r"01 +Tensors +20 +25 +NumPy", capsys.readouterr().out)
 
@@ -73,6 +73,66 @@ def test_open_starts_jupyter_on_the_lesson(tmp_path, monkeypatch):
     assert Path(commands[0][-1]).exists()
 
 
+def test_list_names_the_lessons_of_another_language(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["lessons", "list"]) == 0
+    assert "--lang ko lists those that are translated: 00, 02, 06, 08, 09" in capsys.readouterr().out
+    assert cli.main(["lessons", "list", "--lang", "ko"]) == 0
+    shown = capsys.readouterr().out
+    english = {lesson.number: lesson for lesson in lessons.lessons()}
+    for lesson in lessons.lessons("ko"):
+        assert f"{lesson.number}  {lesson.title}" in shown
+        assert (lesson.reading, lesson.doing) == (english[lesson.number].reading, english[lesson.number].doing)
+    assert "minimixer lessons open 00 --lang ko" in shown
+    assert "the others are in English" in shown
+
+
+def test_copy_takes_another_language_along_with_what_it_links_to(tmp_path, capsys):
+    assert cli.main(["lessons", "copy", str(tmp_path), "--lang", "ko"]) == 0
+    said = capsys.readouterr().out
+    assert f"those in the language ko are in {tmp_path / 'ko'}: 00, 02" in said
+    for notebook in (tmp_path / "ko").iterdir():
+        for target in re.findall(r"\]\(([./]*\d\d_\w+\.ipynb)\)", notebook.read_text(encoding="utf-8")):
+            planned = not (lessons.lessons()[0].path.parent / Path(target).name).exists()
+            assert planned or (notebook.parent / target).exists()
+    mine = tmp_path / "ko" / lessons.lessons("ko")[0].path.name
+    mine.write_text("mine")
+    assert cli.main(["lessons", "copy", str(tmp_path), "--lang", "ko"]) == 0
+    assert f"{tmp_path}-new --lang ko" in capsys.readouterr().out
+    assert mine.read_text() == "mine"
+
+
+def test_a_file_is_no_folder_for_another_language(tmp_path, capsys):
+    (tmp_path / "ko").write_text("")
+    assert cli.main(["lessons", "copy", str(tmp_path), "--lang", "ko"]) == 2
+    assert f"{tmp_path / 'ko'} is a file" in capsys.readouterr().err
+
+
+def test_open_begins_in_the_folder_of_the_language_and_reaches_the_english_lessons(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
+    commands = []
+    monkeypatch.setattr(lessons, "serve", lambda command: commands.append(command) or (0, 0))
+    assert cli.main(["lessons", "open", "2", "--folder", str(tmp_path), "--lang", "ko"]) == 0
+    assert cli.main(["lessons", "open", "--folder", str(tmp_path), "--lang", "ko"]) == 0
+    roots = [f"--ServerApp.root_dir={tmp_path.resolve()}",
+             f"--FileContentsManager.preferred_dir={tmp_path.resolve() / 'ko'}"]
+    assert commands[0][-3:] == [*roots, str(tmp_path / "ko" / "02_autograd.ipynb")]
+    assert commands[1][-2:] == roots
+
+
+def test_a_language_or_translation_that_is_missing_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["list"], ["copy", "x"], ["open", "02"]):
+        assert cli.main(["lessons", *arguments, "--lang", "fr"]) == 2
+        assert "no lessons in the language 'fr': expected one of en, ko" in capsys.readouterr().err
+    assert cli.main(["lessons", "open", "1", "--lang", "ko"]) == 2
+    assert "lesson 1 is not translated: the language ko has 00, 02, 06, 08, 09; leave out --lang" in \
+        capsys.readouterr().err
+    assert cli.main(["lessons", "open", "77", "--lang", "ko"]) == 2
+    assert "there is no lesson '77'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_open_gives_jupyter_what_follows_two_dashes(tmp_path, monkeypatch):
     monkeypatch.setattr(lessons.importlib.util, "find_spec", lambda name: name)
     commands = []
@@ -107,7 +167,7 @@ def test_what_cannot_be_understood_ends_with_2(arguments, tmp_path, monkeypatch)
 
 
 def test_a_package_without_notebooks_says_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(lessons, "__file__", str(tmp_path / "minimixer" / "commands" / "lessons.py"))
+    monkeypatch.setattr(notebooks, "__file__", str(tmp_path / "minimixer" / "commands" / "notebooks.py"))
     assert cli.main(["lessons", "list"]) == 1
     assert "install minimixer again" in capsys.readouterr().err
 

@@ -205,7 +205,7 @@ READERS = {
     "data/sources/image_cache.py": "after check_regular", "data/memory.py": "/proc", "gpu/check.py": "of the package",
     "commands/play.py": "opens a browser", "play/page.py": "of the package, or is_file",
     "weights/onnx_export.py": "after check_regular",
-    "data/known.py": "what was read already", "commands/lessons.py": "of the package, or is_file and its size",
+    "data/known.py": "what was read already", "commands/notebooks.py": "of the package, or is_file and its size",
     "commands/exercises.py": "of the package", "parallel/mpi.py": "a scratch folder of these processes",
     "errors.py": "its own streams"}
 
