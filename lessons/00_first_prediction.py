@@ -312,7 +312,7 @@ print(f"this is a {trained.class_names[answer.argmax()]}, with probability {answ
 # %% [markdown]
 # ## Exercise
 #
-# Train the same model for 30 epochs in your terminal. Then read the last lines: where is the run folder, and what is in
+# Train the same model for 10 epochs in your terminal. Then read the last lines: where is the run folder, and what is in
 # it?
 #
 # ```console

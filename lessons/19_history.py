@@ -216,7 +216,7 @@ class MixerBlock(nn.Module):
 
 
 # %% [markdown]
-# **Your turn.** Write the gate in NumPy, without the norm. `u` and `v` have the shape (S, F), where F is the number of
+# **Your turn.** Write the gate in NumPy, without the norm. `u` and `v` have the shape (S, F), where **F** is the number of
 # hidden units of a half; `W` is (S, S), row = place that takes; `b` is (S,), one number per place.
 #
 # <details><summary>Solution</summary>
