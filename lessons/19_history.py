@@ -216,8 +216,8 @@ class MixerBlock(nn.Module):
 
 
 # %% [markdown]
-# **Your turn.** Write the gate in NumPy, without the norm. `u` and `v` have the shape (S, F), where **F** is the number of
-# hidden units of a half; `W` is (S, S), row = place that takes; `b` is (S,), one number per place.
+# **Your turn.** Write the gate in NumPy, without the norm. `u` and `v` have the shape (S, F), where **F** is the number
+# of hidden units of a half; `W` is (S, S), row = place that takes; `b` is (S,), one number per place.
 #
 # <details><summary>Solution</summary>
 #

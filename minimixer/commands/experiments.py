@@ -64,9 +64,9 @@ def list_experiments() -> int:
         rows.add_row(name, f"{experiment.minutes:g}", experiment.claim)
     show(rows)
     total = sum(experiment.minutes for experiment in EXPERIMENTS.values())
-    print(f"\nMinutes are estimates for the default options, on two idle cores; all take {total / 60:.1f} hours.\n"
-          "The same command goes on where it was stopped.  NAME --help lists the flags; NAME --estimate\n"
-          "measures how long it takes here; NAME --quick only shows that it runs.")
+    print(f"\nMinutes: estimates for two idle cores; all experiments take {total / 60:.1f} hours.\n"
+          "The same command goes on where it was stopped.  NAME --help lists the flags;\n"
+          "NAME --estimate measures how long it takes here, --quick shows that it runs.")
     return OK
 
 

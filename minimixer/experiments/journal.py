@@ -70,9 +70,9 @@ class Journal:
             raise other_settings(self.path, there["settings"], wanted["settings"])
 
     def _write(self, lines: list[Any]) -> None:
-        content = "".join(files.json_text(line) + "\n" for line in lines).encode()
-        if not self.path.exists() or self.path.read_bytes() != content:
-            files.write_atomically(self.path, content)
+        content = "".join(files.json_text(line) + "\n" for line in lines)
+        if not self.path.exists() or files.read_text(self.path) != content:
+            files.write_atomically(self.path, content.encode())
 
 
 def other_settings(path: Path, there: Mapping[str, Any], wanted: Mapping[str, Any], where: str = "") -> UsageError:

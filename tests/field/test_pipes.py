@@ -196,6 +196,7 @@ READERS = {
     "bench/memory.py": "/proc", "bench/children.py": "/sys",
     "weights/kinds.py": "asks for the kind of file", "weights/files.py": "after kind_of", "plots/style.py": "after "
     "check_regular", "train/checkpoint.py": "after check_regular", "train/resume.py": "after check_regular",
+    "experiments/corruptions.py": "of the memory",
     "data/images.py": "after check_regular", "data/sources/digits.py": "of the package",
     "data/sources/members.py": "is_file, and its size", "data/sources/class_folders.py": "S_ISREG",
     "data/sources/idx.py": "after check_regular",
