@@ -24,8 +24,8 @@ class Lab:
 
     Attributes
     ----------
-    options : Options
-        As they are used: reduced if --quick is set.
+    options : dataclass
+        The experiment's own, as they are used: reduced if --quick is set.
     workers : Workers
     rates : dict
         Learning rates that are known already, by family and optimizer.

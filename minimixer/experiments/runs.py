@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 class Arm(NamedTuple):
     """What an experiment measures with each seed.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Says in figures and tables what it is.
