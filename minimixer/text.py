@@ -21,6 +21,11 @@ def printable(text: object, limit: int | None = 120, *, lines: bool = False) -> 
     return shown if limit is None or len(shown) <= limit else shown[:limit - 3] + "..."
 
 
+def capitalized(text: str) -> str:
+    """The text with a large first letter; ``str.capitalize`` would make the others small."""
+    return text[:1].upper() + text[1:]
+
+
 def markdown(text: object, limit: int | None = 120) -> str:
     """``printable`` text that Markdown shows as it is: no emphasis, links, cells, formulas or HTML come of it.
 

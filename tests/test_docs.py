@@ -6,13 +6,14 @@ import json
 import re
 import runpy
 import shlex
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from minimixer import nn
 from minimixer.cli import COMMANDS
+from tests.support.by_path import module_at
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -110,10 +111,7 @@ def test_drawings_are_those_of_their_script():
 
 
 def test_the_site_gets_the_words_of_the_figures_of_lessons():
-    path = ROOT / "docs" / "pages.py"
-    specification = spec_from_file_location("docs_pages", path)
-    pages = module_from_spec(specification)
-    specification.loader.exec_module(pages)
+    pages = module_at(ROOT / "docs" / "pages.py")
     spoken = {"cell_type": "code", "metadata": {"tags": ["measured"]}, "outputs": [
         {"text": "1"}, {"data": {"image/png": ""}, "metadata": {"image/png": {"alt": "A tree."}}}]}
     silent = {"cell_type": "code", "metadata": {}, "outputs": [{"data": {"image/png": ""}, "metadata": {}}]}

@@ -1,6 +1,5 @@
 """The Korean pages say what the English ones of today say: README.ko.md, and docs/ko."""
 
-import importlib.util
 import re
 import tomllib
 from collections import Counter
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.by_path import module_at
 from tests.support.translated import (
     bold_that_stays_stars,
     disagreements,
@@ -22,9 +22,7 @@ from tests.support.translated import (
 ROOT = Path(__file__).parent.parent
 KOREAN = ROOT / "docs" / "ko"
 README = ROOT / "README.ko.md"
-specification = importlib.util.spec_from_file_location("lessons_translation", ROOT / "lessons" / "translation.py")
-translation = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(translation)
+translation = module_at(ROOT / "lessons" / "translation.py")
 
 PAGES = [README, *sorted(KOREAN.glob("*.md"))]
 TRANSLATED = translation.pages("ko")

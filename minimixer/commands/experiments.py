@@ -27,6 +27,7 @@ from minimixer.files import check_replaceable, read_json
 from minimixer.options import Rule
 from minimixer.parallel import Workers
 from minimixer.plots.style import is_plot, save
+from minimixer.text import capitalized
 from minimixer.train.estimate import duration
 from minimixer.train.lock import FolderLock
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     module = EXPERIMENTS[name].load()
     # python -OO leaves no docstring.
     said = module.__doc__.split("``: ", 1)[1].split("\n", 1)[0] if module.__doc__ else EXPERIMENTS[name].claim
-    run(name, parse(module.Options, f"experiments {name}", said[0].upper() + said[1:], rest))
+    run(name, parse(module.Options, f"experiments {name}", capitalized(said), rest))
     return OK
 
 
@@ -77,7 +78,7 @@ def run_all(arguments: Sequence[str]) -> int:
     total = 0.0
     for name, experiment in EXPERIMENTS.items():
         print(f"== {name} ==", flush=True)
-        own = {field.name: field.default for field in fields(experiment.load().Options)}
+        own = {field.name for field in fields(experiment.load().Options)}
         wanted = ("out", "seeds", "quick", "redraw", "estimate", "workers", "blas_tune", "data", "data_dir", "download")
         given = {option: getattr(options, option) for option in wanted
                  if option in own and getattr(options, option) != getattr(Every, option)}

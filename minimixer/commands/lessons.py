@@ -37,10 +37,11 @@ def list_lessons(lang: Language = ENGLISH) -> int:
         Language of the lessons: en (all of them) or ko (Korean, some of them).
     """
     rows = table("", "lesson", ">min to read", ">to do", "needs")
-    for lesson in lessons(lang):
+    found = lessons(lang)
+    for lesson in found:
         rows.add_row(lesson.number, lesson.title, lesson.reading, lesson.doing, lesson.needs)
     show(rows)
-    command = command_line("minimixer", "lessons", "open", lessons(lang)[0].number, *_language(lang))
+    command = command_line("minimixer", "lessons", "open", found[0].number, *_language(lang))
     print(f"\n{command}   copies them to your folder and starts Jupyter")
     if lang == ENGLISH:
         for other in languages():

@@ -29,26 +29,30 @@ def lessons(lang: str = ENGLISH) -> list[Lesson]:
 
     Raises MinimixerError if the package came without them, UsageError if there is no lesson in this language.
     """
+    known = _known()
+    if lang not in known:
+        raise UsageError(f"there are no lessons in the language {lang!r}: expected one of {', '.join(known)}")
+    return [_read(path) for path in known[lang]]
+
+
+def _known() -> dict[str, list[Path]]:
+    """The notebooks of each language, English first; another one has a folder with its name."""
     package = Path(__file__).parent.parent
     # In a wheel they are inside the package, in a source checkout next to it.
     for folder in (package / "_lessons", package.parent / "lessons" / "notebooks"):
-        if found := sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-            known = {ENGLISH: found, **_translated(folder)}
-            if lang not in known:
-                raise UsageError(f"there are no lessons in the language {lang!r}: expected one of {', '.join(known)}")
-            return [_read(path) for path in known[lang]]
+        if found := _notebooks(folder):
+            return {ENGLISH: found} | {place.name: there for place in sorted(folder.iterdir())
+                                       if place.is_dir() and (there := _notebooks(place))}
     raise MinimixerError("the notebooks are missing from minimixer/_lessons: install minimixer again")
 
 
-def _translated(folder: Path) -> dict[str, list[Path]]:
-    """The notebooks of each other language, which lie in a folder with its name."""
-    return {place.name: found for place in sorted(folder.iterdir())
-            if place.is_dir() and (found := sorted(place.glob("[0-9][0-9]_*.ipynb")))}
+def _notebooks(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
 
 
 def languages() -> list[str]:
     """The languages that some lessons have apart from English."""
-    return list(_translated(lessons()[0].path.parent))
+    return [lang for lang in _known() if lang != ENGLISH]
 
 
 def _read(path: Path) -> Lesson:

@@ -16,6 +16,7 @@ from minimixer.exercises.task import Case, Task
 from minimixer.exercises.wire import kind_of
 from minimixer.exercises.words import printable
 from minimixer.tensor import Tensor
+from minimixer.text import capitalized
 
 RIGHT = "Right."
 UNTOUCHED = "Your turn: replace the ... in the cell above, run that cell, then run this one again."
@@ -77,7 +78,7 @@ def _asked(answer: Any, right: Callable[[Any], Any]) -> str:
 
 def _difference(name: str, answer: Any, right: Any) -> str:
     """How an answer differs from the right one, in one sentence; empty if it does not."""
-    start = name[0].upper() + name[1:]
+    start = capitalized(name)
     if answer is ...:
         return f"{start} is still `...`."
     if isinstance(right, (bool, np.bool_)):
@@ -104,7 +105,7 @@ def _unlike(start: str, answer: Any, wanted: str) -> str:
 
 
 def _items(name: str, answer: Any, right: tuple[Any, ...] | list[Any]) -> str:
-    start = name[0].upper() + name[1:]
+    start = capitalized(name)
     if isinstance(answer, np.ndarray) and answer.ndim:
         answer = list(answer)
     if not isinstance(answer, (tuple, list)):
@@ -127,7 +128,7 @@ def _array(answer: Any, expected: Array) -> Array | None:
 
 
 def _numbers(name: str, found: Array, expected: Array) -> str:
-    start = name[0].upper() + name[1:]
+    start = capitalized(name)
     if found.shape == () != expected.shape:
         return f"{start} is a single number; expected an array of shape {expected.shape}."
     if expected.shape == () != found.shape:
@@ -149,7 +150,7 @@ def _numbers(name: str, found: Array, expected: Array) -> str:
         first = tuple(map(int, np.argwhere(wrong)[0]))
         return f"{wrong.sum()} of the {wrong.size} numbers of {name} are wrong, the first at {list(first)}: " \
                f"{found[first]:.6g}."
-    title = diagnosis.title[0].upper() + diagnosis.title[1:]
+    title = capitalized(diagnosis.title)
     if leaf.verdict == "shape" and diagnosis.id != "wrong-shape":
         return f"{title.removesuffix('.')}, with shape {found.shape}; expected {expected.shape}."
     return title

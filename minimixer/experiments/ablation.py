@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from minimixer.console import at_least
 from minimixer.experiments.ablated import VARIANTS
-from minimixer.experiments.figures import by_arm, figure_title, quantities, tidy
+from minimixer.experiments.figures import arms_and_quantities
 from minimixer.experiments.lab import Lab, trained
 from minimixer.experiments.learning import Training
 from minimixer.experiments.options import Learning, OptimizerName
@@ -20,7 +20,6 @@ from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired
 from minimixer.experiments.verdicts import Claim, Part
 from minimixer.nn import MlpMixer
-from minimixer.plots import figure
 from minimixer.train.initialize import build_model
 
 if TYPE_CHECKING:
@@ -95,10 +94,5 @@ CLAIMS = (
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     """Draw the accuracy of every variant, and what each loses."""
-    fig = figure(10.5, 4.4)
-    accuracies, losses = fig.subplots(1, 2)
-    by_arm(accuracies, runs, runs.arms)
-    tidy(accuracies, "test accuracy (%)", "", "every variant")
-    quantities(losses, claims, "points lost, paired by seed")
-    fig.suptitle(figure_title(runs, "a Mixer, ablated"))
-    return fig
+    return arms_and_quantities(runs, claims, "a Mixer, ablated", "every variant", "points lost, paired by seed",
+                               height=4.4, width=10.5)

@@ -1,9 +1,11 @@
 """How long an experiment would take, from a few steps of each of its models."""
 
+from itertools import product
 from typing import Any
 
 from minimixer.experiments.lab import Lab, timed
-from minimixer.experiments.rates import START
+from minimixer.experiments.learning import KINDS
+from minimixer.experiments.rates import OPTIMIZERS, START
 from minimixer.experiments.runs import Arm, Runs
 
 TESTS = 1.5         # tests on all test images that a run's tests amount to: five on the first 2,000, one on all
@@ -25,8 +27,7 @@ def estimate(module: Any, lab: Lab, minutes: float) -> float:
     """
     if not hasattr(module, "training"):
         return 60 * minutes
-    lab.rates.update({(kind, optimizer): START[optimizer] for kind in ("Mixer", "ViT", "ConvNet")
-                      for optimizer in ("muon", "adamw")})
+    lab.rates.update({(kind, optimizer): START[optimizer] for kind, optimizer in product(KINDS, OPTIMIZERS)})
     known: dict[str, tuple[float, float]] = {}
     total = 0.0
     for arm, count in planned(module, lab):

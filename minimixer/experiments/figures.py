@@ -10,11 +10,12 @@ import numpy as np
 from minimixer.experiments.intervals import interval
 from minimixer.experiments.runs import Runs
 from minimixer.experiments.verdicts import Values
-from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, RED
+from minimixer.plots import BLUE, GREEN, ORANGE, PURPLE, RED, figure
 from minimixer.plots.style import declutter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # color, line and marker of each curve
     (BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv", strict=True))
@@ -95,6 +96,21 @@ def quantities(axes: "Axes", claims: Sequence[Mapping[str, Any]], title: str = "
     axes.set_yticks([-row for row in range(len(parts))], [part["label"] for _, part in parts], fontsize=8)
     axes.set_ylim(-len(parts) + 0.4, 0.6)
     tidy(axes, parts[0][0]["unit"] if parts else "", "", title)
+
+
+def arms_and_quantities(runs: Runs, claims: Sequence[Mapping[str, Any]], what: str, arms: str, compared: str,
+                        height: float, width: float = 9) -> "Figure":
+    """Draw the accuracy of every arm, and beside it the quantities of the claims.
+
+    ``what`` is the figure's title, ``arms`` and ``compared`` are those of the two halves.
+    """
+    fig = figure(width, height)
+    accuracies, differences = fig.subplots(1, 2)
+    by_arm(accuracies, runs, runs.arms)
+    tidy(accuracies, "test accuracy (%)", "", arms)
+    quantities(differences, claims, compared)
+    fig.suptitle(figure_title(runs, what))
+    return fig
 
 
 def tidy(axes: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from minimixer.experiments.figures import by_arm, figure_title, quantities, tidy
+from minimixer.experiments.figures import arms_and_quantities
 from minimixer.experiments.lab import Lab, trained
 from minimixer.experiments.learning import KINDS, Training, compared
 from minimixer.experiments.options import Learning
@@ -17,7 +17,6 @@ from minimixer.experiments.rates import OPTIMIZERS, tuned
 from minimixer.experiments.runs import Arm, Runs, paired
 from minimixer.experiments.verdicts import Claim, Part
 from minimixer.options import Rule
-from minimixer.plots import figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,10 +68,5 @@ CLAIMS = (
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     """Draw the accuracy of every arm, and what Muon gains."""
-    fig = figure(9, 3.4)
-    accuracies, gains = fig.subplots(1, 2)
-    by_arm(accuracies, runs, runs.arms)
-    tidy(accuracies, "test accuracy (%)", "", "every arm")
-    quantities(gains, claims, "points gained by Muon, paired by seed")
-    fig.suptitle(figure_title(runs, "AdamW and Muon"))
-    return fig
+    return arms_and_quantities(runs, claims, "AdamW and Muon", "every arm", "points gained by Muon, paired by seed",
+                               height=3.4)

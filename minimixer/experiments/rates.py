@@ -45,7 +45,7 @@ class Options(Learning):
     """Steps per training run."""
     seeds: int = 1
     """Number of seeds that each rate is tried with; the mean decides."""
-    kinds: tuple[Kind, ...] = ("Mixer", "ViT", "ConvNet")
+    kinds: tuple[Kind, ...] = tuple(KINDS)
     """Families of models."""
     optimizers: tuple[OptimizerName, ...] = OPTIMIZERS
     """Optimizers."""

@@ -44,7 +44,6 @@ class Run:
     sharded : ShardedModel
         Computes the loss and its gradients.
     schedule : Schedule
-    total_steps : int
     state : TrainState
     about : dict
         What a checkpoint must say so that its weights can be used.
@@ -66,13 +65,17 @@ class Run:
     batches: Batches
     sharded: ShardedModel
     schedule: optim.Schedule
-    total_steps: int
     state: TrainState
     about: dict[str, Any]
     told: dict[str, Any]
     source: dict[str, Any] | None
     origin: dict[str, Any]
     notes: Sequence[str] = ()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.schedule.total_steps
 
     @property
     def epoch(self) -> float:
@@ -139,8 +142,8 @@ def initialize(config: TrainConfig, workers: Workers, group: Group | None = None
     origin = origin_of(config, settings_of(config, told), dataset, device, workers.compiled,
                        begun_as(out) if config.resume else None)
     state = TrainState(start.model, optimizer, ema, History(out, lock=held(out)))
-    return Run(config, group, device, device_why, dataset, batches, sharded, schedule, schedule.total_steps, state,
-               about, told, start.said, origin, notes)
+    return Run(config, group, device, device_why, dataset, batches, sharded, schedule, state, about, told, start.said,
+               origin, notes)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The kernel in which lessons run: fresh, without a network, with fixed ids."""
 
 import copy
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,9 @@ pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
 pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
 from nbclient.exceptions import CellExecutionError
 
-specification = importlib.util.spec_from_file_location("lessons_build", Path(__file__).parents[2] / "lessons/build.py")
-build = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(build)
+from tests.support.by_path import module_at
+
+build = module_at(Path(__file__).parents[2] / "lessons" / "build.py")
 
 
 def notebook_with(tmp_path, code):

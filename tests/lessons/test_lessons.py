@@ -1,7 +1,6 @@
 """Every lesson keeps the template, its notebook is what its source gives, and it runs as shipped and with solutions."""
 
 import ast
-import importlib.util
 import re
 import sys
 from itertools import chain
@@ -14,10 +13,10 @@ pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
 pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
 import nbformat
 
+from tests.support.by_path import module_at
+
 LESSONS = Path(__file__).parents[2] / "lessons"
-specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
-build = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(build)
+build = module_at(LESSONS / "build.py")
 
 SECTIONS = ["Goal", "Picture", "Predict", "Build", "Check", "Break it", "Use it", "Exercise", "Summary"]
 HANDS_ON = SECTIONS[SECTIONS.index("Build"):SECTIONS.index("Exercise")]

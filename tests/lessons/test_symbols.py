@@ -1,7 +1,6 @@
 """One letter, one meaning: the letters of all lessons are those of the table in lesson 01."""
 
 import ast
-import importlib.util
 import io
 import re
 import tokenize
@@ -12,10 +11,9 @@ import pytest
 pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
 pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
 
-LESSONS = Path(__file__).parents[2] / "lessons"
-specification = importlib.util.spec_from_file_location("lessons_build", LESSONS / "build.py")
-build = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(build)
+from tests.support.by_path import module_at
+
+build = module_at(Path(__file__).parents[2] / "lessons" / "build.py")
 
 each_lesson = pytest.mark.parametrize("source", build.sources(), ids=lambda path: path.stem)
 

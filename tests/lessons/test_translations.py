@@ -1,6 +1,5 @@
 """Lessons in other languages: the same code, and text that says what the English text of today says."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ pytest.importorskip("jupytext", reason="needs the extra minimixer[lessons]")
 pytest.importorskip("nbclient", reason="needs the extra minimixer[lessons]")
 import nbformat
 
+from tests.support.by_path import module_at
 from tests.support.translated import (
     bold_that_stays_stars,
     disagreements,
@@ -21,9 +21,7 @@ from tests.support.translated import (
 )
 
 LESSONS = Path(__file__).parents[2] / "lessons"
-specification = importlib.util.spec_from_file_location("lessons_translate", LESSONS / "translate.py")
-translate = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(translate)
+translate = module_at(LESSONS / "translate.py")
 build, translation = translate.build, translate.translation
 
 TRANSLATED = [(source, language) for source in build.sources() for language in translation.languages(source.stem)]
