@@ -37,8 +37,10 @@ class Learn(Computing):
     contenders: tuple[Literal["minimixer-muon", "minimixer-adamw", "pytorch-muon", "pytorch-adamw"], ...] = (
         "minimixer-muon", "minimixer-adamw", "pytorch-muon", "pytorch-adamw")
     """Contenders that are not installed are left out."""
-    epochs: int = 10
-    """Epochs of each run; the learning rate falls to zero over them."""
+    muon_epochs: int = 6
+    """Epochs of a run with Muon; the learning rate falls to zero over them."""
+    adamw_epochs: int = 10
+    """Epochs of a run with AdamW alone."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One run of each contender per seed."""
     muon_lr: float = 0.012
@@ -59,27 +61,34 @@ class Learn(Computing):
     RULES: ClassVar[tuple[Rule, ...]] = (
         INCLUDED._replace(options=("data_dir",), idle=lambda given: given.preset == "digits",
                           why="with --preset digits (the digits come with minimixer)", instead="choose another preset"),
-        Rule(("muon_lr",), lambda given: not any(name.endswith("muon") for name in given.contenders),
+        Rule(("muon_lr", "muon_epochs"), lambda given: not any(name.endswith("muon") for name in given.contenders),
              "without a contender that uses Muon", "add minimixer-muon to --contenders"),
-        Rule(("adamw_lr",), lambda given: not any(name.endswith("adamw") for name in given.contenders),
+        Rule(("adamw_lr", "adamw_epochs"), lambda given: not any(name.endswith("adamw") for name in given.contenders),
              "without a contender that uses AdamW alone", "add minimixer-adamw to --contenders"))
 
     def __post_init__(self) -> None:
-        at_least(1, epochs=self.epochs, tests=self.tests, threads=self.threads, seeds=len(self.seeds))
+        at_least(1, muon_epochs=self.muon_epochs, adamw_epochs=self.adamw_epochs, tests=self.tests,
+                 threads=self.threads, seeds=len(self.seeds))
 
 
 def compete(children: dict[str, Child], tests: int) -> dict[str, list[Test]]:
     """Train all contenders to their last step, in turns; returns every test of each."""
-    (epoch, total), *_ = [child.call("plan") for child in children.values()]
     found: dict[str, list[Test]] = {name: [] for name in children}
-    ends = sorted({total, *(round(turn * epoch / tests) for turn in range(1, total * tests // epoch + 1))})
-    for turn, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-        names = list(children)
+    turns = {name: _turns(*child.call("plan"), tests) for name, child in children.items()}
+    for turn in range(max(map(len, turns.values()))):
+        names = [name for name in children if turn < len(turns[name])]
         for name in names[turn % len(names):] + names[:turn % len(names)]:
+            steps, epochs = turns[name][turn]
             before = found[name][-1][1] if found[name] else 0.0
-            seconds = before + children[name].call("learn", end - start)
-            found[name].append((end / epoch, seconds, children[name].call("test")))
+            seconds = before + children[name].call("learn", steps)
+            found[name].append((epochs, seconds, children[name].call("test")))
     return found
+
+
+def _turns(epoch: int, total: int, tests: int) -> list[tuple[int, float]]:
+    """The steps of each turn of a run of ``total`` steps, ``epoch`` of them per epoch; and the epochs done after it."""
+    ends = sorted({total, *(round(turn * epoch / tests) for turn in range(1, total * tests // epoch + 1))})
+    return [(end - start, end / epoch) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def reached(tests: Sequence[Test], goal: float) -> Test | None:
@@ -131,7 +140,7 @@ def main(arguments: Sequence[str]) -> int:
     print(describe(here), flush=True)
     if here["load_average"] > 0.5:
         print(f"The load average is {here['load_average']}: the machine is busy, so these results are unreliable.")
-    preset = replace(PRESETS[options.preset], data_dir=options.data_dir, epochs=options.epochs, device="cpu")
+    preset = replace(PRESETS[options.preset], data_dir=options.data_dir, device="cpu")
     runs: list[dict[str, list[Test]]] = []
     for seed in options.seeds:
         children: dict[str, Child] = {}
@@ -140,8 +149,9 @@ def main(arguments: Sequence[str]) -> int:
             if name.startswith("pytorch") and importlib.util.find_spec("torch") is None:
                 print(f"{name}: torch is not installed")
                 continue
-            rate = options.muon_lr if optimizer == "muon" else options.adamw_lr
-            config = replace(preset, seed=seed, optimizer=optimizer, lr=rate)
+            rate, epochs = ((options.muon_lr, options.muon_epochs) if optimizer == "muon" else
+                            (options.adamw_lr, options.adamw_epochs))
+            config = replace(preset, seed=seed, optimizer=optimizer, lr=rate, epochs=epochs)
             children[name] = Child(learner, config, threads, cpus=threads)
         runs.append(compete(children, options.tests))
         for child in children.values():
@@ -151,9 +161,10 @@ def main(arguments: Sequence[str]) -> int:
         if options.json:
             write_json(options.json, {"machine": here, "settings": asdict(options) | {"threads": threads},
                                       "runs": runs})
-    text = (f"{describe(here)}; {threads} threads; {options.preset}, {options.epochs} epochs, seeds "
-            f"{', '.join(map(str, options.seeds))}\n\nSeconds of training and epochs until the first test of at least "
-            f"this accuracy (means over the seeds).\n\n{learn_table(runs)}")
+    text = (f"{describe(here)}; {threads} threads; {options.preset}, {options.muon_epochs} epochs with Muon, "
+            f"{options.adamw_epochs} with AdamW, seeds {', '.join(map(str, options.seeds))}\n\n"
+            f"Seconds of training and epochs until the first test of at least this accuracy (means over the seeds).\n\n"
+            f"{learn_table(runs)}")
     print(f"\n{text}")
     if options.markdown:
         write_markdown(options.markdown, "learn", text)

@@ -17,12 +17,12 @@ TINY = replace(PRESETS["digits"], max_steps=4, device="cpu")
 class Scripted:
     """Learns one percent per step, and notes what it was asked."""
 
-    def __init__(self, name, calls, seconds):
-        self.name, self.calls, self.seconds, self.done = name, calls, seconds, 0
+    def __init__(self, name, calls, seconds, total=50):
+        self.name, self.calls, self.seconds, self.total, self.done = name, calls, seconds, total, 0
 
     def call(self, method, *arguments):
         if method == "plan":
-            return 20, 50
+            return 20, self.total
         self.calls.append((self.name, method))
         if method == "test":
             return self.done / 100
@@ -36,6 +36,14 @@ def test_contenders_take_turns_and_are_tested_after_each():
     assert found["a"] == [(0.5, 10, 0.1), (1.0, 20, 0.2), (1.5, 30, 0.3), (2.0, 40, 0.4), (2.5, 50, 0.5)]
     assert [test[1] for test in found["b"]] == [20, 40, 60, 80, 100]
     assert [name for name, method in calls if method == "learn"] == list("abbaabbaab")      # each goes first in turn
+
+
+def test_a_shorter_run_ends_earlier_and_leaves_the_turns_to_the_others():
+    calls = []
+    found = compete({"a": Scripted("a", calls, 1.0, 20), "b": Scripted("b", calls, 2.0)}, 2)
+    assert [test[0] for test in found["a"]] == [0.5, 1.0]
+    assert [test[0] for test in found["b"]] == [0.5, 1.0, 1.5, 2.0, 2.5]
+    assert [name for name, method in calls if method == "learn"] == list("abbabbb")
 
 
 def test_a_goal_is_reached_at_the_first_test_that_is_not_below_it():
@@ -67,13 +75,15 @@ def test_both_libraries_make_the_same_steps(optimizer):
 
 @pytest.mark.slow
 def test_it_writes_what_it_measured(tmp_path, capsys):
-    assert main(["learn", "--preset", "digits", "--contenders", "minimixer-muon", "minimixer-adamw", "--epochs", "2",
-                 "--seeds", "3", "--threads", "1", "--json", str(tmp_path / "a.json"), "--plot",
-                 str(tmp_path / "a.png"), "--markdown", str(tmp_path / "a.md")]) == 0
+    assert main(["learn", "--preset", "digits", "--contenders", "minimixer-muon", "minimixer-adamw",
+                 "--muon-epochs", "2", "--adamw-epochs", "1", "--seeds", "3", "--threads", "1",
+                 "--json", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.png"),
+                 "--markdown", str(tmp_path / "a.md")]) == 0
     (run,) = json.loads((tmp_path / "a.json").read_text())["runs"]
     assert run.keys() <= LEARNERS.keys()
     epochs = [test[0] for test in run["minimixer-muon"]]
     assert epochs == pytest.approx([0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2], abs=0.03)
+    assert [test[0] for test in run["minimixer-adamw"]] == epochs[:4]
     assert run["minimixer-muon"][-1][2] > 0.7
     assert "minimixer-adamw" in (tmp_path / "a.md").read_text()
     table = (tmp_path / "a.md").read_text().partition("\n\nMeasured by")[0]

@@ -162,7 +162,8 @@ def test_a_configuration_in_python_is_checked_and_a_saved_one_is_not(values, tmp
     "experiments data-size --quick --percents 5 10", "experiments patch-size --quick --estimate",
     "bench scaling --again x --rounds 3", "bench race --contenders numpy --plain-malloc",
     "bench learn --preset digits --data-dir x", "bench learn --contenders minimixer-muon --adamw-lr 1",
-    "bench learn --contenders pytorch-adamw --muon-lr 1",
+    "bench learn --contenders pytorch-adamw --muon-lr 1", "bench learn --contenders minimixer-muon --adamw-epochs 3",
+    "bench learn --contenders pytorch-adamw --muon-epochs 3",
     "data path digits --data-dir x", "data verify digits --data-dir x", "data download digits --data-dir x",
     "exercises check ex01 --chain", "seeds --seed 3 --out x", "seeds --data-dir y --out x"])
 def test_other_commands_refuse_them_too(command, tmp_path, monkeypatch, capsys):
