@@ -13,8 +13,8 @@ from tests.support.commands import train as main
 def test_a_toml_file_gives_settings_and_flags_override_it(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('preset = "cifar10"\nlr = 0.01\nbatch-size = 64\nflip = false\nmodel = "micro"\n')
-    config, only_estimate = parse(["--config", str(path), "--lr", "0.02", "--estimate"])
-    assert config == replace(PRESETS["cifar10"], lr=0.02, batch_size=64, flip=False, model="micro")
+    config, only_estimate = parse(["--config", str(path), "--lr", "0.03", "--estimate"])
+    assert config == replace(PRESETS["cifar10"], lr=0.03, batch_size=64, flip=False, model="micro")
     assert only_estimate
     assert parse(["digits", "--config", str(path)])[0].data == "digits"         # a preset that is named goes first
 
