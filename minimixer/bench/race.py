@@ -17,7 +17,7 @@ from minimixer import nn
 from minimixer.bench.children import Child, ChildError
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.peers import CONTENDERS, PACKAGE
-from minimixer.bench.report import failures, flops_per_image, memory_table, race_table, speeds
+from minimixer.bench.report import OURS, failures, flops_per_image, memory_table, race_table, speeds
 from minimixer.bench.results import check_results, write_json, write_markdown
 from minimixer.bench.roofline import Roofline
 from minimixer.bench.timing import interleave
@@ -130,7 +130,7 @@ def peaks(names: list[str], options: Race, threads: int, size: str, batch: int, 
 
 def enter(name: str, options: Race, threads: int) -> Child:
     """A contender in a fresh process."""
-    return Child(CONTENDERS[name], threads, not options.plain_malloc, cpus=threads)
+    return Child(CONTENDERS[name], threads, name in OURS or not options.plain_malloc, cpus=threads)
 
 
 def start(options: Race, threads: int) -> dict[str, Child]:

@@ -74,6 +74,14 @@ def test_full_changes_the_defaults_but_not_what_is_given(monkeypatch):
     assert (few.rounds, full.rounds) == (2, 7)
 
 
+def test_plain_malloc_is_for_the_peers_and_leaves_minimixer_as_it_runs(monkeypatch):
+    monkeypatch.setattr(race, "Child", lambda kind, threads, kept_memory, cpus: kept_memory)
+    kept = {plain: {name: race.enter(name, race.Race(plain_malloc=plain, contenders=("minimixer", "jax")), 1)
+                    for name in ("minimixer", "numpy", "pytorch", "jax")} for plain in (False, True)}
+    assert all(kept[False].values())
+    assert kept[True] == {"minimixer": True, "numpy": True, "pytorch": False, "jax": False}
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["rase"], "there is no benchmark 'rase'; did you mean 'race'?"),
     (["--rounds", "-1"], "--rounds is -1: expected a whole number from 0"),
