@@ -31,21 +31,23 @@ class Learn(Computing):
     """Options of ``bench learn``."""
 
     preset: Literal["digits", "cifar10", "cifar100"] = "cifar10"
-    """The data, the model and the recipe of all contenders, but for the optimizer and its learning rate."""
+    """The data, the model and the recipe of all contenders, but for the optimizer, its learning rate and epochs."""
+    model: Literal["pico", "nano", "micro"] | None = None
+    """Another Mixer than the preset's."""
     data_dir: Path | None = None
     """Folder that holds the data set, as for training."""
     contenders: tuple[Literal["minimixer-muon", "minimixer-adamw", "pytorch-muon", "pytorch-adamw"], ...] = (
         "minimixer-muon", "minimixer-adamw", "pytorch-muon", "pytorch-adamw")
     """Contenders that are not installed are left out."""
-    muon_epochs: int = 6
+    muon_epochs: int = 12
     """Epochs of a run with Muon; the learning rate falls to zero over them."""
-    adamw_epochs: int = 10
+    adamw_epochs: int = 12
     """Epochs of a run with AdamW alone."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One run of each contender per seed."""
-    muon_lr: float = 0.012
+    muon_lr: float = 0.02
     """Peak learning rate with Muon."""
-    adamw_lr: float = 0.002
+    adamw_lr: float = 0.008
     """Peak learning rate with AdamW."""
     tests: int = 4
     """Tests per epoch."""
@@ -140,7 +142,8 @@ def main(arguments: Sequence[str]) -> int:
     print(describe(here), flush=True)
     if here["load_average"] > 0.5:
         print(f"The load average is {here['load_average']}: the machine is busy, so these results are unreliable.")
-    preset = replace(PRESETS[options.preset], data_dir=options.data_dir, device="cpu")
+    preset = PRESETS[options.preset]
+    preset = replace(preset, data_dir=options.data_dir, device="cpu", model=options.model or preset.model)
     runs: list[dict[str, list[Test]]] = []
     for seed in options.seeds:
         children: dict[str, Child] = {}
@@ -161,8 +164,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.json:
             write_json(options.json, {"machine": here, "settings": asdict(options) | {"threads": threads},
                                       "runs": runs})
-    text = (f"{describe(here)}; {threads} threads; {options.preset}, {options.muon_epochs} epochs with Muon, "
-            f"{options.adamw_epochs} with AdamW, seeds {', '.join(map(str, options.seeds))}\n\n"
+    text = (f"{describe(here)}; {threads} threads; {options.preset}, {preset.model}; {options.muon_epochs} epochs "
+            f"with Muon, {options.adamw_epochs} with AdamW; seeds {', '.join(map(str, options.seeds))}\n\n"
             f"Seconds of training and epochs until the first test of at least this accuracy (means over the seeds).\n\n"
             f"{learn_table(runs)}")
     print(f"\n{text}")

@@ -33,12 +33,11 @@ class Learner:
     """
 
     def __init__(self, config: TrainConfig, threads: int):
-        keep_freed_memory()
         self.config, self.threads, self.done = config, threads, 0
         self.start(load(config.data, data_dir=config.data_dir))
 
     def start(self, dataset: Dataset) -> None:
-        """Build model, optimizer and batches."""
+        """Tune the process, build model, optimizer and batches."""
         raise NotImplementedError
 
     def step(self, images: np.ndarray, labels: np.ndarray) -> None:
@@ -69,6 +68,7 @@ class Ours(Learner):
     """minimixer, by the step of its trainer."""
 
     def start(self, dataset: Dataset) -> None:
+        keep_freed_memory()
         self.run = initialize(self.config, Workers(self.threads).__enter__(), out=Path(), dataset=dataset)
         self.batches, self.schedule = Prefetch(self.run.batches), self.run.schedule
 
@@ -81,7 +81,7 @@ class Ours(Learner):
 
 
 class Theirs(Learner):
-    """Eager PyTorch, as its users write it: fused AdamW, and its own Muon for the same matrices as ours."""
+    """Eager PyTorch, as its users install and write it: fused AdamW, its own Muon for the same matrices as ours."""
 
     def start(self, dataset: Dataset) -> None:
         import torch
