@@ -1,11 +1,14 @@
 """Muon for NumPy: the products of a matrix write into two buffers, so that nothing is allocated in a step."""
 
+import builtins
 from collections.abc import Sequence
 
 import numpy as np
 
 from minimixer.backend import Array, Module
 from minimixer.optim.muon.reference import EPS, STEPS, A, B, C, Map
+
+LARGE = 1 << 14     # numbers; threads only hand the interpreter to each other over smaller matrices
 
 
 def orthogonalize(matrix: Array) -> Array:
@@ -29,7 +32,7 @@ def orthogonalize(matrix: Array) -> Array:
 
 def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array], factor: Array | None, *,
          weight_decays: Sequence[float], lr: float, momentum: float, nesterov: bool, map: Map) -> None:
-    """As the reference."""
+    """As the reference, but ``map`` is for large matrices only."""
     def update(matrix: tuple[Array, Array, Array, float]) -> None:
         p, g, m, weight_decay = matrix
         g = g if factor is None else g * factor
@@ -41,5 +44,7 @@ def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Se
         step *= lr * 0.2 * max(p.shape) ** 0.5
         p -= step
 
-    for _ in map(update, zip(params, gradients, ms, weight_decays, strict=True)):
-        pass
+    matrices = list(zip(params, gradients, ms, weight_decays, strict=True))
+    for each, is_large in ((map, True), (builtins.map, False)):
+        for _ in each(update, [matrix for matrix in matrices if (matrix[0].size >= LARGE) == is_large]):
+            pass
