@@ -189,7 +189,7 @@ ALWAYS_OF = {
     "First": {"config", "data", "out", "resume"}, "Cost": {"data_dir", "plot", "steps", "blas_tune"},
     "Ladder": {"json", "rounds", "blas_tune"},
     "Resolution": {"batch", "json", "plot", "rounds", "threads", "blas_tune"},
-    "Learn": {"preset", "contenders", "epochs", "seeds", "tests", "threads", "json", "markdown", "plot", "blas_tune"},
+    "Learn": {"preset", "contenders", "model", "seeds", "tests", "threads", "json", "markdown", "plot", "blas_tune"},
     "Race": {"sizes", "batches", "modes", "contenders", "threads", "rounds", "full", "memory", "json", "markdown",
              "blas_tune"},
     "Scaling": {"again", "sharing", "blas_tune"}, "Options": {"out", "quick", "redraw", "blas_tune"},
