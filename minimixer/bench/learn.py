@@ -76,7 +76,8 @@ class Learn(Computing):
 def compete(children: dict[str, Child], tests: int) -> dict[str, list[Test]]:
     """Train all contenders to their last step, in turns; returns every test of each."""
     found: dict[str, list[Test]] = {name: [] for name in children}
-    turns = {name: _turns(*child.call("plan"), tests) for name, child in children.items()}
+    plans = {name: child.call("plan") for name, child in children.items()}
+    turns = {name: _turns(epoch, total, tests) for name, (epoch, total) in plans.items()}
     for turn in range(max(map(len, turns.values()))):
         names = [name for name in children if turn < len(turns[name])]
         for name in names[turn % len(names):] + names[:turn % len(names)]:
