@@ -51,6 +51,19 @@ def test_a_zero_gradient_is_no_step(orthogonalize):
     assert np.array_equal(orthogonalize(np.zeros((4, 3), np.float32)), np.zeros((4, 3)))
 
 
+@pytest.mark.parametrize("shape", [(128, 512), (512, 128), (64, 64)])
+@pytest.mark.parametrize("smallest", [1.0, 1e-3, 1e-6, 0.0])
+def test_in_float32_no_singular_value_however_small_lets_the_forms_part(shape, smallest, rng):
+    u, _, v = np.linalg.svd(rng.standard_normal(shape), full_matrices=False)
+    s = np.full(len(v), smallest)
+    s[:8] = 1
+    exact = orthogonalize(u * s @ v)
+    for form in FORMS:
+        found = form((u * s @ v).astype(np.float32))
+        assert found.dtype == np.float32
+        assert np.linalg.norm(found - exact, 2) < 2e-3
+
+
 @pytest.mark.parametrize("nesterov", [True, False])
 @pytest.mark.parametrize("factor", [None, 0.25])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-4)])

@@ -1,4 +1,4 @@
-"""Muon for NumPy: the products of a matrix write into two buffers, so that nothing is allocated in a step."""
+"""Muon for NumPy: products write into buffers, and those of a wide matrix are of its Gram matrix."""
 
 import builtins
 from collections.abc import Sequence
@@ -12,12 +12,18 @@ LARGE = 1 << 14     # numbers; threads only hand the interpreter to each other o
 
 
 def orthogonalize(matrix: Array) -> Array:
-    """As the reference; x is changed in place, step by step."""
+    """As the reference."""
     tall = matrix.shape[0] > matrix.shape[1]
-    x = np.ascontiguousarray(matrix.T if tall else matrix)
+    x = np.ascontiguousarray(matrix.T if tall else matrix)      # (n, m), n the shorter side
     x = x / (np.sqrt(np.vdot(x, x)) + EPS)
-    n = len(x)
-    gram, square, product = np.empty((n, n), x.dtype), np.empty((n, n), x.dtype), np.empty_like(x)
+    x = by_gram(x) if x.shape[1] >= 2 * len(x) else by_matrix(x)
+    return x.T if tall else x
+
+
+def by_matrix(x: Array) -> Array:
+    """The steps of the reference, in place.  x: (n, m) -> (n, m)."""
+    gram, square = (np.empty((len(x), len(x)), x.dtype) for _ in range(2))
+    product = np.empty_like(x)
     for _ in range(STEPS):
         np.matmul(x, x.T, out=gram)
         np.matmul(gram, gram, out=square)
@@ -27,7 +33,28 @@ def orthogonalize(matrix: Array) -> Array:
         np.matmul(gram, x, out=product)
         x *= A
         x += product
-    return x.T if tall else x
+    return x
+
+
+def by_gram(x: Array) -> Array:
+    """The same steps without x, which is multiplied once in the end.  x: (n, m) -> (n, m).
+
+    A step multiplies x by P = A I + B G + C G^2 with G = x x^T, so it makes P G P of G, and all steps together multiply
+    x by the product of all P (Dao AI Lab 2026, "Gram Newton-Schulz").  Most products are then n x n in place of n x m.
+    """
+    gram = x @ x.T
+    step, product = (np.empty_like(gram) for _ in range(2))
+    diagonal, steps = step.reshape(-1)[::len(x) + 1], step
+    for i in range(STEPS):
+        if i:
+            np.matmul(step, gram, out=product)
+            np.matmul(product, step, out=gram)
+        np.matmul(gram, gram, out=step)
+        step *= C
+        step += np.multiply(gram, B, out=product)
+        diagonal += A
+        steps = step @ steps if i else step.copy()
+    return steps @ x
 
 
 def muon(xp: Module, params: Sequence[Array], gradients: Sequence[Array], ms: Sequence[Array], factor: Array | None, *,
