@@ -8,19 +8,24 @@ from minimixer.parallel.tree_sum import Span
 
 # The largest array of a shard, float32: a few times a core's own cache, or a part of a GPU's memory.
 SHARD_BYTES = {"cpu": 2 << 20, "gpu": 256 << 20}
-SMALLEST_SHARD = 16         # images: with fewer, passing the interpreter's lock around costs more than it gains
+# On a CPU, a shard has as many images as that even if they are larger, up to so many bytes: with fewer, calling the ops
+# and passing the interpreter's lock around costs more than the cache gains.
+SMALLEST_SHARD, LARGEST_BYTES = 16, 16 << 20
 
 
 def shards(batch_size: int, config: ModelConfig, device: str = "cpu", at_least: int = 1) -> list[slice]:
-    """Cut a batch into parts of equal size, give or take one image, small enough that their arrays fit in the cache.
+    """Cut a batch into parts of equal size, give or take one image, of few images if they are large.
 
     On a CPU their number is a multiple of four, so that two or four threads finish together, unless the batch is too
     small for that.  There are at least ``at_least`` shards, or one per image if there are fewer images.
     """
-    largest = max(1, SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // (4 * config.widest_array))     # images
-    count = -(-batch_size // largest)
+    per_image = 4 * config.widest_array
     if device == "cpu":
+        largest = max(1, SHARD_BYTES["cpu"] // per_image, min(SMALLEST_SHARD, LARGEST_BYTES // per_image))  # images
+        count = -(-batch_size // largest)
         count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
+    else:
+        count = -(-batch_size // max(1, SHARD_BYTES["gpu"] // per_image))
     count = max(count, min(at_least, batch_size))
     ends = [batch_size * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends)]

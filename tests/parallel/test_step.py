@@ -5,19 +5,27 @@ import pytest
 
 import minimixer as mm
 from minimixer import nn
+from minimixer.nn.build import MODELS
 from minimixer.parallel import ShardedModel, Workers, score
-from minimixer.parallel.shards import SHARD_BYTES, shards
+from minimixer.parallel.shards import LARGEST_BYTES, SHARD_BYTES, SMALLEST_SHARD, shards
 
 
-@pytest.mark.parametrize("name", ["pico", "nano", "micro", "tiny"])
+@pytest.mark.parametrize("name", ["pico", "nano", "micro", "tiny", "vit-micro", "convnet-micro", "B/16", "H/14"])
 @pytest.mark.parametrize("batch", [1, 7, 32, 100, 512])
 def test_shards_cover_the_batch_evenly_and_fit(name, batch):
-    config = nn.MIXERS[name]
+    config = MODELS[name]
     cuts = shards(batch, config)
     assert [i for cut in cuts for i in range(cut.start, cut.stop)] == list(range(batch))
     sizes = {cut.stop - cut.start for cut in cuts}
     assert max(sizes) - min(sizes) <= 1
-    assert max(sizes) * 4 * config.num_patches * config.channels_mlp_dim <= SHARD_BYTES["cpu"]
+    images, bytes_per_image = max(sizes), 4 * config.widest_array
+    assert images == 1 or images * bytes_per_image <= (SHARD_BYTES["cpu"] if images > SMALLEST_SHARD else LARGEST_BYTES)
+
+
+@pytest.mark.parametrize(("name", "images"),
+                         [("micro", 16), ("tiny", 16), ("convnet-pico", 16), ("B/16", 6), ("L/16", 5)])
+def test_a_shard_has_sixteen_images_unless_they_are_too_large(name, images):
+    assert max(cut.stop - cut.start for cut in shards(64, MODELS[name])) == images
 
 
 def sharded(workers, dtype=np.float32, **options):
