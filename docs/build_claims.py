@@ -11,6 +11,7 @@ from typing import Any
 
 from minimixer.errors import UsageError
 from minimixer.experiments import stored
+from minimixer.experiments.figures import OPTIMIZER_NAMES
 from minimixer.experiments.report import arms_table, figure_of, judged, verdict_of
 from minimixer.experiments.runs import Runs
 from minimixer.experiments.table import EXPERIMENTS
@@ -152,9 +153,10 @@ def measured_with(content: dict[str, Any]) -> str:
     if of.get("run"):
         what = f"the model `{of['run']}`"
     elif "steps" in of:
-        lr = "its own learning rate" if of["lr"] is None else f"learning rate {of['lr']:g}"
-        optimizer = {"muon": "Muon", "adamw": "AdamW"}[of["optimizer"]]
-        what = (f"{of['model']}, {of['steps']:,} steps of {of['batch_size']} images, {optimizer} with {lr}")
+        what = f"{of['model']}, {of['steps']:,} steps of {of['batch_size']} images"
+        if content["experiment"] != "learning-rates":
+            lr = "its own learning rate" if of["lr"] is None else f"learning rate {of['lr']:g}"
+            what += f", {OPTIMIZER_NAMES[of['optimizer']]} with {lr}"
     else:
         what = str(of["model"])
     seeds = sorted({line["seed"] for line in content["runs"]})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOKS: tuple[tuple[str, Any, str], ...] = tuple(zip(       # color, line and marker of each curve
     (BLUE, RED, GREEN, PURPLE, ORANGE), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), "os^Dv", strict=True))
 SIDE = 0.22         # rows between an interval and the dots of its seeds, below it
+OPTIMIZER_NAMES = {"muon": "Muon", "adamw": "AdamW"}
 VERDICT_COLORS = {"holds": GREEN, "does not hold": RED, "cannot be told": "0.35"}
 
 

@@ -15,7 +15,7 @@ from minimixer.console import at_least
 from minimixer.data import Dataset
 from minimixer.data.notes import Notes
 from minimixer.data.parts import cut
-from minimixer.experiments.figures import LOOKS, figure_title, tidy
+from minimixer.experiments.figures import LOOKS, OPTIMIZER_NAMES, figure_title, tidy
 from minimixer.experiments.journal import Journal, settings_of
 from minimixer.experiments.lab import Lab, measure
 from minimixer.experiments.learning import KINDS, Kind, Training, compared, learn
@@ -191,6 +191,6 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
                         if runs.setting(arm, "optimizer") == optimizer})
         axes.set_xticks(tried, [f"{lr:.3g}" for lr in tried], fontsize=8)
         axes.minorticks_off()
-        tidy(axes, "peak learning rate", "validation accuracy (%)", optimizer)
+        tidy(axes, "peak learning rate", "validation accuracy (%)", OPTIMIZER_NAMES[optimizer])
     fig.suptitle(figure_title(runs, "the search for learning rates"))
     return fig
