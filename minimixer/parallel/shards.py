@@ -20,13 +20,17 @@ def shards(batch_size: int, config: ModelConfig, device: str = "cpu", at_least: 
     small for that.  There are at least ``at_least`` shards, or one per image if there are fewer images.
     """
     per_image = 4 * config.widest_array
+    largest = SHARD_BYTES["cpu" if device == "cpu" else "gpu"] // per_image         # images
     if device == "cpu":
-        largest = max(1, SHARD_BYTES["cpu"] // per_image, min(SMALLEST_SHARD, LARGEST_BYTES // per_image))  # images
-        count = -(-batch_size // largest)
+        largest = max(largest, min(SMALLEST_SHARD, LARGEST_BYTES // per_image))
+    count = -(-batch_size // max(1, largest))
+    if device == "cpu":
         count = max(1, min(4 * -(-count // 4), batch_size // SMALLEST_SHARD), count)
-    else:
-        count = -(-batch_size // max(1, SHARD_BYTES["gpu"] // per_image))
-    count = max(count, min(at_least, batch_size))
+    return even(batch_size, max(count, min(at_least, batch_size)))
+
+
+def even(batch_size: int, count: int) -> list[slice]:
+    """Cut a batch into so many parts of equal size, give or take one image."""
     ends = [batch_size * i // count for i in range(count + 1)]
     return [slice(a, b) for a, b in pairwise(ends)]
 

@@ -8,16 +8,14 @@ from functools import partial
 from statistics import median
 from unittest.mock import patch
 
-import numpy as np
-
 from minimixer import nn
 from minimixer.bench.machine import describe, machine
 from minimixer.bench.report import table
-from minimixer.bench.steps import statistics
+from minimixer.bench.steps import random_batch, statistics
 from minimixer.bench.timing import interleave, seconds_of
 from minimixer.parallel import step
 from minimixer.parallel.host import keep_freed_memory
-from minimixer.parallel.shards import shards
+from minimixer.parallel.shards import even, shards
 from minimixer.parallel.step import ShardedModel
 from minimixer.parallel.workers import Workers
 
@@ -27,10 +25,9 @@ IMAGES = (1, 3, 8, 16, 32)
 WARM, STEPS = 1, 5
 
 
-def cut(images, batch_size, *_):
+def of_images(images, batch_size, *_):
     """Shards of at most so many images."""
-    count = -(-batch_size // images)
-    return [slice(batch_size * i // count, batch_size * (i + 1) // count) for i in range(count)]
+    return even(batch_size, -(-batch_size // images))
 
 
 def gradients(cuts, model, images, labels):
@@ -46,11 +43,9 @@ def main(names):
         for name in names or BATCHES:
             model, batch = nn.build(name), BATCHES[name]
             config = model.config
-            rng = np.random.default_rng(0)
-            images = rng.integers(0, 256, (batch, config.image_size, config.image_size, 3), np.uint8)
-            labels = rng.integers(0, 10, batch)
-            sharded = ShardedModel(model, workers, *statistics(3))
-            chosen = {0: shards, **{n: partial(cut, n) for n in IMAGES if n <= batch}}
+            images, labels = random_batch(config, batch)
+            sharded = ShardedModel(model, workers, *statistics(config.in_channels))
+            chosen = {0: shards, **{n: partial(of_images, n) for n in IMAGES if n <= batch}}
             samples = interleave({str(n): partial(seconds_of, partial(gradients, cuts, sharded, images, labels))
                                   for n, cuts in chosen.items()}, WARM + STEPS, pause=0)
             ms = {n: f"{1e3 * median(samples[str(n)][WARM:]):,.0f}" for n in chosen}
