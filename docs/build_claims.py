@@ -154,7 +154,7 @@ def measured_with(content: dict[str, Any]) -> str:
         what = f"the model `{of['run']}`"
     elif "steps" in of:
         what = f"{of['model']}, {of['steps']:,} steps of {of['batch_size']} images"
-        if content["experiment"] != "learning-rates":
+        if "optimizer" in of:
             lr = "its own learning rate" if of["lr"] is None else f"learning rate {of['lr']:g}"
             what += f", {OPTIMIZER_NAMES[of['optimizer']]} with {lr}"
     else:

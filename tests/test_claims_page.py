@@ -53,10 +53,11 @@ def test_what_is_unfinished_or_failed_is_judged_and_drawn_too(path, change):
     module, runs = EXPERIMENTS[path.stem].load(), Runs([first, *(rest if change == "failed" else [])],
                                                        content["options"])
     claims = judged(module.CLAIMS, runs)
-    assert report(module, runs, claims)
+    said = report(module, runs, claims)
+    assert said
     module.draw(runs, claims).savefig(io.BytesIO())
-    if change == "failed" and rest:
-        assert any("failed" in part["why"] for claim in claims for part in claim["parts"])
+    if change == "failed":
+        assert "failed" in said
 
 
 def test_every_claim_is_in_the_table_with_its_verdict(builder):

@@ -20,6 +20,7 @@ from minimixer.experiments.journal import Journal, settings_of
 from minimixer.experiments.lab import Lab, measure
 from minimixer.experiments.learning import KINDS, Kind, Training, compared, learn
 from minimixer.experiments.options import Learning, OptimizerName
+from minimixer.experiments.report import failures
 from minimixer.experiments.runs import Arm, Runs
 from minimixer.experiments.verdicts import Claim
 from minimixer.options import Rule
@@ -61,6 +62,10 @@ class Options(Learning):
     def suffix(self) -> str:
         """What the names of the files end in: a search is for models of one size."""
         return ("" if self.model == "pico" else f"-{self.model}") + super().suffix
+
+    def shown(self) -> dict[str, Any]:
+        """Without the optimizer and the learning rate: it has several of both."""
+        return {name: value for name, value in super().shown().items() if name not in ("optimizer", "lr")}
 
 
 def arm_name(kind: str, optimizer: str, lr: float) -> str:
@@ -169,10 +174,14 @@ def pairs(runs: Runs) -> list[tuple[str, str]]:
 
 def rows(runs: Runs) -> tuple[Sequence[str], list[list[str]]]:
     """One row per family and optimizer: the best rate, and the accuracy of every rate."""
+    def shown(kind: str, optimizer: str, lr: float, accuracy: float) -> str:
+        failed = " (failed)" if failures(runs, arm_name(kind, optimizer, lr)) else ""
+        return f"{lr:g}: {100 * accuracy:.1f}{failed}"
+
     found = {pair: accuracies(runs, *pair) for pair in pairs(runs)}
     return (["family", "optimizer", "best rate", "rate: validation accuracy, %"],
-            [[kind, optimizer, f"{best(of):g}", ", ".join(f"{lr:g}: {100 * value:.1f}" for lr, value in of.items())]
-             for (kind, optimizer), of in found.items()])
+            [[*pair, f"{best(of):g}", ", ".join(shown(*pair, lr, accuracy) for lr, accuracy in of.items())]
+             for pair, of in found.items()])
 
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":

@@ -15,6 +15,14 @@ from minimixer.train.estimate import Estimate
 from minimixer.train.state import History, TrainState
 
 
+class Signaled(BaseException):
+    """A signal came while the report is drawn.
+
+    Not a KeyboardInterrupt: where one passes through ``exec``, as in the imports of a plotting library, ``python -m``
+    kills its own process by SIGINT at the end, though it was caught.
+    """
+
+
 @dataclass
 class Progress:
     """What callbacks are told of a run.  ``stop()`` ends it after the present step, with everything saved.
@@ -35,7 +43,7 @@ class Progress:
     signal : int
         The signal that ``receive`` was given; 0 for none.
     at_once : bool
-        Whether a signal raises KeyboardInterrupt, as while the report is drawn: no step is lost then.
+        Whether a signal raises Signaled, as while the report is drawn: no step is lost then.
     without_report : bool
         Whether that signal came before the report of the complete run was written.
     """
@@ -85,7 +93,7 @@ class Progress:
         """End the run after the present step because of a signal: save only."""
         self.signal = signal
         if self.at_once:
-            raise KeyboardInterrupt
+            raise Signaled
 
 
 class Callback:

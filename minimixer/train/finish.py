@@ -8,7 +8,7 @@ from minimixer.errors import MinimixerError, RunError, explain
 from minimixer.parallel.step import score
 from minimixer.text import printable
 from minimixer.train import report
-from minimixer.train.callbacks import Progress
+from minimixer.train.callbacks import Progress, Signaled
 from minimixer.train.initialize import Run
 from minimixer.train.progress import resume_command
 
@@ -29,7 +29,7 @@ def write_report(run: Run, progress: Progress, best_logits: np.ndarray | None) -
         if not progress.signal:
             report.write(run, best_logits)
         return progress.signal
-    except KeyboardInterrupt:
+    except (Signaled, KeyboardInterrupt):       # the latter where signals are not received, as in a thread
         return progress.signal or SIGINT
     except MinimixerError:
         raise

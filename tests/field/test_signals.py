@@ -97,6 +97,20 @@ def test_the_exit_code_is_128_and_the_number(number, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_signal_while_the_report_imports_what_it_needs_does_not_end_in_another_one(tmp_path):
+    """After ``python -m``, Python kills itself by SIGINT if a KeyboardInterrupt went through exec, even if caught."""
+    (tmp_path / "signaled.py").write_text(
+        "import sys; from minimixer.cli import start; from minimixer.train import report\n"
+        "report.write = lambda *_: exec('import signal; signal.raise_signal(signal.SIGUSR1)')\n"
+        "sys.exit(start('train'))")
+    done = subprocess.run([sys.executable, "-m", "signaled", "--max-steps", "3", "--out", str(tmp_path / "run")],
+                          capture_output=True, text=True, timeout=100, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])})
+    assert done.returncode == 128 + signal.SIGUSR1, done
+    assert "Stopped at step 3 by SIGUSR1; the run is complete, without its report" in done.stdout
+
+
+@pytest.mark.slow
 def test_signals_at_random_moments_change_no_byte_and_nothing_beside_the_run(tmp_path):
     """The long form is ``python -m tests.support.kill --rounds 30 --signals all``."""
     assert kill.main(["--rounds", "1", "--steps", "60", "--signals", "all", "--folder", str(tmp_path)]) == 0
