@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from minimixer.experiments.figures import arms_and_quantities
+from minimixer.experiments.figures import OPTIMIZER_NAMES, arms_and_quantities
 from minimixer.experiments.lab import Lab, trained
 from minimixer.experiments.learning import KINDS, Training, compared
 from minimixer.experiments.options import Learning
@@ -29,6 +29,7 @@ class Options(Learning):
     steps: int = 1200
     """Steps per training run."""
 
+    COMPARED: ClassVar[tuple[str, ...]] = ("optimizer", "lr")
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(("lr", "optimizer"), lambda given: True, "on this comparison (each optimizer has its own rate)",
              "choose another experiment"),)
@@ -36,7 +37,7 @@ class Options(Learning):
 
 def arm_name(kind: str, optimizer: str) -> str:
     """The name of one of the arms."""
-    return f"{kind}, {optimizer}"
+    return f"{kind}, {OPTIMIZER_NAMES[optimizer]}"
 
 
 def arms(lab: Lab, runs: Runs) -> list[Arm]:

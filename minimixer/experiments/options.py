@@ -46,6 +46,7 @@ class Options(Threaded, Computing):
     estimate: bool = False
     """Measure a few steps of each model and say how long the experiment would take; nothing is written."""
 
+    COMPARED: ClassVar[tuple[str, ...]] = ()    # options that arms differ in, so that results have no one value of them
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(MEASURED, lambda given: given.redraw, "with --redraw (nothing is measured)", "leave out --redraw"),
         Rule(("seeds", "estimate"), lambda given: given.quick, "with --quick (it takes two seeds)",
@@ -74,9 +75,10 @@ class Options(Threaded, Computing):
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in FREE}
 
     def shown(self) -> dict[str, Any]:
-        """What tables and figures say of the options: all but those of the machine and the folders."""
-        return self.settings() | {name: getattr(self, name) for name in ("seeds", "units", "filters")
+        """What tables and figures say of the options: nothing of the machine, of folders, or of what is compared."""
+        said = self.settings() | {name: getattr(self, name) for name in ("seeds", "units", "filters")
                                   if hasattr(self, name)}
+        return {name: value for name, value in said.items() if name not in self.COMPARED}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ class Options(Learning):
     optimizers: tuple[OptimizerName, ...] = OPTIMIZERS
     """Optimizers."""
 
+    COMPARED: ClassVar[tuple[str, ...]] = ("optimizer", "lr")
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(("lr", "optimizer"), lambda given: True, "on the search for a learning rate", "name --optimizers"),)
 
@@ -62,10 +63,6 @@ class Options(Learning):
     def suffix(self) -> str:
         """What the names of the files end in: a search is for models of one size."""
         return ("" if self.model == "pico" else f"-{self.model}") + super().suffix
-
-    def shown(self) -> dict[str, Any]:
-        """Without the optimizer and the learning rate: it has several of both."""
-        return {name: value for name, value in super().shown().items() if name not in ("optimizer", "lr")}
 
 
 def arm_name(kind: str, optimizer: str, lr: float) -> str:
@@ -180,8 +177,9 @@ def rows(runs: Runs) -> tuple[Sequence[str], list[list[str]]]:
 
     found = {pair: accuracies(runs, *pair) for pair in pairs(runs)}
     return (["family", "optimizer", "best rate", "rate: validation accuracy, %"],
-            [[*pair, f"{best(of):g}", ", ".join(shown(*pair, lr, accuracy) for lr, accuracy in of.items())]
-             for pair, of in found.items()])
+            [[kind, OPTIMIZER_NAMES[optimizer], f"{best(of):g}",
+              ", ".join(shown(kind, optimizer, lr, accuracy) for lr, accuracy in of.items())]
+             for (kind, optimizer), of in found.items()])
 
 
 def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
