@@ -88,19 +88,21 @@ def take(folder: Path) -> None:
 def page() -> str:
     """The whole text of claims.md."""
     every = contents()
-    parts = [INTRODUCTION, summary(every), BUILT, "## The rule", RULE, "## Measure again", COMMANDS, times()]
+    parts = [INTRODUCTION, summary(every), BUILT, "## The rule", RULE, "## Measure again", COMMANDS, times(every)]
     for name in EXPERIMENTS:
         parts += section(name, every.get(name))
     return "\n\n".join(parts) + "\n"
 
 
-def times() -> str:
-    """How long the experiments take, and what that is known from."""
+def times(every: dict[str, dict[str, Any]]) -> str:
+    """How long the runs of this page took, and how long all would take as one command."""
+    seconds = {name: content["seconds"] for name, content in every.items() if content["seconds"]}
+    each = ", ".join(f"{name} {value / 120:.0f}" if value >= 60 else f"{name} less than 1"
+                     for name, value in seconds.items())
     total = sum(experiment.minutes for experiment in EXPERIMENTS.values())
-    each = ", ".join(f"{name} {experiment.minutes:g}" for name, experiment in EXPERIMENTS.items())
-    return (f"With five seeds, all take about {total / 60:.1f} hours on two idle cores: one night. In minutes: {each}. "
-            "These are\nestimates: steps times the time of a step, measured for each model on one thread of a busy AMD "
-            "EPYC (Zen 5), divided by\nwhat a second thread gains.")
+    return (f"The runs of this page took {sum(seconds.values()) / 7200:.1f} hours on two cores, with two experiments at "
+            "a time on one\nthread each (`--workers 1`, two folders). One after the other on two threads, all take about "
+            f"{total / 60:.1f} hours: one night. In minutes\non two cores: {each}.")
 
 
 def heading(name: str) -> str:
