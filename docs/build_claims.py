@@ -96,13 +96,14 @@ def page() -> str:
 
 def times(every: dict[str, dict[str, Any]]) -> str:
     """How long the runs of this page took, and how long all would take as one command."""
-    seconds = {name: content["seconds"] for name, content in every.items() if content["seconds"]}
+    seconds = {name: content["seconds"] for name, content in every.items()}
     each = ", ".join(f"{name} {value / 120:.0f}" if value >= 60 else f"{name} less than 1"
                      for name, value in seconds.items())
     total = sum(experiment.minutes for experiment in EXPERIMENTS.values())
-    return (f"The runs of this page took {sum(seconds.values()) / 7200:.1f} hours on two cores, with two experiments at "
-            "a time on one\nthread each (`--workers 1`, two folders). One after the other on two threads, all take about "
-            f"{total / 60:.1f} hours: one night. In minutes\non two cores: {each}.")
+    hours = sum(seconds.values()) / 7200
+    return (f"The runs of this page took {hours:.1f} hours on two cores, two experiments at a time on one thread each "
+            f"(`--workers 1`,\ntwo folders). In minutes: {each}.\n\nOne after the other on two threads, all take about "
+            f"{total / 60:.1f} hours with five seeds: one night.")
 
 
 def heading(name: str) -> str:
@@ -162,10 +163,8 @@ def measured_with(content: dict[str, Any]) -> str:
     else:
         what = str(of["model"])
     seeds = sorted({line["seed"] for line in content["runs"]})
-    origin = (f" These are {content['origin']}. The experiment had fewer arms then, and the same learning rate for all."
-              if "origin" in content else "")
     return (f"Measured with {what}; seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}; "
-            f"{content['described']}.{origin}")
+            f"{content['described']}.")
 
 
 def draw(name: str) -> None:

@@ -111,15 +111,14 @@ def run(name: str, options: Options) -> float:
     check_replaceable(path.with_suffix(".jsonl"), is_journal, f"experiments {name}")
     check_replaceable(image, lambda image: is_plot(image) or is_stored(image), f"experiments {name}")
     content = stored.read(path) if options.redraw else measured(name, options, path)
-    seconds = content["seconds"]                # not known of figures that were copied from a page
-    took = "" if seconds is None else f"{seconds:.0f} s; "
+    seconds = float(content["seconds"])
     expected = "" if options.quick else f"expected {60 * experiment.minutes:.0f} s; "
     print(f"The claim: {content['claim']} ({content['where']}).\n",
-          report(module, stored.runs_of(content), content["claims"]), f"\n{took}{expected}{content['described']}",
-          sep="\n")
+          report(module, stored.runs_of(content), content["claims"]),
+          f"\n{seconds:.0f} s; {expected}{content['described']}", sep="\n")
     save(module.draw(stored.runs_of(content), content["claims"]), image)
     print(f"{path}\n{image}")
-    return float(seconds or 0)
+    return seconds
 
 
 def measured(name: str, options: Options, path: Path) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def read(path: Path) -> dict[str, Any]:
         content = read_json(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be drawn ({error}): run the experiment first, without --redraw") from error
-    if not (isinstance(content, dict) and content.keys() >= KEYS and all(map(is_run, content["runs"]))):
+    if not (isinstance(content, dict) and content.keys() >= KEYS and isinstance(content["seconds"], int | float)
+            and isinstance(content["runs"], list) and all(map(is_run, content["runs"]))):
         raise UsageError(f"{printable(path, None)} holds no runs by arm and seed: an older version may have written "
                          "it; run the experiment again, without --redraw")
     return content

@@ -89,8 +89,11 @@ def test_wrong_usage_is_one_sentence(arguments, message, capsys, tmp_path, monke
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
-def test_files_of_older_versions_are_not_drawn_but_named(tmp_path, capsys):
-    (tmp_path / "ablation.json").write_text('{"experiment": "ablation", "found": {"groups": []}}')
+@pytest.mark.parametrize("rest", ['"found": {"groups": []}',
+                                  '"options": {}, "runs": null, "claims": [], "described": "", "seconds": 1',
+                                  '"options": {}, "runs": [], "claims": [], "described": "", "seconds": null'])
+def test_files_of_older_versions_are_not_drawn_but_named(rest, tmp_path, capsys):
+    (tmp_path / "ablation.json").write_text(f'{{"experiment": "ablation", {rest}}}')
     assert main(["ablation", "--redraw", "--out", str(tmp_path)]) == 2
     assert "holds no runs by arm and seed: an older version may have written it" in capsys.readouterr().err
 
