@@ -63,7 +63,8 @@ anything added to all channels of a patch; it is compared relative to the larges
     "ablation": """Without token mixing, patches only interact in the mean at the end. AdamW trains all variants: Muon
 would leave out the MLPs per channel, whose weights have three axes.""",
     "pareto": """The lead at equal cost is the mean over the costs that both families have, between whose models the
-accuracy is interpolated.""",
+accuracy is interpolated. The rate was searched at width 1 only: a ViT that gets worse as it grows may need a lower one
+there.""",
     "robustness": """`experiments/corruptions.py` states what each severity does. The corruptions are not those of
 ImageNet-C, so numbers cannot be compared with published ones.""",
 }
