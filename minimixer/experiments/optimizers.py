@@ -29,9 +29,9 @@ class Options(Learning):
     steps: int = 1200
     """Steps per training run."""
 
-    COMPARED: ClassVar[tuple[str, ...]] = ("optimizer", "lr")
+    COMPARED: ClassVar[tuple[str, ...]] = ("lr", "optimizer")
     RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(("lr", "optimizer"), lambda given: True, "on this comparison (each optimizer has its own rate)",
+        Rule(COMPARED, lambda given: True, "on this comparison (each optimizer has its own rate)",
              "choose another experiment"),)
 
 

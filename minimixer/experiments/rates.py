@@ -51,9 +51,9 @@ class Options(Learning):
     optimizers: tuple[OptimizerName, ...] = OPTIMIZERS
     """Optimizers."""
 
-    COMPARED: ClassVar[tuple[str, ...]] = ("optimizer", "lr")
+    COMPARED: ClassVar[tuple[str, ...]] = ("lr", "optimizer")
     RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(("lr", "optimizer"), lambda given: True, "on the search for a learning rate", "name --optimizers"),)
+        Rule(COMPARED, lambda given: True, "on the search for a learning rate", "name --optimizers"),)
 
     def __post_init__(self) -> None:
         super().__post_init__()
