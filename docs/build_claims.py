@@ -63,8 +63,7 @@ anything added to all channels of a patch; it is compared relative to the larges
     "ablation": """Without token mixing, patches only interact in the mean at the end. AdamW trains all variants: Muon
 would leave out the MLPs per channel, whose weights have three axes.""",
     "pareto": """The lead at equal cost is the mean over the costs that both families have, between whose models the
-accuracy is interpolated. The rate was searched at width 1 only: a ViT that gets worse as it grows may need a lower one
-there.""",
+accuracy is interpolated.""",
     "robustness": """`experiments/corruptions.py` states what each severity does. The corruptions are not those of
 ImageNet-C, so numbers cannot be compared with published ones.""",
 }
@@ -97,14 +96,14 @@ def page() -> str:
 
 def times(every: dict[str, dict[str, Any]]) -> str:
     """How long the runs of this page took, and how long all would take as one command."""
-    seconds = {name: content["seconds"] for name, content in every.items()}
-    each = ", ".join(f"{name} {value / 120:.0f}" if value >= 60 else f"{name} less than 1"
-                     for name, value in seconds.items())
+    minutes = {name: content["seconds"] / (120 if hasattr(EXPERIMENTS[name].load(), "training") else 60)
+               for name, content in every.items()}
+    each = ", ".join(f"{name} {value:.0f}" if value >= 1 else f"{name} less than 1" for name, value in minutes.items())
     total = sum(experiment.minutes for experiment in EXPERIMENTS.values())
-    hours = sum(seconds.values()) / 7200
-    return (f"The runs of this page took {hours:.1f} hours on two cores, two experiments at a time on one thread each "
-            f"(`--workers 1`,\ntwo folders). In minutes: {each}.\n\nOne after the other on two threads, all take about "
-            f"{total / 60:.1f} hours with five seeds: one night.")
+    return (f"The runs of this page took {sum(minutes.values()) / 60:.1f} hours on two cores. Those that train were made "
+            "two at a time, on one\nthread each; the time of a pair is that of its longer half, about half the sum. In "
+            f"minutes: {each}.\n\nOne after the other on two threads, all take about {total / 60:.1f} hours with five "
+            "seeds: one night.")
 
 
 def heading(name: str) -> str:

@@ -1,7 +1,8 @@
 """``minimixer experiments pareto``: accuracy against multiply-adds for Mixers, ViTs and ConvNets of five sizes.
 
 The sizes are those of ``--model`` with its width multiplied: channels and hidden units of Mixer and ViT, channels of
-the ConvNet.  All sizes of a family have the learning rate that was found for factor 1.
+the ConvNet.  Factor 1 has the family's own learning rate; every other size has one that a search around that rate finds
+on validation images, with as many steps.
 """
 
 import math
@@ -15,10 +16,11 @@ import numpy as np
 from minimixer.errors import UsageError
 from minimixer.experiments.figures import LOOKS, figure_title, finite, over, quantities, tidy
 from minimixer.experiments.lab import Lab, trained
-from minimixer.experiments.learning import KINDS, Kind, Training, compared
+from minimixer.experiments.learning import KINDS, Training, compared
 from minimixer.experiments.options import Learning, several
 from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired
+from minimixer.experiments.search import images_of, is_search, planned_searches, rows_with_rates, searched, tried
 from minimixer.experiments.verdicts import Claim, Part, Values
 from minimixer.nn import MODEL_CLASSES, ConvNetConfig, MixerConfig, Model, count_macs
 from minimixer.plots import figure
@@ -50,11 +52,21 @@ def arm_name(kind: str, width: float) -> str:
     return f"{kind}, width {width:g}"
 
 
-def arms(lab: Lab, runs: Runs) -> list[Arm]:
-    """Every family in every size."""
+def started(lab: Lab) -> list[Arm]:
+    """Every family in every size, with the learning rate of the family."""
     widths = (0.5, 1) if lab.options.quick else sorted(set(lab.options.widths))
     return [Arm(arm_name(kind, width), {"kind": kind, "width": width, "lr": tuned(lab, kind)})
             for width, kind in product(widths, KINDS)]
+
+
+def arms(lab: Lab, runs: Runs) -> list[Arm]:
+    """The search for the rate of every size; then every family in every size."""
+    return searched(lab, runs, started(lab), lambda settings: settings["width"] == 1)
+
+
+def planned(lab: Lab) -> list[tuple[Arm, float]]:
+    """The arms to time, and how many runs each makes."""
+    return [*planned_searches(arms(lab, Runs([]))), *((arm, lab.options.seeds) for arm in started(lab))]
 
 
 def scaled(model: Any, width: float, seed: int) -> Model:
@@ -77,14 +89,17 @@ def scaled(model: Any, width: float, seed: int) -> Model:
 
 def training(lab: Lab, arm: Arm, seed: int) -> Training:
     """One family in one size."""
-    kind: Kind = arm.settings["kind"]
-    config, model = compared(kind, lab.options.config(lab.options.model, seed, arm.settings["lr"]), lab.dataset)
-    return Training(config, lab.dataset, scaled(model, arm.settings["width"], seed))
+    of = arm.settings
+    images = images_of(lab) if is_search(of) else lab.dataset
+    config, model = compared(of["kind"], lab.options.config(lab.options.model, seed, of["lr"]), images)
+    return Training(config, images, scaled(model, of["width"], seed))
 
 
 def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
     """Train one model, and count its multiply-adds."""
     given = training(lab, arm, seed)
+    if is_search(arm.settings):
+        return tried(lab, arm, given)
     assert given.model is not None
     return {**trained(lab, arm, given)[1], "macs": count_macs(given.model)}
 
@@ -120,6 +135,7 @@ def lead(runs: Runs, other: str) -> Values:
     return paired(curve(runs, "Mixer", places), curve(runs, other, places), 100)
 
 
+rows = rows_with_rates
 CLAIMS = (
     Claim("A Mixer is competitive with a ViT of the same cost", "figure 1; table 2",
           "87.94 % against 88.55 %, ImageNet, after JFT-300M", "the Mixer's lead at equal multiply-adds",

@@ -2,7 +2,8 @@
 
 Half the patch size means four times as many patches.  The numbers of channels and hidden units stay the same, as in the
 paper's models of one letter (B/32 and B/16), so an image costs about four times as much.  At equal time, every patch
-size gets as many steps as fit into the time that the model's own patch size needs.
+size gets as many steps as fit into the time that the model's own patch size needs.  The model's own has the learning
+rate of Mixers; every other has one that a search around that rate finds on validation images, at equal steps.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from minimixer.experiments.learning import Training
 from minimixer.experiments.options import Learning, several
 from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired, ratio
+from minimixer.experiments.search import images_of, is_search, planned_searches, rows_with_rates, searched, tried
 from minimixer.experiments.verdicts import Claim, Part, Values
 from minimixer.nn import MIXERS, count_macs
 from minimixer.plots import figure
@@ -53,17 +55,24 @@ def check(lab: Lab) -> None:
         build_model(lab.options.config(lab.options.model, 0, 0.0, patch_size=size), lab.dataset)
 
 
+def started(lab: Lab) -> list[Arm]:
+    """Every patch size at equal steps, with the learning rate of Mixers."""
+    return [Arm(f"P = {size}", {"patch_size": size, "steps": lab.options.steps, "lr": tuned(lab, "Mixer")})
+            for size in sizes_of(lab.options)]
+
+
 def arms(lab: Lab, runs: Runs) -> list[Arm]:
-    """Every patch size at equal steps; then the time of a step; then every patch size at equal time."""
-    sizes, lr, steps = sizes_of(lab.options), tuned(lab, "Mixer"), lab.options.steps
-    timing = Arm(TIMES, {"lr": lr}, once=True)
-    equal = [Arm(f"P = {size}", {"patch_size": size, "steps": steps, "lr": lr}) for size in sizes]
-    if (found := runs.results(TIMES).get(0)) is None:
-        return [timing, *equal]
+    """The time of a step; the search for rates; every patch size at equal steps; then every one at equal time."""
+    sizes, steps = sizes_of(lab.options), lab.options.steps
     own = reference(sizes, lab.options.model)
-    fitting = {size: max(1, round(steps * found[str(own)] / found[str(size)])) for size in sizes if size != own}
-    return [timing, *equal, *(Arm(f"P = {size}, equal time", {"patch_size": size, "steps": count, "lr": lr})
-                              for size, count in fitting.items())]
+    timing = Arm(TIMES, {"lr": tuned(lab, "Mixer")}, once=True)
+    equal = searched(lab, runs, started(lab), lambda settings: settings["patch_size"] == own)
+    found = runs.results(TIMES).get(0)
+    fitting = {} if found is None else {size: max(1, round(steps * found[str(own)] / found[str(size)]))
+                                        for size in sizes if size != own}
+    return [timing, *equal, *(Arm(f"{arm.name}, equal time", {**arm.settings, "steps": fitting[size]})
+                              for arm in equal if not is_search(arm.settings)
+                              and (size := arm.settings["patch_size"]) in fitting)]
 
 
 def reference(sizes: Sequence[int], model: str) -> int:
@@ -76,7 +85,7 @@ def training(lab: Lab, arm: Arm, seed: int) -> Training:
     of, options = arm.settings, lab.options
     steps = of["steps"]
     return Training(options.config(options.model, seed, of["lr"], patch_size=of["patch_size"], max_steps=steps,
-                                   epochs=steps), lab.dataset)
+                                   epochs=steps), images_of(lab) if is_search(of) else lab.dataset)
 
 
 def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
@@ -88,15 +97,18 @@ def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
                   for _ in range(1 if lab.options.quick else ROUNDS)]
         return {str(size): median(times[size] for times in rounds) for size in sizes}
     given = training(lab, arm, seed)
+    if is_search(arm.settings):
+        return tried(lab, arm, given)
     _, curve = trained(lab, arm, given)
     return {**curve, "macs": count_macs(build_model(given.config, lab.dataset))}
 
 
 def planned(lab: Lab) -> list[tuple[Arm, float]]:
     """The arms to time, and how many runs of each take as long as the experiment: equal time is one run's."""
-    equal = arms(lab, Runs([]))[1:]
+    equal, searches = started(lab), planned_searches(arms(lab, Runs([])))
     own = reference(sizes_of(lab.options), lab.options.model)
-    return [(arm, lab.options.seeds * (len(equal) if arm.settings["patch_size"] == own else 1)) for arm in equal]
+    return [*searches, *((arm, lab.options.seeds * (len(equal) if arm.settings["patch_size"] == own else 1))
+                         for arm in equal)]
 
 
 def sizes_in(runs: Runs) -> list[int]:
@@ -124,6 +136,7 @@ def costs(runs: Runs) -> list[Part]:
             for large, small in pairwise(sizes_in(runs))]
 
 
+rows = rows_with_rates
 CLAIMS = (
     Claim("Smaller patches cost more", "table 3", "0.35 times the images/s from S/32 to S/16",
           "multiply-adds per image, as a factor", costs, unit="times as many", low=1, exact=True),

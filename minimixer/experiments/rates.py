@@ -7,21 +7,19 @@ images are not looked at.  The other experiments take the best rates.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from minimixer.console import at_least
-from minimixer.data import Dataset
-from minimixer.data.notes import Notes
-from minimixer.data.parts import cut
 from minimixer.experiments.figures import LOOKS, OPTIMIZER_NAMES, figure_title, tidy
 from minimixer.experiments.journal import Journal, settings_of
 from minimixer.experiments.lab import Lab, measure
-from minimixer.experiments.learning import KINDS, Kind, Training, compared, learn
+from minimixer.experiments.learning import KINDS, Kind, Training, compared
 from minimixer.experiments.options import Learning, OptimizerName
-from minimixer.experiments.report import failures
 from minimixer.experiments.runs import Arm, Runs
+from minimixer.experiments.search import LENGTH, SHOWN, accuracies, best, images_of, next_rates, shown, tried
 from minimixer.experiments.verdicts import Claim
 from minimixer.options import Rule
 from minimixer.plots import figure
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
 NAME = "learning-rates"
 START = {"muon": 0.012, "adamw": 0.003}     # the first rate that is tried
-FACTOR = 2.0
-WIDEST = 3                                  # rates on each side of the first, at most
-SHARE = 0.1                                 # of the training images, for validation
 CLAIMS: tuple[Claim, ...] = ()              # it finds rates for the others
 OPTIMIZERS: tuple[OptimizerName, ...] = ("muon", "adamw")
 
@@ -70,62 +65,24 @@ def arm_name(kind: str, optimizer: str, lr: float) -> str:
     return f"{kind}, {optimizer}, {lr:g}"
 
 
-def accuracies(runs: Runs, kind: str, optimizer: str) -> dict[float, float]:
-    """Mean validation accuracy by learning rate, of those that have been tried, the lowest rate first."""
-    found = {}
-    for arm in runs.arms:
-        if (runs.setting(arm, "kind"), runs.setting(arm, "optimizer")) == (kind, optimizer):
-            values = runs.values(arm).values()
-            found[float(runs.setting(arm, "lr"))] = float(np.mean([value or 0.0 for value in values]))   # failed: 0
-    return dict(sorted(found.items()))
-
-
-def best(found: Mapping[float, float]) -> float:
-    """The rate with the best accuracy; the lowest of several."""
-    return max(found, key=lambda lr: (found[lr], -lr))
-
-
-def to_try(found: Mapping[float, float], start: float) -> list[float]:
-    """The next rates of a search, given the accuracies of those that were tried; none once it has ended."""
-    first = [start / FACTOR, start, start * FACTOR]
-    if missing := [lr for lr in first if lr not in found]:
-        return missing
-    lowest, *_, highest = sorted(found)
-    limits = start / FACTOR**WIDEST, start * FACTOR**WIDEST
-    if best(found) == lowest and lowest > limits[0]:
-        return [lowest / FACTOR]
-    return [highest * FACTOR] if best(found) == highest and highest < limits[1] else []
-
-
 def arms(lab: Lab, runs: Runs) -> list[Arm]:
     """Every rate that was tried, and the next ones."""
     chosen = []
-    for kind in lab.options.kinds:
-        for optimizer in lab.options.optimizers:
-            found = accuracies(runs, kind, optimizer)
-            tried = [*found, *([] if lab.options.quick and found else to_try(found, START[optimizer]))]
-            chosen += [Arm(arm_name(kind, optimizer, lr), {"kind": kind, "optimizer": optimizer, "lr": lr})
-                       for lr in tried]
+    for kind, optimizer in product(lab.options.kinds, lab.options.optimizers):
+        found = accuracies(runs, {"kind": kind, "optimizer": optimizer})
+        chosen += [Arm(arm_name(kind, optimizer, lr), {"kind": kind, "optimizer": optimizer, "lr": lr})
+                   for lr in [*found, *next_rates(lab, found, START[optimizer])]]
     return chosen
-
-
-def validated(dataset: Dataset) -> Dataset:
-    """The same images with a tenth of the training part in place of the test part."""
-    kept, drawn = cut("validation", SHARE, 0, dataset.train_labels, dataset.class_names, Notes(dataset.name))
-    images, labels = dataset.train_images, dataset.train_labels
-    return replace(dataset, train_images=images[kept], train_labels=labels[kept], test_images=images[drawn],
-                   test_labels=labels[drawn])
 
 
 def planned(lab: Lab) -> list[tuple[Arm, float]]:
     """The arms to time: a search takes the first three rates, and half as many again."""
-    return [(arm, 1.5 * lab.options.seeds) for arm in arms(lab, Runs([]))]
+    return [(arm, LENGTH * lab.options.seeds) for arm in arms(lab, Runs([]))]
 
 
 def training(lab: Lab, arm: Arm, seed: int) -> Training:
     """One run of the search."""
-    of = arm.settings
-    images = lab.kept("validated", lambda: validated(lab.dataset))
+    of, images = arm.settings, images_of(lab)
     config = lab.options.config(lab.options.model, seed, of["lr"], optimizer=of["optimizer"])
     config, model = compared(of["kind"], config, images)
     return Training(config, images, model)
@@ -133,8 +90,7 @@ def training(lab: Lab, arm: Arm, seed: int) -> Training:
 
 def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:
     """Train, and test on the validation images."""
-    config, images, model = training(lab, arm, seed)
-    return learn(arm.name, config, lab.workers, images, model, tests=1, part="validation")[1]
+    return tried(lab, arm, training(lab, arm, seed))
 
 
 def tuned(lab: Lab, kind: Kind, optimizer: OptimizerName | None = None) -> float:
@@ -160,7 +116,7 @@ def tuned(lab: Lab, kind: Kind, optimizer: OptimizerName | None = None) -> float
         journal = Journal(path, NAME, search.settings())
         measure(journal, search.options.seeds, lambda runs: arms(search, runs),
                 lambda arm, seed: run(search, arm, seed))
-        lab.rates[kind, chosen] = best(accuracies(journal.runs, kind, chosen))
+        lab.rates[kind, chosen] = best(accuracies(journal.runs, {"kind": kind, "optimizer": chosen}))
     return lab.rates[kind, chosen]
 
 
@@ -171,14 +127,9 @@ def pairs(runs: Runs) -> list[tuple[str, str]]:
 
 def rows(runs: Runs) -> tuple[Sequence[str], list[list[str]]]:
     """One row per family and optimizer: the best rate, and the accuracy of every rate."""
-    def shown(kind: str, optimizer: str, lr: float, accuracy: float) -> str:
-        failed = " (failed)" if failures(runs, arm_name(kind, optimizer, lr)) else ""
-        return f"{lr:g}: {100 * accuracy:.1f}{failed}"
-
-    found = {pair: accuracies(runs, *pair) for pair in pairs(runs)}
-    return (["family", "optimizer", "best rate", "rate: validation accuracy, %"],
-            [[kind, OPTIMIZER_NAMES[optimizer], f"{best(of):g}",
-              ", ".join(shown(kind, optimizer, lr, accuracy) for lr, accuracy in of.items())]
+    found = {pair: accuracies(runs, dict(zip(("kind", "optimizer"), pair, strict=True))) for pair in pairs(runs)}
+    return (["family", "optimizer", "best rate", SHOWN],
+            [[kind, OPTIMIZER_NAMES[optimizer], f"{best(of):g}", shown(of)]
              for (kind, optimizer), of in found.items()])
 
 
@@ -190,7 +141,7 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     for axes, optimizer in zip(np.ravel(fig.subplots(1, len(optimizers), sharey=True)), optimizers, strict=True):
         for kind, (color, line, marker) in zip(KINDS, LOOKS, strict=False):
             if (kind, optimizer) in found:
-                of = accuracies(runs, kind, optimizer)
+                of = accuracies(runs, {"kind": kind, "optimizer": optimizer})
                 axes.semilogx(list(of), [100 * value for value in of.values()], color=color, linestyle=line,
                               marker=marker, markersize=4, label=kind)
                 axes.plot(best(of), 100 * of[best(of)], marker="o", markersize=11, fillstyle="none", color=color)

@@ -11,6 +11,8 @@ from minimixer.experiments.intervals import interval
 from minimixer.experiments.runs import Runs
 from minimixer.experiments.verdicts import Claim, judge
 
+ACCURACY = ("accuracy, %", "95 % interval", "every seed")
+
 
 def judged(claims: Sequence[Claim], runs: Runs) -> list[dict[str, Any]]:
     """The verdicts on all claims of an experiment."""
@@ -22,10 +24,15 @@ def arms_table(module: Any, runs: Runs) -> str:
     if hasattr(module, "rows"):
         header, rows = module.rows(runs)
         return table(header, rows)
-    rows = [[arm, f"{mean(values):.1f}" if values else "", _limits(values) if values else "",
-             ", ".join([*(f"{value:.1f}" for value in values), *failures(runs, arm)])]
-            for arm in runs.arms if (values := finite(runs.values(arm), 100)) or failures(runs, arm)]
-    return table(["arm", "accuracy, %", "95 % interval", "every seed"], rows) if rows else ""
+    rows = [[arm, *accuracy_of(runs, arm)] for arm in runs.arms if finite(runs.values(arm)) or failures(runs, arm)]
+    return table(["arm", *ACCURACY], rows) if rows else ""
+
+
+def accuracy_of(runs: Runs, arm: str) -> list[str]:
+    """The cells of an arm under ACCURACY: mean, interval, and every seed, in percent."""
+    values = finite(runs.values(arm), 100)
+    return [f"{mean(values):.1f}" if values else "", _limits(values) if values else "",
+            ", ".join([*(f"{value:.1f}" for value in values), *failures(runs, arm)])]
 
 
 def failures(runs: Runs, arm: str) -> list[str]:

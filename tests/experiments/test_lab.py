@@ -1,7 +1,7 @@
-"""Arms and seeds take turns, what has ended is not made again, and the search for a rate ends inside its range."""
+"""Arms and seeds take turns, and what has ended is not made again."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ import pytest
 
 from minimixer.data import load_digits
 from minimixer.errors import DivergedError
-from minimixer.experiments import corruptions, data_size, pareto, patch_size, rates, robustness
+from minimixer.experiments import corruptions, data_size, pareto, patch_size, robustness
 from minimixer.experiments.corruptions import CORRUPTIONS, corrupt
 from minimixer.experiments.estimate import estimate
 from minimixer.experiments.journal import Journal
@@ -99,69 +99,6 @@ def test_a_command_that_is_stopped_goes_on(tmp_path, monkeypatch, capsys):
     for one, other in zip(whole[1:], parts[1:], strict=True):
         assert one["result"]["test_accuracy"] == other["result"]["test_accuracy"]
         assert (one["arm"], one["seed"], one["settings"]) == (other["arm"], other["seed"], other["settings"])
-
-
-# learning rates
-
-def searched(accuracy_of, start=0.01):
-    """The rates that a search tries, in order."""
-    found, tried = {}, []
-    while rest := rates.to_try(dict(sorted(found.items())), start):
-        for lr in rest:
-            tried.append(round(lr / start, 4))
-            found[lr] = accuracy_of(lr / start)
-    return tried, round(rates.best(found) / start, 4)
-
-
-@pytest.mark.parametrize(("peak", "tried", "best"), [
-    (1, [0.5, 1, 2], 1), (2, [0.5, 1, 2, 4], 2), (4, [0.5, 1, 2, 4, 8], 4), (0.25, [0.5, 1, 2, 0.25, 0.125], 0.25),
-    (100, [0.5, 1, 2, 4, 8], 8), (0.001, [0.5, 1, 2, 0.25, 0.125], 0.125)])
-def test_a_search_ends_inside_or_at_its_limit(peak, tried, best):
-    assert searched(lambda factor: -abs(np.log(factor / peak))) == (tried, best)
-
-
-def test_of_equal_rates_the_lowest_is_best_and_a_failed_one_is_worst():
-    assert rates.best({0.1: 0.5, 0.2: 0.5, 0.05: 0.4}) == 0.1
-    runs = Runs([{"arm": f"lr {lr}", "seed": 0, "settings": {"kind": "ViT", "optimizer": "muon", "lr": lr},
-                  "seconds": 1, **outcome}
-                 for lr, outcome in ((0.2, {"result": {"test_accuracy": [0.3]}}), (0.1, {"failed": "no number"}))])
-    assert rates.accuracies(runs, "ViT", "muon") == {0.1: 0.0, 0.2: 0.3}
-
-
-def test_a_search_never_sees_the_test_images():
-    digits = load_digits()
-    images = rates.validated(digits)
-    train = {image.tobytes() for image in digits.train_images}
-    assert {image.tobytes() for image in [*images.train_images, *images.test_images]} <= train
-    assert len(images.train_images) + len(images.test_images) == len(digits.train_images)
-    assert 0.09 < len(images.test_images) / len(digits.train_images) < 0.11
-
-
-@dataclass(frozen=True, kw_only=True)
-class FewSteps(rates.Options):
-    steps: int = 4
-    batch_size: int = 32
-
-
-@pytest.mark.slow
-def test_rates_are_searched_once_stored_and_as_the_user_began(tmp_path, capsys):
-    options = data_size.Options(data="digits", out=tmp_path, workers=1)
-    few = FewSteps(data="digits", out=tmp_path, workers=1, kinds=("Mixer",), optimizers=("muon",))
-    Journal(tmp_path / "learning-rates.jsonl", "learning-rates", Lab(few, None).settings())     # the user's own search
-    with Workers(1) as workers:
-        found = rates.tuned(Lab(options, workers), "Mixer")
-        assert "of the validation images" in capsys.readouterr().out
-        assert rates.tuned(Lab(options, workers), "Mixer") == found
-    assert "of the validation images" not in capsys.readouterr().out, "the second lab reads the file"
-    lines = [json.loads(line) for line in (tmp_path / "learning-rates.jsonl").read_text().splitlines()[1:]]
-    assert len(lines) >= 3
-    accuracy = {line["settings"]["lr"]: line["result"]["test_accuracy"][-1] for line in lines}
-    assert accuracy[found] == max(accuracy.values())
-
-
-def test_a_given_rate_is_taken_as_it_is():
-    lab = SimpleNamespace(options=data_size.Options(lr=0.5), rates={})
-    assert rates.tuned(lab, "ViT") == 0.5
 
 
 # patch size, pareto
