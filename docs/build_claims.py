@@ -100,10 +100,9 @@ def times(every: dict[str, dict[str, Any]]) -> str:
                for name, content in every.items()}
     each = ", ".join(f"{name} {value:.0f}" if value >= 1 else f"{name} less than 1" for name, value in minutes.items())
     total = sum(experiment.minutes for experiment in EXPERIMENTS.values())
-    return (f"The runs of this page took {sum(minutes.values()) / 60:.1f} hours on two cores. Those that train were made "
-            "two at a time, on one\nthread each; the time of a pair is that of its longer half, about half the sum. In "
-            f"minutes: {each}.\n\nOne after the other on two threads, all take about {total / 60:.1f} hours with five "
-            "seeds: one night.")
+    return (f"The runs of this page took {sum(minutes.values()) / 60:.1f} hours on two cores, two training runs "
+            f"at a time on one thread\neach. In minutes: {each}.\n\nOne after the other on two threads, all take about "
+            f"{total / 60:.1f} hours with five seeds: one night.")
 
 
 def heading(name: str) -> str:
