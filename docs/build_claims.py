@@ -62,8 +62,8 @@ Mixer does not have. The gradient of the second bias of token mixing is zero up 
 anything added to all channels of a patch; it is compared relative to the largest gradients.""",
     "ablation": """Without token mixing, patches only interact in the mean at the end. AdamW trains all variants: Muon
 would leave out the MLPs per channel, whose weights have three axes.""",
-    "pareto": """The lead at equal cost is the mean over the costs that both families have, between whose models the
-accuracy is interpolated.""",
+    "pareto": """The lead is taken at the lowest and the highest cost that both families have, and on average over
+the costs in between; the accuracy between two models of a family is interpolated.""",
     "robustness": """`experiments/corruptions.py` states what each severity does. The corruptions are not those of
 ImageNet-C, so numbers cannot be compared with published ones.""",
 }

@@ -128,11 +128,19 @@ def test_the_lead_at_equal_cost_is_between_the_models():
         return {"arm": f"{kind}, width {width}", "seed": 0, "settings": {"kind": kind, "width": width}, "seconds": 1,
                 "result": {"macs": macs, "test_accuracy": [accuracy]}}
 
+    def leads(lines):
+        return [part.values for part in pareto.leads(Runs(lines), "ViT")]
+
+    def near(*expected):
+        return [pytest.approx({0: points}) for points in expected]
+
     lines = [line("Mixer", 1, 10, 0.5), line("Mixer", 2, 1000, 0.7), line("ViT", 1, 10, 0.4), line("ViT", 2, 1000, 0.6)]
-    assert pareto.lead(Runs(lines), "ViT") == pytest.approx({0: 10.0})
+    assert leads(lines) == near(10, 10, 10)
     lines[2:] = [line("ViT", 1, 100, 0.6), line("ViT", 2, 10_000, 0.6)]         # in common: 100 to 1,000
-    assert pareto.lead(Runs(lines), "ViT") == pytest.approx({0: 5.0})
-    assert pareto.lead(Runs(lines[:2]), "ViT") == {}
+    assert leads(lines) == near(0, 5, 10)
+    lines[2:] = [line("ViT", 1, 10, 0.6), line("ViT", 2, 1000, 0.6)]
+    assert leads(lines) == near(-10, 0, 10), "the curves cross"
+    assert leads(lines[:2]) == []
 
 
 # corruptions

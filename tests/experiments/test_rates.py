@@ -134,7 +134,7 @@ def test_a_search_takes_no_part_in_the_claims_and_is_shown():
         runs = with_results(runs, pareto.arms(lab, runs), peak_at(0.02))
     without = Runs([line for line in runs if not search.is_search(line["settings"])])
     assert len(without) < len(runs)
-    assert pareto.lead(runs, "ViT") == pareto.lead(without, "ViT")
+    assert pareto.leads(runs, "ViT") == pareto.leads(without, "ViT")
     _, rows = pareto.rows(runs)
     assert [row[0] for row in rows] == without.arms
     assert rows[0] == ["Mixer, width 0.5", "0.02", "100.0", "", "100.0", "0.01: 59.1, 0.02: 100.0, 0.04: 59.1"]
