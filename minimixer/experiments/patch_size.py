@@ -64,15 +64,20 @@ def started(lab: Lab) -> list[Arm]:
 def arms(lab: Lab, runs: Runs) -> list[Arm]:
     """The time of a step; the search for rates; every patch size at equal steps; then every one at equal time."""
     sizes, steps = sizes_of(lab.options), lab.options.steps
-    own = reference(sizes, lab.options.model)
+    own, known = reference(sizes, lab.options.model), tuned_size(lab.options)
     timing = Arm(TIMES, {"lr": tuned(lab, "Mixer")}, once=True)
-    equal = searched(lab, runs, started(lab), lambda settings: settings["patch_size"] == own)
+    equal = searched(lab, runs, started(lab), lambda settings: settings["patch_size"] == known)
     found = runs.results(TIMES).get(0)
     fitting = {} if found is None else {size: max(1, round(steps * found[str(own)] / found[str(size)]))
                                         for size in sizes if size != own}
     return [timing, *equal, *(Arm(f"{arm.name}, equal time", {**arm.settings, "steps": fitting[size]})
                               for arm in equal if not is_search(arm.settings)
                               and (size := arm.settings["patch_size"]) in fitting)]
+
+
+def tuned_size(options: Any) -> int:
+    """The patch size with which the learning rate of Mixers was searched."""
+    return options.config(options.model, 0, 0.0).patch_size or MIXERS[options.model].patch_size
 
 
 def reference(sizes: Sequence[int], model: str) -> int:

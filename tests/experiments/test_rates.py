@@ -119,6 +119,9 @@ def test_patch_sizes_are_searched_too_and_keep_their_rate_at_equal_time():
     arms = patch_size.arms(lab, runs)
     assert {arm.name: arm.settings["lr"] for arm in arms[1:] if not search.is_search(arm.settings)} == {
         "P = 4": 0.02, "P = 8": 0.01, "P = 8, equal time": 0.01}
+    others = patch_size.arms(lab_of(patch_size, patch_sizes=(8, 16)), Runs([]))[1:]
+    assert {arm.settings["patch_size"] for arm in others} == {8, 16}, "the rate is known for patches of 4 pixels"
+    assert all(search.is_search(arm.settings) for arm in others)
 
 
 @pytest.mark.parametrize(("module", "options"), [(pareto, {"widths": (0.5, 1)}), (patch_size, {"patch_sizes": (4, 8)})])
