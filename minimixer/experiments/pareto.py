@@ -20,7 +20,7 @@ from minimixer.experiments.learning import KINDS, Training, compared
 from minimixer.experiments.options import Learning, several
 from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired
-from minimixer.experiments.search import images_of, is_search, planned_searches, rows_with_rates, searched, tried
+from minimixer.experiments.search import images_for, is_search, planned_searches, rows_with_rates, searched, tried
 from minimixer.experiments.verdicts import Claim, Part, Values
 from minimixer.nn import MODEL_CLASSES, ConvNetConfig, MixerConfig, Model, count_macs
 from minimixer.plots import figure
@@ -90,7 +90,7 @@ def scaled(model: Any, width: float, seed: int) -> Model:
 def training(lab: Lab, arm: Arm, seed: int) -> Training:
     """One family in one size."""
     of = arm.settings
-    images = images_of(lab) if is_search(of) else lab.dataset
+    images = images_for(lab, of)
     config, model = compared(of["kind"], lab.options.config(lab.options.model, seed, of["lr"]), images)
     return Training(config, images, scaled(model, of["width"], seed))
 
@@ -126,7 +126,10 @@ def curve(runs: Runs, kind: str, places: Sequence[float]) -> Values:
 
 
 def costs_in_common(runs: Runs, other: str) -> list[float]:
-    """Logarithms of the costs that the Mixer and another family both have, in equal steps; none if there are none."""
+    """Logarithms of the costs that the Mixer and another family both have, in equal steps; none if one has no models.
+
+    If one family begins where the other has ended, it is the cost of its cheapest model.
+    """
     ours, theirs = sizes(runs, "Mixer"), sizes(runs, other)
     if not ours or not theirs:
         return []
@@ -156,7 +159,7 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     """Plot accuracy over multiply-adds, and the Mixer's lead at equal cost."""
     from matplotlib.ticker import LogLocator, NullLocator
     fig = figure(9.6, 4)
-    costs, leads = fig.subplots(1, 2, width_ratios=(1.5, 1))
+    costs, differences = fig.subplots(1, 2, width_ratios=(1.5, 1))
     for kind, look in zip(KINDS, LOOKS, strict=False):
         points = sizes(runs, kind)
         over(costs, [macs / 1e6 for _, macs in points], {kind: [runs.values(arm) for arm, _ in points]}, look=look)
@@ -165,6 +168,6 @@ def draw(runs: Runs, claims: Sequence[Mapping[str, Any]]) -> "Figure":
     costs.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     costs.xaxis.set_minor_locator(NullLocator())
     tidy(costs, "million multiply-adds per image", "test accuracy (%)", "accuracy by cost")
-    quantities(leads, claims, "points by which the Mixer leads\nat equal multiply-adds")
+    quantities(differences, claims, "points by which the Mixer leads\nat equal multiply-adds")
     fig.suptitle(figure_title(runs, "accuracy by cost"))
     return fig

@@ -19,7 +19,7 @@ from minimixer.experiments.learning import Training
 from minimixer.experiments.options import Learning, several
 from minimixer.experiments.rates import tuned
 from minimixer.experiments.runs import Arm, Runs, paired, ratio
-from minimixer.experiments.search import images_of, is_search, planned_searches, rows_with_rates, searched, tried
+from minimixer.experiments.search import images_for, is_search, planned_searches, rows_with_rates, searched, tried
 from minimixer.experiments.verdicts import Claim, Part, Values
 from minimixer.nn import MIXERS, count_macs
 from minimixer.plots import figure
@@ -90,7 +90,7 @@ def training(lab: Lab, arm: Arm, seed: int) -> Training:
     of, options = arm.settings, lab.options
     steps = of["steps"]
     return Training(options.config(options.model, seed, of["lr"], patch_size=of["patch_size"], max_steps=steps,
-                                   epochs=steps), images_of(lab) if is_search(of) else lab.dataset)
+                                   epochs=steps), images_for(lab, of))
 
 
 def run(lab: Lab, arm: Arm, seed: int) -> dict[str, Any]:

@@ -127,7 +127,8 @@ def pairs(runs: Runs) -> list[tuple[str, str]]:
 
 def rows(runs: Runs) -> tuple[Sequence[str], list[list[str]]]:
     """One row per family and optimizer: the best rate, and the accuracy of every rate."""
-    found = {pair: accuracies(runs, dict(zip(("kind", "optimizer"), pair, strict=True))) for pair in pairs(runs)}
+    found = {(kind, optimizer): accuracies(runs, {"kind": kind, "optimizer": optimizer})
+             for kind, optimizer in pairs(runs)}
     return (["family", "optimizer", "best rate", SHOWN],
             [[kind, OPTIMIZER_NAMES[optimizer], f"{best(of):g}", shown(of)]
              for (kind, optimizer), of in found.items()])

@@ -54,7 +54,7 @@ def to_try(found: Mapping[float, float], start: float) -> list[float]:
 
 
 def next_rates(lab: Lab, found: Mapping[float, float], start: float) -> list[float]:
-    """The same, but with --quick only the first ones."""
+    """The same, but with --quick none once one has been tried."""
     return [] if lab.options.quick and found else to_try(found, start)
 
 
@@ -84,6 +84,16 @@ def is_search(settings: Mapping[str, Any]) -> bool:
     return MARK.items() <= settings.items()
 
 
+def images_for(lab: Lab, settings: Mapping[str, Any]) -> Dataset:
+    """The images of an arm: those of a search, or all."""
+    return images_of(lab) if is_search(settings) else lab.dataset
+
+
+def search_for(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What all arms have in common that search for the rate of an arm with these settings."""
+    return {name: value for name, value in settings.items() if name != "lr"} | MARK
+
+
 def searched(lab: Lab, runs: Runs, arms: Sequence[Arm], is_known: Callable[[Mapping[str, Any]], bool]) -> list[Arm]:
     """The arms that search around the rate of each arm; after them, once all searches have ended, these with the best.
 
@@ -99,8 +109,7 @@ def searched(lab: Lab, runs: Runs, arms: Sequence[Arm], is_known: Callable[[Mapp
     """
     searches, chosen, have_ended = [], [], True
     for arm in arms:
-        of = {name: value for name, value in arm.settings.items() if name != "lr"} | MARK
-        lr = arm.settings["lr"]
+        of, lr = search_for(arm.settings), arm.settings["lr"]
         if lab.options.lr is None and not is_known(arm.settings):
             found = accuracies(runs, of)
             rest = next_rates(lab, found, lr)
@@ -125,8 +134,7 @@ def rows_with_rates(runs: Runs) -> tuple[Sequence[str], list[list[str]]]:
     """One row per arm: its rate, its accuracy, and what the search for its rate gave, if there was one."""
     settings = {line["arm"]: line["settings"] for line in runs if not is_search(line["settings"])}
     arms = [arm for arm in settings if finite(runs.values(arm)) or failures(runs, arm)]
-    found = [accuracies(runs, {name: value for name, value in settings[arm].items() if name != "lr"} | MARK)
-             for arm in arms]
+    found = [accuracies(runs, search_for(settings[arm])) for arm in arms]
     return (["arm", "rate", *ACCURACY, SHOWN],
             [[arm, f"{settings[arm]['lr']:g}", *accuracy_of(runs, arm), shown(of)]
              for arm, of in zip(arms, found, strict=True)])
